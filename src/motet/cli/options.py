@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TableArgument = Annotated[
+    str, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON Lines, Parquet or Arrow file.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+ImageRootOption = Annotated[
+    Path | None,
+    typer.Option("--image-root", help="Folder that picture paths start from and may not leave."),
+]
+ImageOption = Annotated[
+    list[str] | None, typer.Option("--image", help="A column of pictures (repeat for several).")
+]
+TextOption = Annotated[list[str] | None, typer.Option("--text", help="A column of words (repeat for several).")]
