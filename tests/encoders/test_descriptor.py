@@ -102,7 +102,7 @@ def test_colour_histogram_of_a_half_red_half_blue_zone() -> None:
     picture = Image.new("RGB", (8, 8), (255, 0, 0))
     picture.paste((0, 0, 255), (0, 0, 4, 8))
     histogram = colour_histogram(np.asarray(picture.convert("HSV")), 1)
-    # Half of the pixels in each of two bins, so sqrt(1/2) twice. Red is hue 0; blue is hue 170 of 256: 5 of 8.
+    # Half of the pixels in each of two bins: sqrt(1/2) twice. Red is hue 0; blue is hue 170 of 256: 5 of 8.
     bins = {(0 * 3 + 2) * 3 + 2, (5 * 3 + 2) * 3 + 2}
     assert set(np.flatnonzero(histogram[0])) == bins
     assert np.allclose(histogram[0, sorted(bins)], math.sqrt(0.5))

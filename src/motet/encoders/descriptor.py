@@ -109,8 +109,8 @@ def colour_moments(pixels: Floats, cells: int) -> Floats:
 def texture_histogram(grey: Floats, zones: int) -> Floats:
     """Uniform local binary patterns counted in each of `zones` x `zones` parts of a square picture.
 
-    grey [S, S] in 0..1. Returns [zones * zones, 59], the square root of each share. Adding a constant to the picture
-    changes nothing. Source: Ojala, Pietikainen and Maenpaa, PAMI 24(7), 2002 (8 neighbours).
+    grey [S, S] in 0..1. Returns [zones * zones, 59], the square root of each share. Adding a constant changes
+    nothing. Source: Ojala, Pietikainen and Maenpaa, PAMI 24(7), 2002 (8 neighbours).
     """
     side = grey.shape[0] - 2
     threshold = grey[1:-1, 1:-1] + np.float32(TEXTURE_STEP)
