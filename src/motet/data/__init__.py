@@ -1,0 +1,43 @@
+"""A table becomes typed rows: reading, schema, cells by modality, labels, splits, audit, pictures' bytes.
+
+Rows are counted from 0. An empty cell is absent; a cell that cannot be used is broken: listed with its row and
+reason, and treated as absent.
+"""
+
+from __future__ import annotations
+
+from motet.data.auditing import Audit, audit
+from motet.data.classes import Labels, encode_labels, labels
+from motet.data.image_cells import ImageCell, ImageCells
+from motet.data.inference import infer_schema
+from motet.data.modalities import Cells, cells
+from motet.data.readers import read_table
+from motet.data.schema import Column, Schema, all_patterns, pattern_name
+from motet.data.splits import Split, make_split
+from motet.data.table import CellIssue, Table
+from motet.data.tabular_cells import TabularCells
+from motet.data.text_cells import TextCells
+
+__all__ = [
+    "Audit",
+    "CellIssue",
+    "Cells",
+    "Column",
+    "ImageCell",
+    "ImageCells",
+    "Labels",
+    "Schema",
+    "Split",
+    "Table",
+    "TabularCells",
+    "TextCells",
+    "all_patterns",
+    "audit",
+    "cells",
+    "encode_labels",
+    "infer_schema",
+    "labels",
+    "make_split",
+    "pattern_name",
+    "read_table",
+]

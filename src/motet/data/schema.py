@@ -1,0 +1,110 @@
+"""What each column is: its kind, its role, and for inputs its modality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, Literal, get_args
+
+from motet.errors import TableError
+
+Kind = Literal["image", "text", "audio", "numeric", "categorical", "vector", "other"]
+Role = Literal["input", "label", "question", "answer", "group", "split", "id", "ignored"]
+MODALITIES = ("image", "text", "audio", "tabular")  # canonical order; vector columns follow, by name
+MODALITY_OF_KIND = {
+    "image": "image",
+    "text": "text",
+    "audio": "audio",
+    "numeric": "tabular",
+    "categorical": "tabular",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what its values are (`kind`), what it is used for (`role`), and why that was decided."""
+
+    name: str
+    kind: Kind
+    role: Role
+    modality: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table with their roles; saved with the model and printed by `motet inspect`."""
+
+    columns: tuple[Column, ...]
+
+    def _one(self, role: Role) -> str | None:
+        return next((column.name for column in self.columns if column.role == role), None)
+
+    @property
+    def label(self) -> str | None:
+        """Name of the label column."""
+        return self._one("label")
+
+    @property
+    def split(self) -> str | None:
+        """Name of the column that says train, validation or test."""
+        return self._one("split")
+
+    @property
+    def group(self) -> str | None:
+        """Name of the column whose values must not be on two sides of a split."""
+        return self._one("group")
+
+    @property
+    def id(self) -> str | None:
+        """Name of the column that names each row."""
+        return self._one("id")
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modalities of the input columns, in canonical order."""
+        return _ordered({c.modality for c in self.columns if c.role == "input" and c.modality is not None})
+
+    def inputs(self, modality: str, kind: Kind | None = None) -> tuple[str, ...]:
+        """Names of the input columns of one modality, in table order (of one kind, where it is given)."""
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.role == "input" and column.modality == modality and kind in (None, column.kind)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the schema as JSON data."""
+        return {"columns": [asdict(column) for column in self.columns]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Schema:
+        """Read what `to_json` wrote; TableError where it is not a schema."""
+        try:
+            columns = tuple(Column(**column) for column in data["columns"])
+        except (KeyError, TypeError) as error:
+            raise TableError(f"this is not a schema: {error}") from None
+        for column in columns:
+            if column.kind not in get_args(Kind) or column.role not in get_args(Role):
+                raise TableError(
+                    f"column {column.name!r}: unknown kind {column.kind!r} or role {column.role!r}"
+                )
+        return cls(columns)
+
+
+def pattern_name(present: Iterable[str]) -> str:
+    """Return the name of a set of modalities, in canonical order: "image+text", "none"."""
+    return "+".join(_ordered(set(present))) or "none"
+
+
+def all_patterns(modalities: Iterable[str]) -> list[str]:
+    """Return the name of every subset of the modalities, fullest first, "none" last."""
+    names = _ordered(set(modalities))
+    return [
+        pattern_name(subset) for size in range(len(names), -1, -1) for subset in combinations(names, size)
+    ]
+
+
+def _ordered(names: set[str]) -> tuple[str, ...]:
+    return tuple(m for m in MODALITIES if m in names) + tuple(sorted(names.difference(MODALITIES)))
