@@ -1,0 +1,124 @@
+"""The confusion matrix as figures: numbers while they can be read, a map and the worst pairs beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from motet.report.reading import Tree, count, listing, mapping
+from motet.report.wording import words
+
+# Up to so many classes the matrix is a table of numbers; up to so many its map still carries names.
+NUMBERS_UP_TO = 20
+NAMES_UP_TO = 60
+PAIRS_SHOWN = 15
+
+MAP_SIDE = 900
+NAMED_CELL = 16
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One count, and what share of the rows of its true class that is (0 to 1)."""
+
+    count: int
+    share: float
+    right: bool
+
+
+@dataclass(frozen=True)
+class Square:
+    """One filled cell of the map, in its own units, with the sentence that is shown when it is pointed at."""
+
+    x: float
+    y: float
+    cell: Cell
+    title: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Rows of one class that were taken for another."""
+
+    label: str
+    taken_for: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts with true classes as rows and predicted ones as columns; `side` is the side of a cell of the map."""
+
+    labels: tuple[str, ...]
+    table: tuple[tuple[Cell, ...], ...]
+    squares: tuple[Square, ...]
+    side: float
+    named: bool
+    pairs: tuple[Pair, ...]
+    wrong: int
+    n: int
+
+    @property
+    def compact(self) -> bool:
+        """Whether there are too many classes for a table of numbers."""
+        return len(self.labels) > NUMBERS_UP_TO
+
+
+def confusion(evaluation: Tree) -> Confusion | None:
+    """Return the confusion matrix of an evaluation, or None where it holds none."""
+    read = mapping(evaluation.get("confusion"))
+    labels = tuple(words(label) for label in listing(read.get("labels")))
+    counts = _counts(listing(read.get("matrix")), len(labels))
+    n = sum(map(sum, counts))
+    if not labels or not n:
+        return None
+    table = tuple(tuple(_cells(row, true)) for true, row in enumerate(counts))
+    named = len(labels) <= NAMES_UP_TO
+    side = NAMED_CELL if named else MAP_SIDE / len(labels)
+    compact = len(labels) > NUMBERS_UP_TO
+    return Confusion(
+        labels,
+        table if not compact else (),
+        tuple(_squares(table, labels, side)) if compact else (),
+        side,
+        named,
+        tuple(_pairs(table, labels)[:PAIRS_SHOWN]),
+        n - sum(counts[index][index] for index in range(len(labels))),
+        n,
+    )
+
+
+def _counts(matrix: Sequence[object], classes: int) -> list[list[int]]:
+    rows = [listing(row)[:classes] for row in matrix[:classes]]
+    filled = [[max(count(value) or 0, 0) for value in row] + [0] * (classes - len(row)) for row in rows]
+    return filled + [[0] * classes for _ in range(classes - len(rows))]
+
+
+def _cells(row: Sequence[int], true: int) -> list[Cell]:
+    support = sum(row) or 1
+    return [Cell(value, value / support, predicted == true) for predicted, value in enumerate(row)]
+
+
+def _squares(table: Sequence[Sequence[Cell]], labels: Sequence[str], side: float) -> list[Square]:
+    return [
+        Square(
+            round(column * side, 2),
+            round(row * side, 2),
+            cell,
+            f"{labels[row]}, predicted {labels[column]}: {cell.count}",
+        )
+        for row, cells in enumerate(table)
+        for column, cell in enumerate(cells)
+        if cell.count
+    ]
+
+
+def _pairs(table: Sequence[Sequence[Cell]], labels: Sequence[str]) -> list[Pair]:
+    pairs = [
+        Pair(labels[row], labels[column], cell.count, cell.share)
+        for row, cells in enumerate(table)
+        for column, cell in enumerate(cells)
+        if cell.count and not cell.right
+    ]
+    return sorted(pairs, key=lambda pair: (-pair.count, -pair.share))
