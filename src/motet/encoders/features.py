@@ -1,11 +1,21 @@
-"""What an encoder makes of a batch of rows, and what fusion reads: the one type between the two."""
+"""What encoders make of rows, and what fusion reads: the types between the two."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import CellIssue
+from motet.encoders.cache import Places, Shelf
+from motet.encoders.sparse import SparseRows
 
 Array = TypeVar("Array")  # numpy.ndarray in the running wing, torch.Tensor in the learning wing
+Rows = npt.NDArray[np.int64]
+Float = npt.NDArray[np.float32]
+Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -22,3 +32,89 @@ class Features(Generic[Array]):
     present: Array
     tokens: Array | None = None
     mask: Array | None = None
+
+
+class PooledRows(Protocol):
+    """N rows of pooled features that need not be in memory as one array."""
+
+    width: int
+
+    def __len__(self) -> int: ...
+
+    def dense(self, rows: Rows) -> Float:
+        """The given rows as [B, D] float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArrayRows:
+    """Pooled features held as one array [N, D]."""
+
+    values: npt.NDArray[np.floating]
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.values.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def dense(self, rows: Rows) -> Float:
+        """The given rows as [B, D] float32."""
+        return self.values[rows].astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True)
+class ShelfRows:
+    """Pooled features that stay on a cache's shelf: row i is the mean of its cells places[start[i]:start[i+1]]."""
+
+    shelf: Shelf
+    places: Places
+    start: Rows
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.shelf.width
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def dense(self, rows: Rows) -> Float:
+        """The given rows as [B, D] float32; a row without cells is zero."""
+        counts = np.diff(self.start)[rows]
+        if (counts == 1).all():
+            at = self.start[rows]
+            return self.shelf.take(Places(self.places.segment[at], self.places.row[at])).astype(np.float32)
+        ends = np.cumsum(counts)
+        inside = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+        at = np.repeat(self.start[rows], counts) + inside
+        cells = self.shelf.take(Places(self.places.segment[at], self.places.row[at])).astype(np.float32)
+        pooled = np.zeros((len(rows), self.width), np.float32)
+        np.add.at(pooled, np.repeat(np.arange(len(rows)), counts), cells)
+        return pooled / np.maximum(counts, 1)[:, None].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features of one source for all rows of a table (or a part of it).
+
+    rows: pooled features of N rows; present [N] bool; issues: cells that turned out to be broken while encoding.
+    """
+
+    rows: PooledRows | SparseRows
+    present: Bool
+    issues: tuple[CellIssue, ...] = field(default=(), repr=False)
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.rows.width
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+    def batch(self, rows: Rows) -> Features[npt.NDArray[np.generic]]:
+        """The given rows as a batch: pooled [B, D] float32, present [B]."""
+        return Features(self.rows.dense(rows), self.present[rows])

@@ -1,0 +1,29 @@
+"""Rows become features: embedded encoders, pretrained ones as ONNX graphs, and the cache that encodes each cell once.
+
+Files named `torch_*` belong to the learning wing: nothing here imports them at its top.
+"""
+
+from __future__ import annotations
+
+from motet.encoders.cache import FeatureCache, cache_directory
+from motet.encoders.encoder import Encoder, source_name
+from motet.encoders.features import ArrayRows, Features, FeatureTable, PooledRows
+from motet.encoders.registry import EMBEDDED, FROM_SCRATCH, load_encoder, recommended, save_encoder
+from motet.encoders.sparse import SparseRows
+
+__all__ = [
+    "EMBEDDED",
+    "FROM_SCRATCH",
+    "ArrayRows",
+    "Encoder",
+    "FeatureCache",
+    "FeatureTable",
+    "Features",
+    "PooledRows",
+    "SparseRows",
+    "cache_directory",
+    "load_encoder",
+    "recommended",
+    "save_encoder",
+    "source_name",
+]

@@ -1,0 +1,215 @@
+"""Features on disk: each cell is encoded once, kept by content and encoder, and read back memory-mapped.
+
+A *shelf* holds the features of one encoder (one fingerprint). It is a folder of *segments*; a segment is one Arrow IPC
+file with two columns, `key` (16 bytes, BLAKE2b of the cell's content) and `pooled` (D float16). A segment is written
+beside its place and renamed into it, and is never changed afterwards: a kill at any moment loses at most the rows that
+were not yet in a segment, and any number of processes may read and write at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+KEY_BYTES = 16
+DEFAULT_LIMIT = 20 * 1024**3
+FLOAT16_MAX = 65504.0
+
+Keys = npt.NDArray[np.uint8]
+Half = npt.NDArray[np.float16]
+
+
+def cache_directory() -> Path:
+    """Folder of everything that can be made again: `$MOTET_CACHE`, else `~/.cache/motet`."""
+    base = os.environ.get("MOTET_CACHE")
+    if base:
+        return Path(base)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motet"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One immutable file of a shelf: keys [n, 16] uint8 and pooled [n, D] float16, both memory-mapped."""
+
+    keys: Keys
+    pooled: Half
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where N cells lie on a shelf: segment [N] int32 (-1 where absent) and row [N] int64 inside it."""
+
+    segment: npt.NDArray[np.int32]
+    row: npt.NDArray[np.int64]
+
+    @property
+    def found(self) -> npt.NDArray[np.bool_]:
+        """[N] bool: the cell is on the shelf."""
+        return self.segment >= 0
+
+
+class Shelf:
+    """The features of one encoder; `find` says what is there, `add` puts more, `take` reads.
+
+    Parameters
+    ----------
+    folder : where its segments lie; None keeps them in memory only.
+    width : D, the number of features of a cell.
+    limit : size in bytes above which nothing more is written to disk (rows added are then kept in memory).
+    """
+
+    def __init__(self, folder: Path | None, width: int, *, limit: int = DEFAULT_LIMIT) -> None:
+        self.folder = folder
+        self.width = width
+        self.limit = limit
+        self.segments: list[Segment] = []
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):
+                os.utime(folder)  # what was used last is removed last
+            for path in sorted(folder.glob("*.arrow")):
+                segment = _read_segment(path, width)
+                if segment is not None:
+                    self.segments.append(segment)
+        self._index()
+
+    def __len__(self) -> int:
+        return len(self._prefix)
+
+    def find(self, keys: Keys) -> Places:
+        """Look up keys [N, 16] uint8; absent ones get segment -1."""
+        places = Places(np.full(len(keys), -1, np.int32), np.zeros(len(keys), np.int64))
+        if len(self) == 0 or len(keys) == 0:
+            return places
+        wanted = _prefixes(keys)
+        at = np.minimum(np.searchsorted(self._prefix, wanted), len(self) - 1)
+        hit = np.flatnonzero(self._prefix[at] == wanted)
+        segment, row = self._segment[at[hit]], self._row[at[hit]]
+        # Two keys may share their first eight bytes: only the whole key decides.
+        for number in np.unique(segment):
+            mine = segment == number
+            same = (self.segments[number].keys[row[mine]] == keys[hit[mine]]).all(axis=1)
+            places.segment[hit[mine][same]] = number
+            places.row[hit[mine][same]] = row[mine][same]
+        return places
+
+    def add(self, keys: Keys, pooled: npt.NDArray[np.floating]) -> None:
+        """Put keys [n, 16] with pooled [n, D] on the shelf as one segment (float16, clipped to its range)."""
+        if len(keys) == 0:
+            return
+        half = np.clip(pooled, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+        segment = Segment(np.ascontiguousarray(keys), half)
+        if self.folder is not None and _size(self.folder) + half.nbytes <= self.limit:
+            # A cache that cannot be written (disk full, read-only) costs time, never an answer.
+            with contextlib.suppress(OSError):
+                path = _write_segment(self.folder, segment)
+                segment = _read_segment(path, self.width) or segment
+        self.segments.append(segment)
+        self._index()
+
+    def take(self, places: Places) -> Half:
+        """Pooled [N, D] float16 of `places`; rows that are absent are zero."""
+        pooled = np.zeros((len(places.segment), self.width), np.float16)
+        for number in np.unique(places.segment[places.found]):
+            mine = places.segment == number
+            pooled[mine] = self.segments[number].pooled[places.row[mine]]
+        return pooled
+
+    def _index(self) -> None:
+        keys = [_prefixes(segment.keys) for segment in self.segments]
+        sizes = [len(k) for k in keys]
+        prefix = np.concatenate(keys) if keys else np.zeros(0, np.uint64)
+        order = np.argsort(prefix, kind="stable")
+        self._prefix = prefix[order]
+        self._segment = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[order]
+        self._row = np.concatenate([np.arange(n) for n in sizes] or [np.zeros(0, np.int64)])[order]
+
+
+class FeatureCache:
+    """All shelves under one folder, bounded in size: the shelf that was used longest ago goes first."""
+
+    def __init__(self, root: Path | None = None, *, limit: int | None = None) -> None:
+        self.root = root if root is not None else cache_directory() / "features"
+        self.limit = limit if limit is not None else int(os.environ.get("MOTET_CACHE_BYTES", DEFAULT_LIMIT))
+
+    def shelf(self, fingerprint: str, width: int) -> Shelf:
+        """Open (or begin) the shelf of the encoder with this fingerprint."""
+        self.shrink(keep=fingerprint)
+        return Shelf(self.root / fingerprint, width, limit=self.limit)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each shelf by fingerprint, the one used last first."""
+        if not self.root.is_dir():
+            return {}
+        folders = [folder for folder in self.root.iterdir() if folder.is_dir()]
+        folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+        return {folder.name: _size(folder) for folder in folders}
+
+    def shrink(self, *, keep: str | None = None) -> None:
+        """Remove the shelves used longest ago until the whole fits `limit`; `keep` is never removed."""
+        sizes = self.sizes()
+        total = sum(sizes.values())
+        for name in reversed(list(sizes)):
+            if total <= self.limit:
+                return
+            if name != keep:
+                shutil.rmtree(self.root / name, ignore_errors=True)
+                total -= sizes[name]
+
+    def clear(self) -> int:
+        """Remove every shelf; returns the bytes freed."""
+        freed = sum(self.sizes().values())
+        shutil.rmtree(self.root, ignore_errors=True)
+        return freed
+
+
+def _prefixes(keys: Keys) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(keys[:, :8]).view(np.uint64).reshape(-1)
+
+
+def _size(folder: Path) -> int:
+    return sum(entry.stat().st_size for entry in os.scandir(folder) if entry.name.endswith(".arrow"))
+
+
+def _write_segment(folder: Path, segment: Segment) -> Path:
+    n, width = segment.pooled.shape
+    keys = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(KEY_BYTES), n, [None, pa.py_buffer(np.ascontiguousarray(segment.keys))]
+    )
+    values = pa.Array.from_buffers(
+        pa.float16(), n * width, [None, pa.py_buffer(np.ascontiguousarray(segment.pooled))]
+    )
+    pooled = pa.FixedSizeListArray.from_arrays(values, width)
+    batch = pa.record_batch([keys, pooled], names=["key", "pooled"])
+    path = folder / f"{uuid.uuid4().hex}.arrow"
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def _read_segment(path: Path, width: int) -> Segment | None:
+    """Map one segment, or None where the file is damaged or of another width: it is then encoded again."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            batch = pa.ipc.open_file(source).get_batch(0)
+            key, pooled = batch.column("key"), batch.column("pooled")
+            if key.type != pa.binary(KEY_BYTES) or pooled.type != pa.list_(pa.float16(), width):
+                return None
+            keys = np.frombuffer(key.buffers()[1], np.uint8).reshape(-1, KEY_BYTES)[: len(batch)]
+            values = pooled.values.to_numpy(zero_copy_only=True).reshape(-1, width)
+    except (OSError, pa.ArrowInvalid, KeyError, IndexError):
+        return None
+    return Segment(keys, values)

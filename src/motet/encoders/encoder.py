@@ -1,0 +1,64 @@
+"""The contract of an encoder: rows of one modality become features of one source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.encoders.cache import FeatureCache
+from motet.encoders.features import FeatureTable
+
+Rows = npt.NDArray[np.int64]
+
+
+class Encoder(Protocol):
+    """One way to turn cells of one modality into vectors. `modality:name` is the name of its source.
+
+    `fingerprint` changes whenever the same cell would get other numbers (weights, preprocessing, pooling, length,
+    engine, precision); features are cached under it.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name without the modality: `minilm`, `lexical`."""
+        ...
+
+    @property
+    def modality(self) -> str:
+        """`image`, `text`, `tabular`, ..."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """D of pooled features."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the numbers."""
+        ...
+
+    @property
+    def licence(self) -> str:
+        """Licence of the weights."""
+        ...
+
+    def fit(self, cells: Any, rows: Rows) -> None:
+        """Learn from the given training rows; nothing to do for a pretrained encoder."""
+        ...
+
+    def encode(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
+        """Features of the given rows, in their order."""
+        ...
+
+    def save(self, directory: Path) -> None:
+        """Write all that `load_encoder` needs into `directory`."""
+        ...
+
+
+def source_name(encoder: Encoder) -> str:
+    """Name of the encoder's source: `text:lexical`."""
+    return f"{encoder.modality}:{encoder.name}"

@@ -1,0 +1,196 @@
+"""Words as features without a neural network: TF-IDF over word and character n-grams.
+
+Two blocks side by side, each of unit length: single words and pairs of neighbours, and character n-grams inside words.
+An unspaced script (Chinese, Japanese, Korean) is read character by character: each is a word, pairs of neighbours are
+word pairs, and the character n-grams run through the whole unspaced stretch. Nothing depends on spaces.
+
+Term weight: (1 + ln tf) * (1 + ln((1 + n) / (1 + df))), the smoothed form of scikit-learn's `TfidfVectorizer`
+(Salton & Buckley, "Term-weighting approaches in automatic text retrieval", 1988).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import TextCells
+from motet.encoders.cache import FeatureCache
+from motet.encoders.features import FeatureTable
+from motet.encoders.sparse import SparseRows
+from motet.errors import EncoderError
+
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_RUNS = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
+_UNSPACED_RUN = re.compile(rf"[{UNSPACED}]")
+CHARACTER_LENGTHS = range(2, 6)
+MEMORY_OF_RUNS = 200_000
+FIT_ROWS = 100_000
+WINDOW = 8192
+
+Rows = npt.NDArray[np.int64]
+
+
+def runs_of(text: str) -> list[str]:
+    """The text, case-folded, as stretches of letters and digits: spaced words whole, unspaced scripts as one stretch."""
+    return _RUNS.findall(text.casefold())
+
+
+def word_terms(runs: Sequence[str]) -> list[str]:
+    """Words and pairs of neighbouring words; every character of an unspaced stretch is a word."""
+    words: list[str] = []
+    for run in runs:
+        if _UNSPACED_RUN.match(run):
+            words.extend(run)
+        else:
+            words.append(run)
+    return words + [f"{left} {right}" for left, right in zip(words, words[1:], strict=False)]
+
+
+def character_terms(run: str) -> list[str]:
+    """Character n-grams (2 to 5) of one stretch with a space at either end, as scikit-learn's `char_wb`."""
+    padded = f" {run} "
+    return [padded[i : i + n] for n in CHARACTER_LENGTHS for i in range(len(padded) - n + 1)]
+
+
+class LexicalEncoder:
+    """TF-IDF over word and character n-grams; learns its vocabulary from training rows.
+
+    Parameters
+    ----------
+    words, characters : how many terms each block keeps at most, those in most documents first.
+    """
+
+    name = "lexical"
+    modality = "text"
+    licence = "Apache-2.0"
+
+    def __init__(self, *, words: int = 8192, characters: int = 8192) -> None:
+        self.words = words
+        self.characters = characters
+        self._word_at: dict[str, int] = {}
+        self._character_at: dict[str, int] = {}
+        self._idf = np.zeros(0, np.float32)
+
+    @property
+    def width(self) -> int:
+        """D: number of terms."""
+        return len(self._idf)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the vocabulary and its weights: two that are equal give equal features."""
+        digest = hashlib.blake2b(b"lexical 1", digest_size=16)
+        digest.update("\0".join([*self._word_at, "", *self._character_at]).encode())
+        digest.update(self._idf.tobytes())
+        return digest.hexdigest()
+
+    def fit(self, cells: TextCells, rows: Rows) -> None:
+        """Learn the vocabulary from the present texts of the training rows, 100,000 at most (an even stride)."""
+        rows = rows[cells.present[rows]]
+        self.learn(_texts(cells, rows[:: max(1, -(-len(rows) // FIT_ROWS))]))
+
+    def encode(self, cells: TextCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
+        """Sparse features of the given rows, in their order; never cached: they depend on the training rows."""
+        return FeatureTable(self.transform(_texts(cells, rows)), cells.present[rows])
+
+    def learn(self, texts: Iterable[str]) -> LexicalEncoder:
+        """Learn terms and their document frequencies from texts."""
+        word_documents: Counter[str] = Counter()
+        character_documents: Counter[str] = Counter()
+        of_run: dict[str, list[str]] = {}
+        n = 0
+        for text in texts:
+            runs = runs_of(text)
+            n += 1
+            word_documents.update(set(word_terms(runs)))
+            terms: set[str] = set()
+            for run in set(runs):
+                if run not in of_run:
+                    if len(of_run) >= MEMORY_OF_RUNS:
+                        of_run.clear()
+                    of_run[run] = character_terms(run)
+                terms.update(of_run[run])
+            character_documents.update(terms)
+        words = _most_common(word_documents, self.words)
+        characters = _most_common(character_documents, self.characters)
+        if not words and not characters:
+            raise EncoderError("lexical: no text of the training rows holds a letter or a digit")
+        self._word_at = {term: i for i, term in enumerate(words)}
+        self._character_at = {term: len(words) + i for i, term in enumerate(characters)}
+        counts = [word_documents[t] for t in words] + [character_documents[t] for t in characters]
+        self._idf = (1 + np.log((1 + n) / (1 + np.asarray(counts, np.float64)))).astype(np.float32)
+        return self
+
+    def transform(self, texts: Iterable[str]) -> SparseRows:
+        """Sparse features of each text: [N, D], each block of unit length where it has any known term."""
+        of_run: dict[str, npt.NDArray[np.int32]] = {}
+        boundary = len(self._word_at)
+        lengths, all_columns, all_values = [0], [], []
+        for text in texts:
+            runs = runs_of(text)
+            found = [np.fromiter(self._lookup(word_terms(runs), self._word_at), np.int32)]
+            for run in runs:
+                known = of_run.get(run)
+                if known is None:
+                    if len(of_run) >= MEMORY_OF_RUNS:
+                        of_run.clear()
+                    known = np.fromiter(self._lookup(character_terms(run), self._character_at), np.int32)
+                    of_run[run] = known
+                found.append(known)
+            columns, counts = np.unique(np.concatenate(found), return_counts=True)
+            values = (1 + np.log(counts)).astype(np.float32) * self._idf[columns]
+            split = int(np.searchsorted(columns, boundary))
+            for block in (values[:split], values[split:]):
+                block /= max(float(np.linalg.norm(block)), 1e-12)
+            lengths.append(len(columns))
+            all_columns.append(columns)
+            all_values.append(values)
+        return SparseRows(
+            np.cumsum(lengths),
+            np.concatenate([np.zeros(0, np.int32), *all_columns]),
+            np.concatenate([np.zeros(0, np.float32), *all_values]),
+            self.width,
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write `vocabulary.json`."""
+        vocabulary = {
+            "words": list(self._word_at),
+            "characters": list(self._character_at),
+            "idf": [float(f"{value:.9g}") for value in self._idf],
+        }
+        text = json.dumps(vocabulary, ensure_ascii=False)
+        (directory / "vocabulary.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: Path) -> LexicalEncoder:
+        """Read what `save` wrote."""
+        vocabulary = json.loads((directory / "vocabulary.json").read_text(encoding="utf-8"))
+        encoder = cls(words=len(vocabulary["words"]), characters=len(vocabulary["characters"]))
+        encoder._word_at = {term: i for i, term in enumerate(vocabulary["words"])}
+        boundary = len(encoder._word_at)
+        encoder._character_at = {term: boundary + i for i, term in enumerate(vocabulary["characters"])}
+        encoder._idf = np.asarray(vocabulary["idf"], np.float32)
+        return encoder
+
+    @staticmethod
+    def _lookup(terms: Iterable[str], at: dict[str, int]) -> Iterable[int]:
+        return (at[term] for term in terms if term in at)
+
+
+def _texts(cells: TextCells, rows: Rows) -> Iterable[str]:
+    return (text for i in range(0, len(rows), WINDOW) for text in cells.take(rows[i : i + WINDOW]))
+
+
+def _most_common(documents: Counter[str], limit: int) -> list[str]:
+    """Terms in at least two documents (in one, where there is no other), most documents first, then by name."""
+    least = 2 if any(count > 1 for count in documents.values()) else 1
+    kept = [(-count, term) for term, count in documents.items() if count >= least]
+    return [term for _, term in sorted(kept)[:limit]]

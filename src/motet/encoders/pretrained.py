@@ -1,0 +1,142 @@
+"""Pretrained encoders in the running wing: an ONNX graph with its own preprocessing, from one directory.
+
+The directory is written by `torch_pretrained.prepare` and holds `encoder.json` (what is said once: modality, width,
+pooling, length, licence), `model.onnx` (outputs `pooled` and `tokens`), the weights it came from, and the encoder's own
+`preprocessor_config.json` or `tokenizer.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import ImageCells, TextCells
+from motet.encoders.cache import FeatureCache
+from motet.encoders.encode_rows import encode_images, encode_texts, shelf_of
+from motet.encoders.features import FeatureTable
+from motet.errors import EncoderError
+from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+
+Rows = npt.NDArray[np.int64]
+TEXT_BATCH = 32
+IMAGE_BATCH = 32
+
+
+class Engine(Protocol):
+    """What runs the network: `name` says engine and precision and is part of the cache's key."""
+
+    name: str
+
+    def __call__(self, inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """Pooled features [B, D] of one batch."""
+        ...
+
+
+class OnnxEngine:
+    """onnxruntime in float32 on the processor: the engine of the running wing."""
+
+    name = "onnxruntime-fp32"
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._inputs = {value.name for value in self._session.get_inputs()}
+
+    def __call__(self, inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """Pooled features [B, D] of one batch."""
+        feed = {name: value for name, value in inputs.items() if name in self._inputs}
+        pooled: npt.NDArray[np.float32] = self._session.run(["pooled"], feed)[0]
+        return pooled
+
+
+class PretrainedEncoder:
+    """One pretrained network as an encoder of rows.
+
+    Parameters
+    ----------
+    directory : a prepared encoder directory.
+    engine : makes the engine when features are first needed; default onnxruntime on `model.onnx`.
+    engine_name : name of that engine.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        engine: Callable[[], Engine] | None = None,
+        engine_name: str = OnnxEngine.name,
+    ) -> None:
+        self.directory = directory
+        described = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
+        self.name: str = described["name"]
+        self.modality: str = described["modality"]
+        self.width: int = described["width"]
+        self.licence: str = described["licence"]
+        self.identity: str = described["identity"]
+        self.max_tokens: int | None = described.get("max_tokens")
+        self.engine_name = engine_name
+        self._make_engine = engine or (lambda: OnnxEngine(directory / "model.onnx"))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, started when first used."""
+        return self._make_engine()
+
+    @cached_property
+    def images(self) -> ImagePreprocessor:
+        """The encoder's own picture preprocessing."""
+        return ImagePreprocessor.from_directory(self.directory)
+
+    @cached_property
+    def words(self) -> WordPreprocessor:
+        """The encoder's own tokenizer."""
+        return WordPreprocessor.from_directory(self.directory, max_length=self.max_tokens or 128)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of weights, preprocessing, pooling and length (`identity`), engine and precision."""
+        whole = f"{self.identity} {self.engine_name}".encode()
+        return hashlib.blake2b(whole, digest_size=16).hexdigest()
+
+    def fit(self, cells: Any, rows: Rows) -> None:
+        """Nothing to learn."""
+
+    def encode(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
+        """Features of the given rows, in their order."""
+        shelf = shelf_of(cache, self.fingerprint, self.width)
+        if isinstance(cells, ImageCells):
+            return encode_images(
+                cells,
+                rows,
+                lambda image: self.images(image),
+                lambda pixels: self.engine({"pixel_values": pixels}),
+                shelf,
+                f"pictures, {self.name}",
+                batch_size=IMAGE_BATCH,
+            )
+        if isinstance(cells, TextCells):
+            return encode_texts(cells, rows, self._encode_words, shelf, f"texts, {self.name}")
+        raise EncoderError(f"{self.modality}:{self.name} cannot read {cells.modality} cells")
+
+    def _encode_words(self, texts: Sequence[str]) -> Iterator[tuple[Rows, npt.NDArray[np.floating]]]:
+        for batch in self.words.batches(texts, TEXT_BATCH):
+            inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+            yield batch.rows, self.engine(inputs)
+
+    def save(self, directory: Path) -> None:
+        """Copy the prepared directory."""
+        for path in self.directory.iterdir():
+            shutil.copyfile(path, directory / path.name)

@@ -1,0 +1,89 @@
+"""Names of encoders: what is embedded, what is recommended, and how a saved one is opened again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motet.encoders.descriptor import DescriptorEncoder
+from motet.encoders.encoder import Encoder
+from motet.encoders.lexical import LexicalEncoder
+from motet.encoders.pretrained import PretrainedEncoder
+from motet.encoders.tabular import TabularEncoder
+from motet.errors import EncoderError
+
+EMBEDDED: dict[tuple[str, str], Callable[[], Encoder]] = {
+    ("text", "lexical"): LexicalEncoder,
+    ("image", "descriptor"): DescriptorEncoder,
+    ("tabular", "tabular"): TabularEncoder,
+}
+FROM_SCRATCH = "small"  # learned from the table's own rows: see motet.training.from_scratch
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """A pretrained model that is known to work well: hub name, modality, size, languages, licence."""
+
+    name: str
+    modality: str
+    hub: str
+    megabytes: int
+    languages: str
+    licence: str
+
+    @property
+    def non_commercial(self) -> bool:
+        """The licence forbids commercial use: `--accept-licence` is needed."""
+        return "nc" in self.licence.lower().split("-")
+
+
+RECOMMENDED: tuple[Recommended, ...] = (
+    Recommended("clip-b32", "image", "openai/clip-vit-base-patch32", 605, "", "MIT"),
+    Recommended("siglip-b16", "image", "google/siglip-base-patch16-224", 813, "", "Apache-2.0"),
+    Recommended("dinov2-s", "image", "facebook/dinov2-small", 88, "", "Apache-2.0"),
+    Recommended("mobilenet-v2", "image", "google/mobilenet_v2_1.0_224", 14, "", "Apache-2.0"),
+    Recommended("vit-s16", "image", "WinKawaks/vit-small-patch16-224", 88, "", "Apache-2.0"),
+    Recommended("mobilevit-s", "image", "apple/mobilevit-small", 23, "", "apple-amlr-nc"),
+    Recommended("minilm", "text", "sentence-transformers/all-MiniLM-L6-v2", 91, "English", "Apache-2.0"),
+    Recommended(
+        "multilingual-minilm",
+        "text",
+        "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+        471,
+        "50 languages, Chinese too",
+        "Apache-2.0",
+    ),
+    Recommended("bge-small-zh", "text", "BAAI/bge-small-zh-v1.5", 96, "Chinese", "MIT"),
+    Recommended("multilingual-e5-small", "text", "intfloat/multilingual-e5-small", 471, "94 languages", "MIT"),
+)
+
+
+def recommended(modality: str) -> tuple[Recommended, ...]:
+    """Recommended models of one modality, the first choice first."""
+    return tuple(model for model in RECOMMENDED if model.modality == modality)
+
+
+def save_encoder(encoder: Encoder, directory: Path) -> None:
+    """Write an encoder so that `load_encoder` opens it without PyTorch; `directory` must not exist yet."""
+    directory.mkdir(parents=True)
+    encoder.save(directory)
+    if not (directory / "encoder.json").exists():
+        described: dict[str, Any] = {"kind": "embedded", "name": encoder.name, "modality": encoder.modality}
+        (directory / "encoder.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+
+
+def load_encoder(directory: Path) -> Encoder:
+    """Open a saved encoder for the running wing."""
+    described = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
+    if described["kind"] == "pretrained":
+        return PretrainedEncoder(directory)
+    made = EMBEDDED.get((described["modality"], described["name"]))
+    if made is None:
+        raise EncoderError(
+            f"{directory}: this version of motet knows no encoder {described['modality']}:{described['name']}"
+        )
+    load = getattr(made, "load", None)
+    return load(directory) if load is not None else made()
