@@ -1,7 +1,7 @@
 """The report: evaluation.json becomes a page that opens offline, and one prediction becomes a card.
 
 `render_report` and `write_report` make the page, `render_card` the card of one sample, `thumbnail` the small
-pictures that both carry inside themselves. Nothing here measures: every figure shown stands in the evaluation.
+pictures that both carry inside them. Nothing here measures: every figure shown stands in the evaluation.
 """
 
 from __future__ import annotations

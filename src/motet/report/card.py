@@ -14,7 +14,7 @@ CLASSES_SHOWN = 10
 
 @dataclass(frozen=True)
 class Bar:
-    """One class with its probability; `predicted` where it is (part of) the answer, `rest` for the summed others."""
+    """One class with its probability: part of the answer (`predicted`), or the sum of the others (`rest`)."""
 
     name: str
     probability: float
@@ -30,8 +30,8 @@ class Bar:
 def render_card(prediction: Tree, *, picture: str | None, text: str | None, title: str = "Prediction") -> str:
     """Return the card of one prediction as one HTML page that opens offline.
 
-    `prediction` is a Prediction record (id, prediction, confidence, pattern, probabilities, issue). `picture` is a
-    data URI (see `thumbnail`). Raises UsageError where it is anything else.
+    `prediction` is a Prediction record (id, prediction, confidence, pattern, probabilities, issue), `picture`
+    a data URI (see `thumbnail`). Raises UsageError where the picture is anything else.
     """
     if picture is not None:
         picture_uri(picture, "picture")

@@ -48,7 +48,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts with true classes as rows and predicted ones as columns; `side` is the side of a cell of the map."""
+    """Counts with true classes as rows and predicted ones as columns; `side` is that of a cell of the map."""
 
     labels: tuple[str, ...]
     table: tuple[tuple[Cell, ...], ...]

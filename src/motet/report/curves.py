@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from motet.report.reading import Tree, mapping, number, records
 from motet.report.wording import figure
@@ -63,12 +64,13 @@ class History:
 
 def histories(evaluation: Tree) -> list[History]:
     """Return the drawn history of each head that has one."""
-    found = [_history(str(name), records(epochs)) for name, epochs in mapping(evaluation.get("history")).items()]
+    read = mapping(evaluation.get("history"))
+    found = [_history(str(name), records(epochs)) for name, epochs in read.items()]
     return [history for history in found if history.panels]
 
 
 def round_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Return round values (1, 2 or 5 times a power of ten apart) from at or below `low` to at or above `high`."""
+    """Return round values, 1, 2 or 5 times a power of ten apart, that reach at least from `low` to `high`."""
     spread = high - low
     if not spread > abs(low) * 1e-9:
         spread = abs(low) or 1.0
@@ -147,5 +149,5 @@ def _between(value: float, ends: tuple[float, float], start: float, stop: float)
 
 
 def _decimals(values: Sequence[float]) -> int:
-    step = min((b - a for a, b in zip(values, values[1:], strict=False)), default=1.0)
+    step = min((b - a for a, b in pairwise(values)), default=1.0)
     return min(max(-math.floor(math.log10(step) + 1e-9), 0), 6) if step > 0 else 0

@@ -28,12 +28,13 @@ class Axis:
 
 @dataclass(frozen=True)
 class Mark:
-    """Where one score is drawn, in per cent of the axis."""
+    """Where one score is drawn, in per cent of the axis; `beyond` where its point lies outside the axis."""
 
     point: float
     low: float | None
     high: float | None
     ceiling: float | None
+    beyond: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,21 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The table of scores: groups of lines (a pattern, then its baselines), metrics and the axis they share."""
+    """The table of scores: groups of lines (a pattern, then its baselines) on one axis, and their metrics."""
 
     groups: tuple[tuple[Line, ...], ...]
     columns: tuple[str, ...]
     drawn: str | None
     axis: Axis | None
     has_ceilings: bool
+    has_beyond: bool
 
 
 def share_axis(values: Iterable[float]) -> Axis | None:
     """Return the shortest axis between round ends that holds all values; None without values.
 
-    Ends and ticks are multiples of the step: 0.05 up to a spread of 0.25, 0.1 up to 0.5, else 0.2. Points with
-    intervals carry no length that could mislead, so the axis need not begin at zero.
+    Ends and ticks are multiples of the step: 0.05 up to a spread of 0.25, 0.1 up to 0.5, else 0.2. Points
+    with intervals carry no length that could mislead, so the axis need not begin at zero.
     """
     held = [min(max(value, 0.0), 1.0) for value in values]
     if not held:
@@ -93,12 +95,15 @@ def comparison(evaluation: Tree) -> Comparison | None:
         # A ceiling is the best possible accuracy: beside another metric it would mean nothing.
         groups = [tuple(replace(line, ceiling=None) for line in group) for group in groups]
     axis = share_axis(_extent(groups, drawn)) if drawn else None
+    groups = [tuple(_drawn(line, drawn, axis) for line in group) for group in groups]
+    marks = [line.mark for group in groups for line in group if line.mark is not None]
     return Comparison(
-        tuple(tuple(_drawn(line, drawn, axis) for line in group) for group in groups),
+        tuple(groups),
         columns,
         drawn,
         axis,
-        any(line.ceiling is not None for group in groups for line in group),
+        has_ceilings=any(mark.ceiling is not None for mark in marks),
+        has_beyond=any(mark.beyond for mark in marks),
     )
 
 
@@ -120,7 +125,7 @@ def _groups(evaluation: Tree) -> list[tuple[Line, ...]]:
         baselines.setdefault(pattern, []).append(_line(str(name), score, baseline=True))
     groups: list[tuple[Line, ...]] = []
     if metrics_of(evaluation.get("overall")):
-        groups.append((_line("each row with what it has", evaluation["overall"], baseline=False),))
+        groups.append((_line("all rows as they are", evaluation["overall"], baseline=False),))
     names = [*map(str, patterns), *(pattern for pattern in baselines if pattern not in patterns)]
     for pattern in sorted(names, key=lambda name: name == "none"):
         model = _line(pattern_words(pattern), patterns.get(pattern), baseline=False)
@@ -134,8 +139,10 @@ def _line(name: str, score: object, *, baseline: bool) -> Line:
 
 
 def _extent(groups: Iterable[tuple[Line, ...]], drawn: str) -> list[float]:
-    lines = [line for group in groups for line in group]
-    found = [line.metrics[drawn] for line in lines if drawn in line.metrics]
+    # Guessing from nothing would stretch the axis until the patterns that matter cannot be told apart.
+    informed = [group for group in groups if group[0].name != pattern_words("none")]
+    lines = [line for group in informed or groups for line in group if drawn in line.metrics]
+    found = [line.metrics[drawn] for line in lines]
     ends = [end for value in found for end in (value.value, value.low, value.high)]
     return [end for end in [*ends, *(line.ceiling for line in lines)] if end is not None]
 
@@ -144,6 +151,8 @@ def _drawn(line: Line, drawn: str | None, axis: Axis | None) -> Line:
     score = line.metrics.get(drawn) if drawn else None
     if score is None or axis is None:
         return line
+    if not axis.low <= score.value <= axis.high:
+        return replace(line, mark=Mark(axis.position(score.value), None, None, None, beyond=True))
 
     def place(value: float | None) -> float | None:
         return None if value is None else axis.position(value)

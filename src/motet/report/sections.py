@@ -1,4 +1,4 @@
-"""The parts of the page that are lists and tables: what was selected, classes, mistakes, broken cells, making."""
+"""The lists and tables of the page: what was selected, classes, mistakes, broken cells, how it was made."""
 
 from __future__ import annotations
 
@@ -94,6 +94,17 @@ class Broken:
         return max(self.total - len(self.cells), 0)
 
 
+@dataclass(frozen=True)
+class Source:
+    """One encoder of one modality."""
+
+    name: str
+    modality: str
+    encoder: str
+    width: int | None
+    licence: str
+
+
 def choices(evaluation: Tree) -> list[Choice]:
     """Return what was chosen for each pattern."""
     return [
@@ -105,11 +116,14 @@ def choices(evaluation: Tree) -> list[Choice]:
 
 def class_scores(evaluation: Tree) -> list[ClassScore]:
     """Return the scores of each class, the weakest F1 first and unmeasured ones last."""
+    read = {str(name): mapping(score) for name, score in mapping(evaluation.get("per_class")).items()}
     found = [
         ClassScore(
-            str(name), count(read.get("support")), *(number(read.get(key)) for key in ("precision", "recall", "f1"))
+            name,
+            count(score.get("support")),
+            *(number(score.get(key)) for key in ("precision", "recall", "f1")),
         )
-        for name, read in ((name, mapping(read)) for name, read in mapping(evaluation.get("per_class")).items())
+        for name, score in read.items()
     ]
     return sorted(found, key=lambda score: (score.f1 is None, score.f1))
 
@@ -125,7 +139,10 @@ def broken(evaluation: Tree) -> Broken:
     counted = count(mapping(evaluation.get("issues")).get("broken")) or 0
     shown = tuple(
         BrokenCell(
-            count(cell.get("row")), words(cell.get("column")), words(cell.get("reason")), excerpt(cell.get("value"))
+            count(cell.get("row")),
+            words(cell.get("column")),
+            words(cell.get("reason")),
+            excerpt(cell.get("value")),
         )
         for cell in cells[:BROKEN_SHOWN]
     )
@@ -142,10 +159,12 @@ def absent(evaluation: Tree) -> list[tuple[str, str]]:
 
 def remarks(evaluation: Tree, key: str) -> list[str]:
     """Return the sentences under a key (`warnings`, `notes`): strings, or records with their parts joined."""
+    said = filter(None, listing(evaluation.get(key)))
     return [
-        " · ".join(words(part) for part in remark.values() if part) if isinstance(remark, Mapping) else words(remark)
-        for remark in listing(evaluation.get(key))
-        if remark
+        " · ".join(map(words, filter(None, remark.values())))
+        if isinstance(remark, Mapping)
+        else words(remark)
+        for remark in said
     ]
 
 
@@ -164,13 +183,19 @@ def making(evaluation: Tree) -> list[tuple[str, str]]:
     return [(name, words(value)) for name, value in facts if value not in (None, "", [], {})]
 
 
-def sources(evaluation: Tree) -> list[tuple[str, str, str, str, str]]:
+def sources(evaluation: Tree) -> list[Source]:
     """Return each source with its modality, encoder, width and licence."""
+    read = {str(name): mapping(source) for name, source in mapping(evaluation.get("sources")).items()}
     return [
-        (str(name), *(words(mapping(read).get(key)) for key in ("modality", "encoder")),
-         whole(mapping(read).get("width")), words(mapping(read).get("licence")))
-        for name, read in mapping(evaluation.get("sources")).items()
-    ]  # fmt: skip
+        Source(
+            name,
+            words(source.get("modality")),
+            words(source.get("encoder")),
+            count(source.get("width")),
+            words(source.get("licence")),
+        )
+        for name, source in read.items()
+    ]
 
 
 def excerpt(value: object) -> Excerpt | None:
@@ -184,7 +209,7 @@ def excerpt(value: object) -> Excerpt | None:
     # Break between words where the script has any; Chinese has none and is cut where it is.
     start = cut.rsplit(maxsplit=1)[0] if " " in cut[TEXT_SHOWN // 2 :] else cut
     kept = text if len(text) <= TEXT_KEPT else text[:TEXT_KEPT] + "…"
-    return Excerpt(start.rstrip() + "…", kept, len(text))
+    return Excerpt(start.rstrip(" \t\n,;") + "…", kept, len(text))
 
 
 def _choice(pattern: str, read: Tree) -> Choice:
@@ -199,10 +224,8 @@ def _choice(pattern: str, read: Tree) -> Choice:
         for candidate in records(read.get("candidates"))
     ]
     ordered = sorted(candidates, key=lambda found: (found.log_loss is None, found.log_loss))
-    why = read.get("why")
-    return Choice(
-        pattern_words(pattern), chosen, words(why) if why else "", number(read.get("temperature")), tuple(ordered)
-    )
+    why = words(read.get("why")) if read.get("why") else ""
+    return Choice(pattern_words(pattern), chosen, why, number(read.get("temperature")), tuple(ordered))
 
 
 def _mistake(read: Tree, thumbnails: Mapping[int, str]) -> Mistake:
@@ -225,7 +248,9 @@ def _mistake(read: Tree, thumbnails: Mapping[int, str]) -> Mistake:
 
 
 def _counts(read: object) -> str:
-    return _joined(read, whole) if isinstance(read, Mapping) else (whole(read) if number(read) is not None else "")
+    if isinstance(read, Mapping):
+        return _joined(read, whole)
+    return whole(read) if number(read) is not None else ""
 
 
 def _joined(read: object, write: Any) -> str:

@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 def thumbnail(image: Image.Image, size: int = 160) -> str:
     """Return the picture as the data URI of a JPEG whose longer side is at most `size` pixels.
 
-    Transparency is laid on white and no metadata (place, camera, profile) is carried along. A smaller picture is
-    not enlarged.
+    Transparency is laid on white and no metadata (place, camera, profile) is carried along. A smaller picture
+    is not enlarged.
     """
     upright = ImageOps.exif_transpose(image)
     # As drafts do, shrink before converting: a large picture is converted at its small size.

@@ -44,7 +44,8 @@ def best_baseline(evaluation: Tree, pattern: str, name: str) -> Rival | None:
     rivals = []
     for baseline, score in mapping(evaluation.get("baselines")).items():
         value = metrics_of(score).get(name)
-        if value is not None and _modalities(str(mapping(score).get("pattern") or "")) <= _modalities(pattern):
+        needed = _modalities(str(mapping(score).get("pattern") or ""))
+        if value is not None and needed <= _modalities(pattern):
             rivals.append(Rival(str(baseline), value.value, count(mapping(score).get("n"))))
     return max(rivals, key=lambda rival: rival.value, default=None)
 
@@ -52,8 +53,8 @@ def best_baseline(evaluation: Tree, pattern: str, name: str) -> Rival | None:
 def standing(score: Metric, rival: float) -> str:
     """Place a score against a baseline: `clearly above`, `above`, `equal`, `below` or `clearly below`.
 
-    Clearly means that the score's interval lies wholly on one side. Values are compared as they are printed, so
-    that two figures which look equal are called equal.
+    Clearly means that the score's interval lies wholly on one side. Values are compared as they are printed,
+    so that two figures which look equal are called equal.
     """
     if figure(score.value) == figure(rival):
         return "equal"
@@ -105,7 +106,8 @@ def _others(evaluation: Tree, name: str, measured: dict[str, Metric], fullest: s
     ]
     reached = f"It reaches {_joined(others)}. " if others else ""
     fallen = [
-        f"{pattern_words(pattern)} ({figure(measured[pattern].value)} against {figure(rival.value)}, {rival.name})"
+        f"{pattern_words(pattern)} "
+        f"({figure(measured[pattern].value)} against {figure(rival.value)}, {rival.name})"
         for pattern, (place, rival) in places.items()
         if place == "clearly below"
     ]

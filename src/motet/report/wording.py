@@ -82,7 +82,7 @@ def writable(text: Text) -> Text:
 
 
 def language(text: str) -> str | None:
-    """Return the language that decides how Han characters are drawn: `ja`, `ko`, `zh-CN`, or None without any."""
+    """Return the language that decides how Han characters are drawn: `ja`, `ko`, `zh-CN`, or None."""
     if _KANA.search(text):
         return "ja"
     if _HANGUL.search(text):
