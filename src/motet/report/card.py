@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from motet.report.page import environment
 from motet.report.reading import Tree, mapping, number
 from motet.report.sections import excerpt
-from motet.report.wording import language, pattern_words, picture_uri, words
+from motet.report.wording import pattern_words, picture_uri, words
 
 CLASSES_SHOWN = 10
 
@@ -43,7 +43,6 @@ def render_card(prediction: Tree, *, picture: str | None, text: str | None, titl
         .get_template("card.html")
         .render(
             title=title,
-            page_language=language(title) or "en",
             answers=answers,
             confidence=number(prediction.get("confidence")),
             pattern=pattern_words(pattern) if isinstance(pattern, str) else None,

@@ -13,8 +13,10 @@ NUMBERS_UP_TO = 20
 NAMES_UP_TO = 60
 PAIRS_SHOWN = 15
 
-MAP_SIDE = 900
+MAP_SIDE = 720
 NAMED_CELL = 16
+# A square thinner than this cannot be seen.
+SMALLEST_SQUARE = 3
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Confusion:
     pairs: tuple[Pair, ...]
     wrong: int
     n: int
+
+    @property
+    def drawn_side(self) -> float:
+        """The side of a drawn square: that of its cell, or what can be seen."""
+        return max(self.side, SMALLEST_SQUARE)
 
     @property
     def compact(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motet.report.reading import Tree, count, listing, mapping, number, records
-from motet.report.wording import figure, pattern_words, whole, words
+from motet.report.wording import NOTHING, figure, pattern_words, whole, words
 
 BROKEN_SHOWN = 2_000
 TEXT_SHOWN = 240
@@ -180,7 +180,8 @@ def making(evaluation: Tree) -> list[tuple[str, str]]:
         ("seconds", _joined(evaluation.get("seconds"), lambda value: figure(value, 1))),
         ("versions", _joined(evaluation.get("versions"), words)),
     ]
-    return [(name, words(value)) for name, value in facts if value not in (None, "", [], {})]
+    written = [(name, words(value)) for name, value in facts]
+    return [(name, value) for name, value in written if value != NOTHING]
 
 
 def sources(evaluation: Tree) -> list[Source]:

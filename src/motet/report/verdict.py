@@ -74,7 +74,7 @@ def _headline(evaluation: Tree, name: str, measured: dict[str, Metric], pattern:
         if name == "accuracy"
         else f"the model reaches {metric_name(name)} {figure(score.value)} on {rows}"
     )
-    interval = f" (95 % interval {between(score)})" if between(score) else ""
+    interval = f" (95 % interval {between(score)})" if between(score) else ""
     with_what = f"With {pattern_words(pattern)}, " if pattern != "none" else "With nothing present, "
     return with_what + reached + interval + _against(score, best_baseline(evaluation, pattern, name), n) + "."
 
