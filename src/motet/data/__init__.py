@@ -1,7 +1,7 @@
 """A table becomes typed rows: reading, schema, cells by modality, labels, splits, audit, pictures' bytes.
 
-Rows are counted from 0. An empty cell is absent; a cell that cannot be used is broken: listed with its row and
-reason, and treated as absent.
+Rows are counted from 0. An empty cell is absent; a cell that cannot be used is broken: listed with its row
+and reason, and treated as absent.
 """
 
 from __future__ import annotations

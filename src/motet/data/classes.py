@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from motet.data.casting import text_of
 from motet.data.schema import Schema
-from motet.data.table import CellIssue, Table
+from motet.data.table import MAX_LISTED, CellIssue, Table, excerpt
+from motet.errors import TableError, UsageError
 
 LabelType = Literal["string", "integer", "boolean", "float"]
 
@@ -20,9 +25,9 @@ class Labels:
     """Labels of N rows.
 
     values  [N] int64: index into `classes`; -1 where the row has no label, -2 where its label is not a class.
-    classes text of each class: in numeric order for numbers and booleans, else by code point.
+    classes text of each class: in numeric order for numbers, false before true, else by code point.
     type    what the values were in the table ("1" in a CSV is a string).
-    issues  rows with a label that is not one of the given classes.
+    issues  rows whose label could not be read or is not one of the given classes.
     """
 
     values: npt.NDArray[np.int64]
@@ -33,9 +38,82 @@ class Labels:
 
 def labels(table: Table, schema: Schema) -> Labels:
     """Number the classes of the label column; TableError where it is missing, empty or of one class."""
-    raise NotImplementedError
+    name = _name(schema)
+    words, issues, kind = _words(table, name)
+    found = [value for value in pc.unique(words).to_pylist() if value is not None]
+    if not found:
+        raise TableError(f"label column {name!r} is empty in all {len(table)} rows")
+    if len(found) == 1:
+        raise TableError(
+            f"label column {name!r} is constant: every row that has a label says {excerpt(found[0])!r}; "
+            "at least two classes are needed"
+        )
+    classes = sorted(found) if kind == "string" else sorted(found, key=_number)
+    return Labels(_index(words, classes), tuple(classes), kind, tuple(issues))
 
 
 def encode_labels(table: Table, schema: Schema, classes: Sequence[str]) -> Labels:
-    """Number the labels of a table by given classes: -2, and an issue, where a label is none of them."""
-    raise NotImplementedError
+    """Number the labels of a table by given classes: -2, and an issue, where a label is none of them.
+
+    The same label may be written as a number or as text: 1, 1.0 and "1", or True and "true", are one.
+    """
+    name = _name(schema)
+    words, issues, kind = _words(table, name)
+    values = _index(words, classes)
+    odd = np.flatnonzero((values < 0) & words.is_valid().to_numpy())
+    if len(odd):
+        same = {_canonical(text): number for number, text in reversed(list(enumerate(classes)))}
+        texts = words.take(pa.array(odd))
+        known = {text: same.get(_canonical(text), -2) for text in pc.unique(texts).to_pylist()}
+        values[odd] = [known[text] for text in texts.to_pylist()]
+        reason = "this label is not one of the model's classes"
+        unseen = odd[values[odd] == -2][:MAX_LISTED].tolist()
+        issues = issues + [CellIssue(row, name, reason, excerpt(words[row].as_py())) for row in unseen]
+    return Labels(values, tuple(classes), kind, tuple(issues))
+
+
+def _name(schema: Schema) -> str:
+    if schema.label is None:
+        raise UsageError("no label column is named: say which column holds the classes (--label COLUMN)")
+    return schema.label
+
+
+def _words(table: Table, name: str) -> tuple[pa.ChunkedArray, list[CellIssue], LabelType]:
+    if name not in table.columns:
+        raise TableError(f"{table.name} has no label column {name!r}: it has {list(table.columns)[:30]}")
+    column = table.column(name)
+    text, issues = text_of(column, name)
+    text = pc.utf8_trim_whitespace(text)
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text), issues, _type(column)
+
+
+def _type(column: pa.ChunkedArray) -> LabelType:
+    if pa.types.is_boolean(column.type):
+        return "boolean"
+    if pa.types.is_integer(column.type):
+        return "integer"
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        # pandas makes whole numbers floating as soon as one of them is missing
+        whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
+        return "integer" if whole is not False else "float"
+    return "string"
+
+
+def _index(words: pa.ChunkedArray, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    found = pc.index_in(words, value_set=pa.array(list(classes), words.type))
+    return np.asarray(pc.fill_null(found, -1).to_numpy(), np.int64)
+
+
+def _number(text: str) -> tuple[float, str]:
+    return (float(text) if text not in ("true", "false") else float(text == "true")), text
+
+
+def _canonical(text: str) -> object:
+    folded = text.casefold()
+    if folded in ("true", "false"):
+        return folded
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) and "_" not in text else text

@@ -1,4 +1,4 @@
-"""The table that everything reads: Arrow columns, the folder of its pictures, and what was found while reading."""
+"""The table that everything reads: Arrow columns, the folder of its pictures, and what reading found."""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+"""A column of any type is read as text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from motet.data.table import MAX_LISTED, CellIssue, excerpt
+
+
+def text_of(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[CellIssue]]:
+    """Return a column as text, null where absent, and the cells that have none (lists, odd bytes).
+
+    Numbers are written shortest (1.0 is "1"), booleans as "true" and "false".
+    """
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return column, []
+    if is_bytes_type(kind):
+        return _decoded(column, name)
+    if pa.types.is_nested(kind):
+        rows = np.flatnonzero(column.is_valid().to_numpy())[:MAX_LISTED]
+        reason = f"a {'list' if 'list' in str(kind) else 'structure'} in a column of text"
+        issues = [CellIssue(row, name, reason, excerpt(column[row].as_py())) for row in rows.tolist()]
+        return pa.chunked_array([pa.nulls(len(column), pa.string())]), issues
+    return column.cast(pa.string()), []
+
+
+def is_bytes_type(kind: pa.DataType) -> bool:
+    """Tell whether cells of this Arrow type are bytes."""
+    return bool(
+        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    )
+
+
+def _decoded(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[CellIssue]]:
+    issues: list[CellIssue] = []
+    chunks, start = [], 0
+    for chunk in column.chunks:
+        try:
+            text = chunk.cast(pa.large_binary()).cast(pa.large_string())
+        except pa.ArrowInvalid:
+            values: list[str | None] = []
+            for row, value in enumerate(chunk.to_pylist(), start):
+                try:
+                    values.append(None if value is None else value.decode())
+                except UnicodeDecodeError:
+                    values.append(None)
+                    if len(issues) < MAX_LISTED:
+                        reason = "bytes that are not UTF-8 in a column of text"
+                        issues.append(CellIssue(row, name, reason, excerpt(value)))
+            text = pa.array(values, pa.large_string())
+        chunks.append(text)
+        start += len(chunk)
+    return pa.chunked_array(chunks, type=pa.large_string()), issues
+
+
+def has_words(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return [N] bool: the text is more than white space (of any script)."""
+    # chunk by chunk, so that the trimmed copy of a large column is never whole in memory
+    parts = [
+        pc.greater(pc.binary_length(pc.utf8_trim_whitespace(chunk)), 0).fill_null(False).to_numpy(False)
+        for chunk in column.chunks
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
