@@ -6,12 +6,19 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from motet.data import ImageCells
+from motet.encoders.cache import FeatureCache
+from motet.encoders.encode_rows import encode_images, shelf_of
+from motet.encoders.features import FeatureTable
+
 Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 ALGORITHM = 1  # counts up whenever the same picture would give other numbers
 SIZE = 96  # pictures are stretched to SIZE x SIZE pixels, where everything is counted
@@ -36,6 +43,19 @@ class DescriptorEncoder:
         colour = HISTOGRAM_ZONES**2 * HUES * SATURATIONS * VALUES + COLOUR_CELLS**2 * 6
         self.width: int = blocks * 4 * ORIENTATIONS + colour + TEXTURE_ZONES**2 * 59 + 1
         self.fingerprint: str = _fingerprint()
+
+    def fit(self, cells: ImageCells, rows: Rows) -> None:
+        """Nothing to learn."""
+
+    def encode(self, cells: ImageCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
+        """Features of the given rows, in their order."""
+        shelf = shelf_of(cache, self.fingerprint, self.width)
+        return encode_images(
+            cells, rows, lambda image: self.describe([image])[0], lambda batch: batch, shelf, "pictures"
+        )
+
+    def save(self, directory: Path) -> None:
+        """Nothing is learned, so nothing is written."""
 
     def describe(self, images: Sequence[Image.Image]) -> Floats:
         """Describe each RGB picture by itself, so that no picture's numbers depend on its neighbours.

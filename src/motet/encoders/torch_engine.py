@@ -1,0 +1,103 @@
+"""Which engine runs an encoder: measured once on this machine, remembered, and part of the cache's key.
+
+The candidates are onnxruntime in float32 (what a saved model always runs on) and PyTorch under bfloat16 autocast. The
+second is taken only where it is faster and its features agree with float32: cosine at least AGREEMENT on every row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from motet.encoders import torch_pretrained
+from motet.encoders.cache import cache_directory
+from motet.encoders.pretrained import Engine, OnnxEngine, PretrainedEncoder
+
+AGREEMENT = 0.999
+GAIN = 1.15  # times faster that bfloat16 must be: below that, features equal to the shipped ones are worth more
+
+Inputs = dict[str, npt.NDArray[Any]]
+
+
+class TorchEngine:
+    """PyTorch under bfloat16 autocast."""
+
+    name = "torch-bf16"
+
+    def __init__(self, directory: Path, modality: str) -> None:
+        self._module = torch_pretrained.load(directory, modality)
+
+    def __call__(self, inputs: Inputs) -> npt.NDArray[np.float32]:
+        """Pooled features [B, D] of one batch."""
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            pooled, _ = self._module(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+        return pooled.float().numpy()  # type: ignore[no-any-return]
+
+
+def choose_engine(encoder: PretrainedEncoder, sample: list[Inputs]) -> tuple[PretrainedEncoder, dict[str, Any]]:
+    """Return the encoder with the faster engine, and what was measured: rows a second of each, and agreement.
+
+    sample : some batches of real rows; the first also warms up. Measured once for an encoder on a machine.
+    """
+    book = cache_directory() / "engines.json"
+    key = f"{encoder.identity} {_machine()}"
+    known: dict[str, Any] = {}
+    if book.is_file():
+        try:
+            known = json.loads(book.read_text(encoding="utf-8"))
+        except ValueError:
+            known = {}
+    if key not in known:
+        known[key] = _measure(encoder, sample)
+        book.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = book.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        unfinished.replace(book)
+    measured = known[key]
+    if measured["chosen"] == TorchEngine.name:
+
+        def engine() -> Engine:
+            return TorchEngine(encoder.directory, encoder.modality)
+
+        encoder = PretrainedEncoder(encoder.directory, engine=engine, engine_name=TorchEngine.name)
+    return encoder, measured
+
+
+def _measure(encoder: PretrainedEncoder, sample: list[Inputs]) -> dict[str, Any]:
+    rows = sum(len(next(iter(batch.values()))) for batch in sample)
+    rates: dict[str, float] = {}
+    pooled: dict[str, npt.NDArray[np.float32]] = {}
+    for engine in (encoder.engine, TorchEngine(encoder.directory, encoder.modality)):
+        engine(sample[0])
+        begun = time.perf_counter()
+        pooled[engine.name] = np.concatenate([engine(batch) for batch in sample])
+        rates[engine.name] = rows / (time.perf_counter() - begun)
+    exact, fast = pooled[OnnxEngine.name], pooled[TorchEngine.name]
+    norms = np.linalg.norm(exact, axis=1) * np.linalg.norm(fast, axis=1)
+    cosine = (exact * fast).sum(axis=1) / np.maximum(norms, 1e-12)
+    agreement = float(cosine.min())
+    faster = rates[TorchEngine.name] > GAIN * rates[OnnxEngine.name]
+    return {
+        "chosen": TorchEngine.name if faster and agreement >= AGREEMENT else OnnxEngine.name,
+        "rows_per_second": {name: round(rate, 1) for name, rate in rates.items()},
+        "lowest_cosine": round(agreement, 6),
+    }
+
+
+def _machine() -> str:
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, torch {torch.__version__}"

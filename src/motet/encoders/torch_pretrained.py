@@ -1,0 +1,298 @@
+"""A Hugging Face model directory or hub name becomes a prepared encoder directory: exported once, then torch-free.
+
+Only safetensors are read, and no code that comes with a model is ever run. Pooling follows the model's own convention,
+is chosen once, and is recorded: a sentence-transformers `1_Pooling/config.json` where there is one; else the pooler of
+vision models that have a trained one, else the class token, else the mean; for words the mean over the mask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from motet.encoders.cache import cache_directory
+from motet.encoders.torch_export import Inputs, export_onnx
+from motet.errors import EncoderError
+from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+
+FORMAT = 1  # counts up whenever a prepared directory would be written differently
+TEXT_LENGTH = 128  # word pieces read of a text at most, where the model itself does not ask for fewer
+PREPROCESSING = ("preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+SENTENCE = ("sentence_bert_config.json", "1_Pooling/config.json")
+
+
+class PooledVision(nn.Module):
+    """Picture network with one output convention: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D]."""
+
+    def __init__(self, network: nn.Module, pooling: str, projection: nn.Module | None) -> None:
+        super().__init__()
+        self.network = network
+        self.pooling = pooling
+        self.projection = projection
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return pooled and token features."""
+        made = self.network(pixel_values=pixel_values)
+        tokens = made.last_hidden_state
+        if tokens.dim() == 4:  # a map of a convolutional network: [B, D, h, w] -> [B, h * w, D]
+            tokens = tokens.flatten(2).transpose(1, 2)
+        if self.pooling == "pooler":
+            pooled = made.pooler_output.flatten(1)
+        elif self.pooling == "cls":
+            pooled = tokens[:, 0]
+        else:
+            pooled = tokens.mean(dim=1)
+        if self.projection is not None:
+            pooled = self.projection(pooled)
+        return pooled, tokens
+
+
+class PooledWords(nn.Module):
+    """Word network with one output convention: input_ids, attention_mask [B, T] -> pooled [B, D], tokens [B, T, D]."""
+
+    def __init__(self, network: nn.Module, pooling: str, projection: nn.Module | None) -> None:
+        super().__init__()
+        self.network = network
+        self.pooling = pooling
+        self.projection = projection
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return pooled and token features."""
+        made = self.network(input_ids=input_ids, attention_mask=attention_mask)
+        tokens = made.last_hidden_state
+        if self.pooling == "pooler":
+            pooled = made.pooler_output
+        elif self.pooling == "cls":
+            pooled = tokens[:, 0]
+        else:
+            weight = attention_mask.unsqueeze(-1).to(tokens.dtype)
+            pooled = (tokens * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+        if self.projection is not None:
+            pooled = self.projection(pooled)
+        return pooled, tokens
+
+
+def prepare(
+    model: str,
+    modality: str,
+    *,
+    name: str | None = None,
+    licence: str | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """Make (or find) the prepared directory of a local model directory.
+
+    model : a directory with `config.json` and safetensors that AutoModel loads.
+    name : name of the source; default: the directory's or the model's own.
+    folder : where prepared encoders lie; default the cache.
+
+    Raises EncoderError where it cannot be loaded, has weights missing, or cannot be exported.
+    """
+    directory = Path(model).expanduser()
+    if not (directory / "config.json").is_file():
+        raise EncoderError(f"{directory}: no config.json here, so this is not a model directory")
+    if not list(directory.glob("*.safetensors")):
+        raise EncoderError(f"{directory}: no .safetensors file (other weight formats are not read)")
+    identity = _identity(directory, modality)
+    place = (folder or cache_directory() / "encoders") / identity
+    if (place / "encoder.json").is_file():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".making-") as made:
+        making = Path(made) / "encoder"
+        making.mkdir()
+        _write(directory, making, modality, identity, name or own_name(directory), licence or _licence(directory))
+        if not place.exists():
+            making.rename(place)
+    return place
+
+
+def own_name(directory: Path) -> str:
+    """A short name: the directory's, or, where that says nothing, the one the model was published under."""
+    published = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("_name_or_path", "")
+    name = directory.resolve().name
+    if name.lower() in {"model", "models", "checkpoint", "output", "snapshot"} or len(name) == 40:
+        name = published.rstrip("/").rsplit("/", 1)[-1] or directory.resolve().parent.name
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name.lower()) or "model"
+
+
+def load(directory: Path, modality: str) -> nn.Module:
+    """Load a model directory as `PooledVision` or `PooledWords`, float32, in eval mode."""
+    from transformers import AutoModel, logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model, info = AutoModel.from_pretrained(
+            directory,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EncoderError(f"{directory}: cannot be loaded as a model: {str(error).splitlines()[0]}") from error
+    missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
+    if missing:
+        raise EncoderError(
+            f"{directory}: {len(missing)} weights are missing ({', '.join(missing[:3])}, ...): "
+            "they would be random numbers"
+        )
+    pooler_is_random = any("pooler" in key for key in info["missing_keys"])
+    part, projection = _part(model, modality)
+    pooling = _pooling(directory, model, part, modality, pooler_is_random)
+    wrapper = PooledVision if modality == "image" else PooledWords
+    return wrapper(part, pooling, projection).eval()
+
+
+def _part(model: nn.Module, modality: str) -> tuple[nn.Module, nn.Module | None]:
+    """The network of one modality and its projection: the whole model, or one side of a CLIP-like one."""
+    side = getattr(model, "vision_model" if modality == "image" else "text_model", None)
+    if side is None:
+        return model, None
+    return side, getattr(model, "visual_projection" if modality == "image" else "text_projection", None)
+
+
+def _pooling(directory: Path, model: nn.Module, part: nn.Module, modality: str, pooler_is_random: bool) -> str:
+    described = directory / "1_Pooling" / "config.json"
+    if modality == "text" and described.is_file():
+        chosen = json.loads(described.read_text(encoding="utf-8"))
+        return "cls" if chosen.get("pooling_mode_cls_token") else "mean"
+    if part is not model:
+        return "pooler"
+    if modality == "text":
+        return "mean"
+    config: Any = model.config
+    convolutional = not hasattr(config, "num_attention_heads")
+    has_pooler = convolutional or getattr(model, "pooler", None) is not None
+    if has_pooler and not pooler_is_random:
+        return "pooler"
+    return "cls" if hasattr(model, "embeddings") and hasattr(model.embeddings, "cls_token") else "mean"
+
+
+def _write(directory: Path, making: Path, modality: str, identity: str, name: str, licence: str) -> None:
+    module = load(directory, modality)
+    for file in (*PREPROCESSING, *SENTENCE[:1]):
+        if (directory / file).is_file():
+            shutil.copyfile(directory / file, making / file)
+    if modality == "text" and not (making / "tokenizer.json").is_file():
+        _convert_tokenizer(directory, making)
+    shutil.copyfile(directory / "config.json", making / "config.json")
+    _copy_weights(directory, making)
+    maximum = _length(directory) if modality == "text" else None
+    example, check, dynamic = example_inputs(making, modality, maximum)
+    export_onnx(
+        module, example, check, making / "model.onnx", outputs=("pooled", "tokens"), dynamic=dynamic
+    )
+    with torch.no_grad():
+        width = module(**example)[0].shape[1]
+    described = {
+        "kind": "pretrained",
+        "name": name,
+        "modality": modality,
+        "width": int(width),
+        "pooling": module.pooling,
+        "max_tokens": maximum,
+        "licence": licence,
+        "identity": identity,
+    }
+    (making / "encoder.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+
+
+def example_inputs(
+    directory: Path, modality: str, max_tokens: int | None
+) -> tuple[Inputs, Inputs, dict[str, dict[int, str]]]:
+    """Inputs to trace with, inputs of another size to check with, and the axes that may change."""
+    seeded = torch.Generator().manual_seed(0)
+    if modality == "image":
+        height, width = ImagePreprocessor.from_directory(directory).size
+        pixels = torch.rand(5, 3, height, width, generator=seeded) * 2 - 1
+        axes = {"pixel_values": {0: "batch"}, "pooled": {0: "batch"}, "tokens": {0: "batch"}}
+        return {"pixel_values": pixels[:2]}, {"pixel_values": pixels[2:]}, axes
+    words = WordPreprocessor.from_directory(directory, max_length=max_tokens or TEXT_LENGTH)
+
+    def tokens(*texts: str) -> Inputs:
+        batch = next(iter(words.batches(texts, len(texts))))
+        return {
+            "input_ids": torch.from_numpy(batch.input_ids),
+            "attention_mask": torch.from_numpy(batch.attention_mask),
+        }
+
+    sequence = {0: "batch", 1: "length"}
+    axes = {"input_ids": sequence, "attention_mask": sequence, "pooled": {0: "batch"}, "tokens": sequence}
+    return (
+        tokens("a lamp", "a lamp of brass, 12 cm, with a shade"),
+        tokens("one", "a chair of oak and linen that is older than the house it stands in", "three words here"),
+        axes,
+    )
+
+
+def _identity(directory: Path, modality: str) -> str:
+    digest = hashlib.blake2b(f"{FORMAT} {modality} {TEXT_LENGTH}".encode(), digest_size=16)
+    names = ["config.json", *PREPROCESSING, *SENTENCE, *sorted(p.name for p in directory.glob("*.safetensors"))]
+    for name in names:
+        path = directory / name
+        if path.is_file():
+            digest.update(name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _length(directory: Path) -> int:
+    """Word pieces of a text at most: the model's own limit, at most TEXT_LENGTH."""
+    limits = [TEXT_LENGTH]
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    limits.append(config.get("text_config", config).get("max_position_embeddings", TEXT_LENGTH))
+    if (directory / SENTENCE[0]).is_file():
+        stated = json.loads((directory / SENTENCE[0]).read_text(encoding="utf-8")).get("max_seq_length")
+        limits.append(stated or TEXT_LENGTH)
+    if config.get("model_type") in {"roberta", "xlm-roberta", "camembert"}:
+        limits[1] -= 2  # their positions begin after the padding index
+    return int(min(limits))
+
+
+def _licence(directory: Path) -> str:
+    """What the model's card says, in its front matter."""
+    card = directory / "README.md"
+    if card.is_file():
+        for line in card.read_text(encoding="utf-8", errors="replace").splitlines()[:60]:
+            if line.startswith("license:"):
+                return line.partition(":")[2].strip() or "not stated"
+    return "not stated"
+
+
+def _copy_weights(directory: Path, making: Path) -> None:
+    files = sorted(directory.glob("*.safetensors"))
+    if len(files) == 1:
+        shutil.copyfile(files[0], making / "model.safetensors")
+        return
+    from safetensors.torch import load_file, save_file
+
+    tensors = {name: tensor for file in files for name, tensor in load_file(file).items()}
+    save_file(tensors, making / "model.safetensors", metadata={"format": "pt"})
+
+
+def _convert_tokenizer(directory: Path, making: Path) -> None:
+    from transformers import AutoTokenizer
+
+    try:
+        AutoTokenizer.from_pretrained(
+            directory, trust_remote_code=False, local_files_only=True
+        ).save_pretrained(making)
+    except (OSError, ValueError, KeyError) as error:
+        raise EncoderError(
+            f"{directory}: no tokenizer.json, and none can be made: {str(error).splitlines()[0]}"
+        ) from error
+    if not (making / "tokenizer.json").is_file():
+        raise EncoderError(f"{directory}: its tokenizer has no fast form (tokenizer.json)")

@@ -1,0 +1,29 @@
+"""Answers become numbers: metrics with intervals, by pattern. Arrays and callables in, numbers out."""
+
+from __future__ import annotations
+
+from motet.evaluation.by_pattern import class_table, evaluate_patterns, row_patterns
+from motet.evaluation.intervals import classification_metrics
+from motet.evaluation.metrics import (
+    accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    log_loss,
+    macro_f1,
+    precision_recall_f1,
+    row_log_loss,
+)
+
+__all__ = [
+    "accuracy",
+    "class_table",
+    "classification_metrics",
+    "confusion_matrix",
+    "evaluate_patterns",
+    "expected_calibration_error",
+    "log_loss",
+    "macro_f1",
+    "precision_recall_f1",
+    "row_log_loss",
+    "row_patterns",
+]

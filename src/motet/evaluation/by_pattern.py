@@ -1,0 +1,71 @@
+"""Evaluation of a classifier for every pattern: each on all rows that have at least its modalities, the others hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import all_patterns, pattern_name
+from motet.evaluation.intervals import classification_metrics
+from motet.evaluation.metrics import confusion_matrix, precision_recall_f1
+
+Floats = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+# {modality: present [N]} -> probabilities [N, C]
+Classifier = Callable[[Mapping[str, Bools]], Floats]
+
+
+def evaluate_patterns(
+    classifier: Classifier, present: Mapping[str, Bools], labels: Labels, *, seed: int = 0
+) -> tuple[dict[str, Any], Floats]:
+    """Metrics overall and for each pattern, and the probabilities [N, C] of each row with what it has.
+
+    A pattern that no row can show is left out.
+    """
+    whole = classifier(present)
+    result: dict[str, Any] = {
+        "overall": {"n": len(labels), "metrics": classification_metrics(whole, labels, seed=seed)},
+        "patterns": {},
+    }
+    for pattern in all_patterns(present):
+        shown = set(pattern.split("+")) - {"none"}
+        rows = np.ones(len(labels), bool)
+        for modality in shown:
+            rows &= present[modality]
+        if not rows.any():
+            continue
+        masked = {m: have & rows if m in shown else np.zeros_like(have) for m, have in present.items()}
+        metrics = classification_metrics(classifier(masked)[rows], labels[rows], seed=seed)
+        result["patterns"][pattern] = {"n": int(rows.sum()), "metrics": metrics}
+    return result, whole
+
+
+def class_table(probabilities: Floats, labels: Labels, classes: Sequence[str]) -> dict[str, Any]:
+    """Precision, recall, F1 and support of each class, and the confusion matrix."""
+    predicted = probabilities.argmax(axis=1)
+    precision, recall, f1, support = precision_recall_f1(predicted, labels, len(classes))
+    per_class = {
+        name: {
+            "support": int(support[i]),
+            "precision": float(precision[i]),
+            "recall": float(recall[i]),
+            "f1": float(f1[i]),
+        }
+        for i, name in enumerate(classes)
+    }
+    matrix = confusion_matrix(predicted, labels, len(classes)).tolist()
+    return {"per_class": per_class, "confusion": {"labels": list(classes), "matrix": matrix}}
+
+
+def row_patterns(present: Mapping[str, Bools]) -> list[str]:
+    """The pattern of each row."""
+    names = list(present)
+    if not names:
+        return []
+    code = sum((present[name].astype(np.int64) << i for i, name in enumerate(names)), np.int64(0))
+    of = {int(c): pattern_name(n for i, n in enumerate(names) if c >> i & 1) for c in np.unique(code)}
+    return [of[int(c)] for c in code]

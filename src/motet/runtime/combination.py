@@ -1,0 +1,56 @@
+"""Combiners: the logits of several heads become one, on numpy alone. Training and selection call the same functions.
+
+Shapes: K heads, B rows, C classes. A head that has nothing for a row (`present` False) takes no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+Bools = npt.NDArray[np.bool_]
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Logarithm of the softmax over the last axis, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
+
+
+def late_product(logits: Floats, present: Bools, weights: Floats) -> Floats:
+    """Product of experts: sum_k w_k log p_k (Hinton, 2002); [K, B, C], [K, B], [K] -> [B, C].
+
+    Not divided by the number of heads present: two heads that agree are surer than one.
+    """
+    share = weights[:, None] * present
+    known = np.where(present[:, :, None], log_softmax(_without_absent(logits, present)), 0)
+    return np.einsum("kb,kbc->bc", share, known)
+
+
+def late_mean(logits: Floats, present: Bools, weights: Floats) -> Floats:
+    """Mixture of experts: log of the weighted mean of p_k over the heads present; [K, B, C] -> [B, C]."""
+    share = weights[:, None] * present
+    share = share / np.maximum(share.sum(axis=0, keepdims=True), 1e-12)
+    known = np.exp(log_softmax(_without_absent(logits, present)))
+    return np.log(np.maximum(np.einsum("kb,kbc->bc", share, known), 1e-12))
+
+
+COMBINERS: dict[str, Callable[[Floats, Bools, Floats], Floats]] = {
+    "product": late_product,
+    "mean": late_mean,
+}
+
+
+def combine(rule: str, logits: Floats, present: Bools, weights: Floats) -> Floats:
+    """Combine by the named rule; a row in which no head is present gets equal logits (zeros)."""
+    combined = COMBINERS[rule](logits, present, weights)
+    return np.where(present.any(axis=0)[:, None], combined, 0)
+
+
+def _without_absent(logits: Floats, present: Bools) -> Floats:
+    """Numbers of absent heads are never looked at: they may be NaN."""
+    return np.where(present[:, :, None], logits, 0)

@@ -1,0 +1,7 @@
+"""What is learned: one task a file, head and loss. How an output becomes a prediction is the runtime's."""
+
+from __future__ import annotations
+
+from motet.tasks.classify import FusedClassifier, LinearClassifier, classification_loss
+
+__all__ = ["FusedClassifier", "LinearClassifier", "classification_loss"]
