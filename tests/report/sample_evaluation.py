@@ -120,12 +120,12 @@ def sample() -> dict[str, Any]:
                 "value": "../../secret.png",
             },
         ],
-        "classes": CLASSES,
+        "classes": list(CLASSES),
         "per_class": {
             name: {"support": 22, "precision": 1 - 0.013 * i, "recall": 1 - 0.021 * i, "f1": 1 - 0.017 * i}
             for i, name in enumerate(CLASSES)
         },
-        "confusion": {"labels": CLASSES, "matrix": counts},
+        "confusion": {"labels": list(CLASSES), "matrix": counts},
         "history": {"concat": history(18, 1.9, 0.18, 0.96, 1), "gated": history(14, 1.85, 0.21, 0.95, 2)},
         "selection": {
             "image+text": {

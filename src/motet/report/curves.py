@@ -14,6 +14,9 @@ from motet.report.wording import figure
 WIDTH, HEIGHT = 340, 180
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 26
 
+# Beyond these, rounding errors and overflow would be all that is left to draw.
+SMALLEST_SPREAD, LARGEST_DRAWN = 1e-9, 1e12
+
 SERIES = {
     "loss": (("train_loss", "train"), ("validation_loss", "validation")),
     "accuracy": (("train_accuracy", "train"), ("validation_accuracy", "validation")),
@@ -72,8 +75,8 @@ def histories(evaluation: Tree) -> list[History]:
 def round_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
     """Return round values, 1, 2 or 5 times a power of ten apart, that reach at least from `low` to `high`."""
     spread = high - low
-    if not spread > abs(low) * 1e-9:
-        spread = abs(low) or 1.0
+    if spread <= max(abs(low) * 1e-9, SMALLEST_SPREAD):
+        spread = max(abs(low), 1.0)
         low, high = low - spread / 2, high + spread / 2
     rough = spread / wanted
     power = 10.0 ** math.floor(math.log10(rough))
@@ -97,7 +100,7 @@ def _panel(title: str, epochs: Sequence[tuple[float, Tree]], best: float | None)
     series = {}
     for key, name in SERIES[title]:
         values = [(at, number(epoch.get(key))) for at, epoch in epochs]
-        measured = [(at, value) for at, value in values if value is not None]
+        measured = [(at, value) for at, value in values if value is not None and abs(value) <= LARGEST_DRAWN]
         if measured:
             series[name] = measured
     if not series:
