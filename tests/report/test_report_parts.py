@@ -87,7 +87,8 @@ def test_the_verdict_names_the_reached_and_the_best_baseline() -> None:
     said = verdict(sample())
     assert said.sentence == (
         "With image and text, the model is right on 0.965 of 142 test rows "
-        "(95\u00a0% interval 0.931–0.992), above the best simple baseline (text:lexical, 0.945 on 146 rows), though not by more than the interval."
+        "(95\u00a0% interval 0.931–0.992), above the best simple baseline "
+        "(text:lexical, 0.945 on 146 rows), though not by more than the interval."
     )
     assert said.details[0] == (
         "It reaches 0.847 with image alone and 0.952 with text alone. "

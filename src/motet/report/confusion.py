@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from motet.report.reading import Tree, count, listing, mapping
@@ -80,17 +80,16 @@ def confusion(evaluation: Tree) -> Confusion | None:
     n = sum(map(sum, counts))
     if not labels or not n:
         return None
-    table = tuple(tuple(_cells(row, true)) for true, row in enumerate(counts))
+    compact = len(labels) > NUMBERS_UP_TO
     named = len(labels) <= NAMES_UP_TO
     side = NAMED_CELL if named else MAP_SIDE / len(labels)
-    compact = len(labels) > NUMBERS_UP_TO
     return Confusion(
         labels,
-        table if not compact else (),
-        tuple(_squares(table, labels, side)) if compact else (),
+        () if compact else tuple(tuple(_cells(row, true)) for true, row in enumerate(counts)),
+        tuple(_squares(counts, labels, side)) if compact else (),
         side,
         named,
-        tuple(_pairs(table, labels)[:PAIRS_SHOWN]),
+        tuple(_pairs(counts, labels)[:PAIRS_SHOWN]),
         n - sum(counts[index][index] for index in range(len(labels))),
         n,
     )
@@ -107,25 +106,30 @@ def _cells(row: Sequence[int], true: int) -> list[Cell]:
     return [Cell(value, value / support, predicted == true) for predicted, value in enumerate(row)]
 
 
-def _squares(table: Sequence[Sequence[Cell]], labels: Sequence[str], side: float) -> list[Square]:
+def _filled(counts: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, Cell]]:
+    for true, row in enumerate(counts):
+        support = sum(row)
+        for predicted, value in enumerate(row):
+            if value:
+                yield true, predicted, Cell(value, value / support, predicted == true)
+
+
+def _squares(counts: Sequence[Sequence[int]], labels: Sequence[str], side: float) -> list[Square]:
     return [
         Square(
-            round(column * side, 2),
-            round(row * side, 2),
+            round(predicted * side, 2),
+            round(true * side, 2),
             cell,
-            f"{labels[row]}, predicted {labels[column]}: {cell.count}",
+            f"{labels[true]}, predicted {labels[predicted]}: {cell.count}",
         )
-        for row, cells in enumerate(table)
-        for column, cell in enumerate(cells)
-        if cell.count
+        for true, predicted, cell in _filled(counts)
     ]
 
 
-def _pairs(table: Sequence[Sequence[Cell]], labels: Sequence[str]) -> list[Pair]:
+def _pairs(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> list[Pair]:
     pairs = [
-        Pair(labels[row], labels[column], cell.count, cell.share)
-        for row, cells in enumerate(table)
-        for column, cell in enumerate(cells)
-        if cell.count and not cell.right
+        Pair(labels[true], labels[predicted], cell.count, cell.share)
+        for true, predicted, cell in _filled(counts)
+        if not cell.right
     ]
     return sorted(pairs, key=lambda pair: (-pair.count, -pair.share))
