@@ -41,7 +41,7 @@ _MOBILENET = _COMMON | {
     "default_to_square": False,
 }
 
-# What each class of transformers takes where its file says nothing (or null).
+# What each class of transformers takes where its file says nothing.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "ViT": _COMMON | {"size": _SQUARE_224},
     "CLIP": _CLIP,
@@ -145,7 +145,9 @@ def read_image_config(directory: Path) -> dict[str, Any]:
 
 
 def complete_image_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that change pixels, what the class leaves unsaid filled in; sizes as dictionaries.
+    """Return the options that change pixels, what the class leaves unsaid filled in.
+
+    A null is said: transformers takes it for "off". Sizes that are used come out as dictionaries.
 
     Raises ``EncoderError`` for a class or an option that is not known: another preprocessor than the encoder
     was trained with would quietly cost accuracy.
@@ -156,17 +158,18 @@ def complete_image_config(config: Mapping[str, Any]) -> dict[str, Any]:
         raise EncoderError(
             f"image_processor_type {name or '(none)'!r} is not known; pictures are prepared as {known} do"
         )
-    said = {key: value for key, value in config.items() if value is not None and key not in _NEUTRAL}
-    full = _DEFAULTS[name] | said
-    unknown = [key for key in said if key not in {*_DEFAULTS[name], "crop_size"} and said[key] is not False]
-    if not full.get("do_pad", False):
-        unknown = [key for key in unknown if key != "pad_size"]
+    full = {"crop_size": None} | _DEFAULTS[name]
+    off = {key for key, value in config.items() if value is None or value is False}
+    idle = {"pad_size"} if "do_pad" in off or "do_pad" not in config else set()
+    unknown = [key for key in config if key not in {*full, *_NEUTRAL, *off, *idle}]
     if unknown:
         raise EncoderError(
             f"{name} image processor: options that are not known and may change pixels: {', '.join(unknown)}"
         )
-    full["size"] = _size("size", full["size"], full["default_to_square"])
-    if "crop_size" in full:
+    full |= {key: value for key, value in config.items() if key in full}
+    if full["do_resize"]:
+        full["size"] = _size("size", full["size"], full["default_to_square"])
+    if full["do_center_crop"]:
         full["crop_size"] = _size("crop_size", full["crop_size"], True)
     return full
 

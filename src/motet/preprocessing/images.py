@@ -19,7 +19,7 @@ from motet.preprocessing.image_config import complete_image_config, read_image_c
 
 # Above this many pixels between resize and crop, only the part that the crop keeps is resized. A picture of
 # 1 x 100,000 scaled to a shorter side of 224 would take 15 GB.
-_LARGEST_RESIZED = 2**22
+_LARGEST_RESIZED = 2**24
 
 
 @dataclass(frozen=True)
@@ -56,30 +56,24 @@ class ImagePreprocessor:
         pictures of different sizes would come out in different sizes.
         """
         full = complete_image_config(config)
-        crop = (
-            _height_and_width(full["crop_size"]) if full["do_center_crop"] and "crop_size" in full else None
-        )
+        crop = _height_and_width(full["crop_size"]) if full["do_center_crop"] else None
         resize: tuple[int, int] | int | None = None
         if full["do_resize"]:
             resize = full["size"].get("shortest_edge") or _height_and_width(full["size"])
         if "crop_pct" in full and resize is not None:
             resize, crop = _convnext_sizes(resize, crop, full["crop_pct"])
-        if full["do_center_crop"] and crop is None:
-            raise EncoderError("do_center_crop is true but there is no crop_size")
         if crop is None and not isinstance(resize, tuple):
             raise EncoderError(
                 "these options give arrays of different sizes; say height and width, or do_center_crop"
             )
-        return cls(
-            resize=resize,
-            crop=crop,
-            resample=_filter(full["resample"]),
-            rescale_factor=_number("rescale_factor", full["rescale_factor"]) if full["do_rescale"] else 1.0,
-            mean=_channels("image_mean", full["image_mean"]) if full["do_normalize"] else (0.0, 0.0, 0.0),
-            std=_channels("image_std", full["image_std"], zero=False)
-            if full["do_normalize"]
-            else (1.0, 1.0, 1.0),
-        )
+        resample = _filter(full["resample"]) if resize is not None else int(Image.Resampling.BILINEAR)
+        factor = _number("rescale_factor", full["rescale_factor"]) if full["do_rescale"] else 1.0
+        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+        if full["do_normalize"]:
+            mean, std = _channels("image_mean", full["image_mean"]), _channels("image_std", full["image_std"])
+            if 0.0 in std:
+                raise EncoderError(f"image_std must not be zero: {full['image_std']!r}")
+        return cls(resize, crop, resample, factor, mean, std)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -144,11 +138,7 @@ class ImagePreprocessor:
         height, width = self._resized_size(image)
         if self.crop is None or height * width <= _LARGEST_RESIZED:
             return image.resize((width, height), self.resample)
-        top, kept_height = _kept(height, self.crop[0])
-        left, kept_width = _kept(width, self.crop[1])
-        across, down = image.width / width, image.height / height
-        box = (left * across, top * down, (left + kept_width) * across, (top + kept_height) * down)
-        return image.resize((kept_width, kept_height), self.resample, box)
+        return _resize_centre(image, (height, width), self.crop, self.resample)
 
     def _resized_size(self, image: Image.Image) -> tuple[int, int]:
         if isinstance(self.resize, tuple):
@@ -162,6 +152,26 @@ class ImagePreprocessor:
 def _kept(length: int, crop: int) -> tuple[int, int]:
     """Return where a centre crop starts, and how much of the length it keeps."""
     return ((length - crop) // 2, crop) if length > crop else (0, length)
+
+
+def _resize_centre(
+    image: Image.Image, size: tuple[int, int], crop: tuple[int, int], resample: int
+) -> Image.Image:
+    """Return what a centre crop would keep of the resized picture, without making the rest.
+
+    Along the rows first, then the columns, as Pillow mostly does: values are rounded to 0..255 between the
+    two, so the order is seen at hard edges. Given the window alone, Pillow may choose the other order.
+    """
+    (top, kept_height), (left, kept_width) = _kept(size[0], crop[0]), _kept(size[1], crop[1])
+    down, across = image.height / size[0], image.width / size[1]
+    margin = math.ceil(4 * max(down, 1))  # the widest filter reaches 3 pixels of the larger scale
+    first = max(0, math.floor(top * down) - margin)
+    last = min(image.height, math.ceil((top + kept_height) * down) + margin)
+    columns = (left * across, 0, min((left + kept_width) * across, image.width), last - first)
+    rows = (0, top * down - first, kept_width, min((top + kept_height) * down - first, last - first))
+    strip = image.crop((0, first, image.width, last))
+    strip = strip.resize((kept_width, strip.height), resample, columns)
+    return strip.resize((kept_width, kept_height), resample, rows)
 
 
 def _center_crop(pixels: NDArray[np.uint8], crop: tuple[int, int]) -> NDArray[np.uint8]:
@@ -208,11 +218,9 @@ def _number(key: str, value: Any) -> float:
     return float(value)
 
 
-def _channels(key: str, value: Any, zero: bool = True) -> tuple[float, float, float]:
+def _channels(key: str, value: Any) -> tuple[float, float, float]:
     values = list(value) if isinstance(value, list | tuple) else [value] * 3
     if len(values) != 3:
         raise EncoderError(f"{key} must be one number or three, for red, green and blue, not {value!r}")
     red, green, blue = (_number(key, one) for one in values)
-    if not zero and 0.0 in (red, green, blue):
-        raise EncoderError(f"{key} must not be zero: {value!r}")
     return red, green, blue
