@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -22,14 +23,41 @@ def print_json(value: Any) -> None:
     print(json.dumps(_finite(value), ensure_ascii=False, indent=1))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table to stdout; the first column is left-aligned, the others right-aligned."""
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: Sequence[str] = ()
+) -> None:
+    """Print a table to stdout; the first column and those in `left` are left-aligned, the others right."""
+    table = Table(show_edge=False, pad_edge=False)
     for number, name in enumerate(columns):
-        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+        aligned: Literal["left", "right"] = "left" if number == 0 or name in left else "right"
+        table.add_column(name, justify=aligned, overflow="fold")
     for row in rows:
         table.add_row(*[str(cell) for cell in row])
-    Console(markup=False, highlight=False).print(table)
+    # a pipe has no width: rows there are long rather than folded
+    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
+    if title:
+        console.print(title, soft_wrap=True)
+    console.print(table)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a `progress(done, all)` that draws rows, rate and time left on a terminal, and nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    with Progress(*parts, rate, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def advance(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:.0f}/s" if speed else "")
+
+        yield advance
 
 
 def _finite(value: Any) -> Any:

@@ -2,16 +2,157 @@
 
 from __future__ import annotations
 
-from motet.cli.options import DebugOption, ImageRootOption, JsonOption, TableArgument
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from motet.cli.options import (
+    CategoricalOption,
+    DebugOption,
+    GroupOption,
+    ImageOption,
+    ImageRootOption,
+    JsonOption,
+    NumericOption,
+    SplitColumnOption,
+    TableArgument,
+    TextOption,
+)
+
+if TYPE_CHECKING:
+    from motet.data import Audit, CellIssue, Schema, Table
+
+_CELLS = 20  # broken cells that are printed; the others are counted
+_CLASSES = 30
+_USUAL_LABELS = ("label", "class", "category", "target", "标签", "类别")
 
 
 def inspect(
     table: TableArgument,
+    label: Annotated[
+        str | None,
+        typer.Option("--label", help="The column that holds the class (else one called label, class, ...)."),
+    ] = None,
+    image: ImageOption = None,
+    text: TextOption = None,
+    numeric: NumericOption = None,
+    categorical: CategoricalOption = None,
+    split_column: SplitColumnOption = None,
+    group: GroupOption = None,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show the schema of a table, its class balance, its broken cells and its duplicates."""
-    from motet.data import read_table
+    """Show the schema of a table, its class balance, its broken cells and its duplicates.
 
-    read_table(table, image_root=image_root)
+    Examples:
+
+      motet inspect products.csv
+
+      motet inspect products.parquet --label category --text title --text body --image photo --json
+    """
+    from motet.cli.console import message, print_json, progress_bar
+    from motet.data import audit, infer_schema, read_table
+
+    read = read_table(table, image_root=image_root)
+    chosen = label or _usual_label(read, [*(image or ()), *(text or ()), *(categorical or ())])
+    if chosen and not label:
+        message(f"label column: {chosen} (by its name; --label chooses another)")
+    schema = infer_schema(
+        read,
+        label=chosen,
+        image=image or (),
+        text=text or (),
+        numeric=numeric or (),
+        categorical=categorical or (),
+        split=split_column,
+        group=group,
+    )
+    with progress_bar("decoding pictures") as progress:
+        found = audit(read, schema, progress=progress)
+    if json:
+        print_json({"table": read.name, "schema": schema.to_json(), **found.to_json()})
+    else:
+        _print(read, schema, found)
+
+
+def _usual_label(table: Table, named: list[str]) -> str | None:
+    """A table is often looked at before its label is known; training asks for it."""
+    return next(
+        (name for name in table.columns if name.casefold() in _USUAL_LABELS and name not in named), None
+    )
+
+
+def _print(table: Table, schema: Schema, found: Audit) -> None:
+    from motet.cli.console import print_table
+
+    print_table(
+        f"{table.name}: {len(table):,} rows",
+        ["column", "kind", "role", "present", "absent", "broken", "why"],
+        [
+            [c["name"], c["kind"], c["role"], c["present"], c["absent"], c["broken"], c["why"]]
+            for c in found.columns
+        ],
+        left=("kind", "role", "why"),
+    )
+    patterns = [[name, count, f"{count / len(table):.1%}"] for name, count in found.patterns.items()]
+    print_table("\nwhat a row has", ["pattern", "rows", "share"], patterns)
+    if found.splits is not None:
+        print_table(f"\nsplit, by column {schema.split}", ["side", "rows"], list(found.splits.items()))
+    if found.classes is not None:
+        labelled = len(table) - found.unlabelled
+        rows: list[list[object]] = [
+            [name, count, f"{count / labelled:.1%}"] for name, count in list(found.classes.items())[:_CLASSES]
+        ]
+        if len(found.classes) > _CLASSES:
+            rest = list(found.classes.values())[_CLASSES:]
+            rows.append([f"and {len(rest)} more classes", sum(rest), f"{sum(rest) / labelled:.1%}"])
+        title = f"\n{len(found.classes)} classes in column {schema.label}"
+        print_table(title, ["class", "rows", "share"], rows)
+    _print_cells("broken cells, treated as absent", found.broken)
+    _print_cells("cells repaired while reading", found.repaired)
+    words = {
+        "exact": "the same inputs",
+        "near_image": "nearly the same picture",
+        "near_text": "nearly the same text",
+    }
+    print_table(
+        "\nduplicates",
+        ["rows with", "groups", "rows", "across splits", "conflicting labels", "such as rows"],
+        [
+            [
+                words[kind],
+                one["groups"],
+                one["rows"],
+                "-" if one["across_splits"] is None else one["across_splits"],
+                "-" if one["conflicting_labels"] is None else one["conflicting_labels"],
+                " ".join(map(str, one["examples"][0][:4])) if one["examples"] else "",
+            ]
+            for kind, one in found.duplicates.items()
+        ],
+        left=("such as rows",),
+    )
+    print_table(
+        f"\n{len(found.warnings)} findings, the most harmful first"
+        if found.warnings
+        else "\nnothing to warn of",
+        ["level", "finding"],
+        [[one["level"], one["message"]] for one in found.warnings],
+        left=("finding",),
+    )
+
+
+def _print_cells(title: str, cells: list[CellIssue]) -> None:
+    from motet.cli.console import print_table
+
+    if not cells:
+        return
+    more = (
+        f"; the first {_CELLS}, and {len(cells) - _CELLS:,} more with --json" if len(cells) > _CELLS else ""
+    )
+    print_table(
+        f"\n{len(cells):,} {title}{more}",
+        ["row", "column", "reason", "value"],
+        [[issue.row, issue.column, issue.reason, issue.value] for issue in cells[:_CELLS]],
+        left=("column", "reason", "value"),
+    )

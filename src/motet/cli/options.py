@@ -19,4 +19,23 @@ ImageRootOption = Annotated[
 ImageOption = Annotated[
     list[str] | None, typer.Option("--image", help="A column of pictures (repeat for several).")
 ]
-TextOption = Annotated[list[str] | None, typer.Option("--text", help="A column of words (repeat for several).")]
+TextOption = Annotated[
+    list[str] | None, typer.Option("--text", help="A column of words (repeat for several).")
+]
+NumericOption = Annotated[
+    list[str] | None, typer.Option("--numeric", help="A column of numbers (repeat for several).")
+]
+CategoricalOption = Annotated[
+    list[str] | None, typer.Option("--categorical", help="A column of categories (repeat for several).")
+]
+LabelOption = Annotated[str | None, typer.Option("--label", help="The column that holds the class.")]
+SplitColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--split-column", help="A column that says train, val or test (found by its name otherwise)."
+    ),
+]
+GroupOption = Annotated[
+    str | None,
+    typer.Option("--group", help="A column whose values must not be on two sides of a split."),
+]

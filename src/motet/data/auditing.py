@@ -3,26 +3,259 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from motet.data.schema import Schema
-from motet.data.table import Table
+import numpy as np
+import numpy.typing as npt
+
+from motet.data.casting import has_words, text_of
+from motet.data.classes import Labels, labels
+from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
+from motet.data.findings import warnings_of
+from motet.data.image_cells import ImageCells
+from motet.data.modalities import Cells, cells
+from motet.data.pictures import Pictures, look_at_pictures
+from motet.data.schema import Column, Schema, pattern_name
+from motet.data.splits import NAMES, split_sides
+from motet.data.table import CellIssue, Table
+from motet.data.tabular_cells import TabularCells
+from motet.data.text_cells import TextCells
+from motet.errors import TableError
 
 Progress = Callable[[int, int], None]
+Rows = npt.NDArray[np.int64]
+FEW = 5  # rows below which a class is listed
+_LISTED = 2_000  # broken cells in the JSON; all are counted
+_EXAMPLES = 10
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What `audit` found; `to_json` is what `motet inspect --json` prints."""
+    """What `audit` found.
 
-    data: dict[str, Any]
+    columns     one dictionary a column: name, kind, role, modality, why, and rows present, absent, broken.
+    classes     rows of each class, most first; unlabelled: rows without a label.
+    splits      rows of each side, where the schema has a split column.
+    patterns    rows that have exactly these modalities.
+    broken      cells that cannot be used; repaired: cells that were changed and are used.
+    duplicates  "exact", "near_image" and "near_text": groups and rows, groups across splits and with
+                conflicting labels (None where there is no such column), and examples of row numbers.
+    warnings    {"level": "error" | "warning" | "note", "message"}, most harmful first.
+    """
+
+    rows: int
+    columns: list[dict[str, Any]]
+    classes: dict[str, int] | None
+    unlabelled: int
+    splits: dict[str, int] | None
+    patterns: dict[str, int]
+    broken: list[CellIssue] = field(repr=False)
+    repaired: list[CellIssue] = field(repr=False)
+    duplicates: dict[str, dict[str, Any]] = field(repr=False)
+    notes: list[str]
+    warnings: list[dict[str, str]]
+
+    @property
+    def few(self) -> dict[str, int]:
+        """Classes with under 5 rows."""
+        return {name: count for name, count in (self.classes or {}).items() if count < FEW}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the findings as JSON data."""
-        return self.data
+        """Return the findings as JSON data; at most 2,000 cells are listed, all are counted."""
+        return {
+            "rows": self.rows,
+            "columns": self.columns,
+            "classes": self.classes,
+            "unlabelled": self.unlabelled,
+            "few": self.few,
+            "splits": self.splits,
+            "patterns": self.patterns,
+            "broken": {
+                "count": sum(int(column["broken"]) for column in self.columns),
+                "cells": [issue.to_json() for issue in self.broken[:_LISTED]],
+            },
+            "repaired": {
+                "count": len(self.repaired),
+                "cells": [issue.to_json() for issue in self.repaired[:_LISTED]],
+            },
+            "duplicates": self.duplicates,
+            "notes": self.notes,
+            "warnings": self.warnings,
+        }
 
 
 def audit(table: Table, schema: Schema, *, decode: bool = True, progress: Progress | None = None) -> Audit:
-    """Count what is present, absent and broken, find duplicates, and warn in order of harm."""
-    raise NotImplementedError
+    """Count what is present, absent and broken, find duplicates, and warn in order of harm.
+
+    With `decode` every picture is decoded once (`progress(done, all)` is called meanwhile); without it broken
+    pictures and look-alikes are not known. Problems of labels and splits are warnings here, never exceptions.
+    """
+    errors: list[str] = []
+    made = cells(table, schema)
+    images = made.get("image")
+    pictures = look_at_pictures(images, progress) if decode and isinstance(images, ImageCells) else None
+    issues = [*table.issues, *(issue for one in made.values() for issue in one.issues)]
+    issues += pictures.issues if pictures else []
+    found = _labels(table, schema, errors)
+    sides = _sides(table, schema, errors)
+    broken = sorted((issue for issue in issues if issue.broken), key=lambda issue: issue.row)
+    presence = _presence(made, pictures)
+    content, note = _content(table, schema, made, pictures)
+    notes = [*table.notes, *([note] if note else [])]
+    if pictures and pictures.crowd:
+        notes.append(
+            f"{pictures.crowd} pictures with nearly the same outline were not compared with each other"
+        )
+    audited = Audit(
+        rows=len(table),
+        columns=_columns(table, schema, broken),
+        classes=_balance(found) if found else None,
+        unlabelled=int((found.values == -1).sum()) if found else 0,
+        splits=None if sides is None else {n: int((sides == i).sum()) for i, n in enumerate(NAMES)},
+        patterns=_patterns(presence, len(table)),
+        broken=broken,
+        repaired=sorted((issue for issue in issues if not issue.broken), key=lambda issue: issue.row),
+        duplicates=_duplicates(made, content, pictures, found, sides),
+        notes=notes,
+        warnings=[],
+    )
+    return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, errors))
+
+
+def _labels(table: Table, schema: Schema, errors: list[str]) -> Labels | None:
+    if schema.label is None:
+        return None
+    try:
+        return labels(table, schema)
+    except TableError as error:
+        errors.append(str(error))
+        return None
+
+
+def _sides(table: Table, schema: Schema, errors: list[str]) -> npt.NDArray[np.int8] | None:
+    if schema.split is None:
+        return None
+    try:
+        return split_sides(table, schema.split)
+    except TableError as error:
+        errors.append(str(error))
+        return None
+
+
+def _columns(table: Table, schema: Schema, broken: list[CellIssue]) -> list[dict[str, Any]]:
+    """Count the cells of each column; a broken cell is neither present nor absent."""
+    made = []
+    for column in schema.columns:
+        if column.name not in table.columns:
+            continue
+        filled = _filled(table, column)
+        wrong = np.unique(np.array([i.row for i in broken if i.column == column.name], np.int64))
+        filled[wrong] = False
+        present = int(filled.sum())
+        made.append(
+            asdict(column)
+            | {"present": present, "absent": len(table) - present - len(wrong), "broken": len(wrong)}
+        )
+    return made
+
+
+def _filled(table: Table, column: Column) -> npt.NDArray[np.bool_]:
+    cells_ = table.column(column.name)
+    if column.kind == "image":
+        return ImageCells(table, [column.name]).present.copy()
+    if column.kind == "numeric" and column.role == "input":
+        return TabularCells(table, [column.name], []).present
+    if column.kind in ("vector", "audio", "other"):
+        return np.array(cells_.is_valid().to_numpy(), bool)
+    return has_words(text_of(cells_, column.name)[0])
+
+
+def _balance(found: Labels) -> dict[str, int]:
+    counts = np.bincount(found.values[found.values >= 0], minlength=len(found.classes))
+    order = sorted(range(len(counts)), key=lambda number: (-counts[number], found.classes[number]))
+    return {found.classes[number]: int(counts[number]) for number in order}
+
+
+def _presence(made: dict[str, Cells], pictures: Pictures | None) -> dict[str, npt.NDArray[np.bool_]]:
+    presence: dict[str, npt.NDArray[np.bool_]] = {modality: one.present for modality, one in made.items()}
+    if pictures is not None:
+        presence["image"] = np.asarray(pictures.digests.any(axis=1), bool)
+    return presence
+
+
+def _patterns(presence: dict[str, npt.NDArray[np.bool_]], rows: int) -> dict[str, int]:
+    code = np.zeros(rows, np.int64)
+    for position, present in enumerate(presence.values()):
+        code |= present.astype(np.int64) << position
+    counts = {
+        pattern_name(name for position, name in enumerate(presence) if value >> position & 1): int(count)
+        for value, count in zip(*np.unique(code, return_counts=True), strict=True)
+    }
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _content(
+    table: Table, schema: Schema, made: dict[str, Cells], pictures: Pictures | None
+) -> tuple[Rows, str]:
+    rows = np.arange(len(table), dtype=np.int64)
+    if pictures is None:
+        return content_numbers(table, schema, rows)
+    parts = [
+        pictures.digests
+        if modality == "image"
+        else np.where(one.present[:, None], one.digests(rows), 0).astype(np.uint8)
+        for modality, one in made.items()
+    ]
+    return number_rows(np.concatenate(parts, axis=1)), ""
+
+
+def _duplicates(
+    made: dict[str, Cells],
+    content: Rows,
+    pictures: Pictures | None,
+    found: Labels | None,
+    sides: npt.NDArray[np.int8] | None,
+) -> dict[str, dict[str, Any]]:
+    rows = np.arange(len(content), dtype=np.int64)
+    kinds = {"exact": groups_of(content, rows)}
+    if pictures is not None and len(pictures.rows):
+        kinds["near_image"] = _more_than_one(
+            groups_of(pictures.alike, np.arange(len(pictures.rows))), pictures.exact, pictures.rows
+        )
+    text = made.get("text")
+    if isinstance(text, TextCells):
+        filled = np.flatnonzero(text.present).astype(np.int64)
+        exact = number_rows(text.digests(filled))
+        near = np.concatenate(
+            [
+                normalised_digests(text.take(filled[start : start + (1 << 16)]))
+                for start in range(0, len(filled), 1 << 16)
+            ]
+            or [np.zeros((0, 16), np.uint8)]
+        )
+        kinds["near_text"] = _more_than_one(
+            groups_of(number_rows(near), np.arange(len(filled))), exact, filled
+        )
+    return {kind: _counted(groups, found, sides) for kind, groups in kinds.items()}
+
+
+def _more_than_one(groups: list[Rows], exact: Rows, rows: Rows) -> list[Rows]:
+    """Keep the groups that hold something else than copies of one, as row numbers."""
+    return [np.unique(rows[group]) for group in groups if len(np.unique(exact[group])) > 1]
+
+
+def _counted(groups: list[Rows], found: Labels | None, sides: npt.NDArray[np.int8] | None) -> dict[str, Any]:
+    across = [g for g in groups if sides is not None and len(np.unique(sides[g])) > 1]
+    conflicting = [
+        g for g in groups if found is not None and len(np.unique(found.values[g][found.values[g] >= 0])) > 1
+    ]
+    first = conflicting + across + groups
+    shown = list({int(group[0]): group[:20].tolist() for group in first}.values())[:_EXAMPLES]
+    return {
+        "groups": len(groups),
+        "rows": int(sum(map(len, groups))),
+        "across_splits": None if sides is None else len(across),
+        "conflicting_labels": None if found is None else len(conflicting),
+        "examples": shown,
+    }

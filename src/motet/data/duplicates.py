@@ -93,9 +93,9 @@ def picture_hash(image: Image.Image) -> tuple[int, npt.NDArray[np.uint8]]:
 def near_pictures(hashes: npt.NDArray[np.uint64], thumbnails: npt.NDArray[np.uint8]) -> tuple[Rows, int]:
     """Number pictures that look alike: at most 4 bits of 64 differ, and their thumbnails agree.
 
-    hashes [n] uint64, thumbnails [n, 192] uint8. Returns [n] numbers, equal within a set of look-alikes, and how
-    many pictures were in crowds too large to be compared. Of five bands of a hash, two that differ in four bits
-    share one (pigeonhole), so only pictures in one bucket are compared, never all pairs.
+    hashes [n] uint64, thumbnails [n, 192] uint8. Returns [n] numbers, equal within a set of look-alikes, and
+    the size of the largest crowd that was not compared, or 0. Of five bands of a hash, two hashes that differ
+    in four bits share one (pigeonhole), so only pictures in one bucket are compared, never all pairs.
     """
     parent = np.arange(len(hashes))
     skipped = 0

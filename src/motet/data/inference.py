@@ -211,7 +211,7 @@ def _guess_words(table: Table, name: str, values: list[str], looked: str) -> _Gu
         return _Guess("text", told)
     if distinct <= max(10, 0.5 * len(values)):
         return _Guess("categorical", f"{distinct} different values in {looked}")
-    return _Guess("other", f"{distinct} different values of a word or less in {looked}")
+    return _Guess("other", f"{told}: too short to be read as text")
 
 
 def _words(value: str) -> float:

@@ -33,7 +33,7 @@ def repair_text(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, li
             fixed = pc.replace_substring_regex(chunk, CONTROL, " ")
             for row in rows[: max(0, MAX_LISTED - count)].tolist():
                 reason = "control characters became spaces"
-                issues.append(CellIssue(start + row, name, reason, excerpt(fixed[row].as_py())))
+                issues.append(CellIssue(start + row, name, reason, excerpt(fixed[row].as_py()), broken=False))
             count += len(rows)
             chunk = fixed
         chunks.append(chunk)
@@ -77,7 +77,8 @@ def column_of_objects(
         text, reason = _as_text(value)
         texts.append(text)
         if reason:
-            issues.append(CellIssue(row, name, reason, excerpt(text if text is not None else value)))
+            shown = excerpt(text if text is not None else value)
+            issues.append(CellIssue(row, name, reason, shown, broken=text is None))
     return pa.array(texts, pa.string()), issues
 
 

@@ -44,8 +44,8 @@ def make_split(
     """Split the labelled rows, stratified by label, with groups and exact duplicates kept on one side.
 
     A split column is followed as it stands; only where it has no validation rows are some taken from train.
-    Rows without a label are in no side. A class with three or more rows that can be parted is on every side. The
-    same rows and seed give the same split. Raises TableError for a split column that cannot be followed,
+    Rows without a label are on no side. A class with three or more rows that can be parted is on every side.
+    The same rows and seed give the same split. Raises TableError for a split column that cannot be followed,
     UsageError for sizes that leave nothing to train on.
     """
     if min(test_size, validation_size) < 0 or test_size + validation_size >= 1:
@@ -89,7 +89,8 @@ def split_sides(table: Table, column: str) -> npt.NDArray[np.int8]:
         value = table.column(column)[row].as_py()
         said = "is empty" if value in (None, "") else f"says {excerpt(value)!r}"
         raise TableError(f"split column {column!r}, row {row}: it {said}; allowed are {', '.join(names)}")
-    return np.array([NAMES.index(SIDES[name]) for name in names], np.int8)[found]
+    sides: npt.NDArray[np.int8] = np.array([NAMES.index(SIDES[name]) for name in names], np.int8)[found]
+    return sides
 
 
 def _units(table: Table, schema: Schema, rows: Rows, notes: list[str]) -> Rows:
@@ -106,7 +107,7 @@ def group_numbers(table: Table, column: str) -> Rows:
     """Return [N] int64: one number for each value of the column; a row without a value is its own group."""
     text, _ = text_of(table.column(column), column)
     known = pc.unique(text).drop_null()
-    found = pc.fill_null(pc.index_in(text, value_set=known), -1).to_numpy().astype(np.int64)
+    found: Rows = pc.fill_null(pc.index_in(text, value_set=known), -1).to_numpy().astype(np.int64)
     alone = found < 0
     found[alone] = len(known) + np.arange(alone.sum())
     return found
@@ -131,9 +132,9 @@ def _assign(
 ) -> npt.NDArray[np.int8]:
     """Return [n] side of each row; `sizes` are the shares of validation and test.
 
-    Units with several classes, and units larger than a side's share of their class, are placed one by one where
-    most of their rows are still wanted, largest first. The others fill what is wanted then, class by class, in
-    random order.
+    Units with several classes, and units larger than a side's share of their class, are placed one by one
+    where most of their rows are still wanted, largest first. The others fill what is wanted then, class by
+    class, in random order.
     """
     units, inverse, count = np.unique(units, return_inverse=True, return_counts=True)[:]
     number = int(classes.max()) + 1

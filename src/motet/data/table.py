@@ -18,12 +18,16 @@ MAX_LISTED = 10_000  # issues listed for one column; the rest are counted in a n
 
 @dataclass(frozen=True)
 class CellIssue:
-    """One cell that could not be used as it stood: its row (from 0), column, reason, and a short excerpt."""
+    """One cell that could not be used as it stood: its row (from 0), column, reason, and a short excerpt.
+
+    broken says that the cell counts as absent; False where it was repaired or cut and is used.
+    """
 
     row: int
     column: str
     reason: str
     value: str = ""
+    broken: bool = True
 
     def to_json(self) -> dict[str, object]:
         """Return the issue as JSON data."""

@@ -92,6 +92,7 @@ def _too_long(column: pa.ChunkedArray, name: str) -> list[CellIssue]:
             length = pc.utf8_length(chunk[row]).as_py()
             if length > MAX_CHARACTERS:
                 reason = f"{length:,} characters: only the first {MAX_CHARACTERS:,} are read"
-                issues.append(CellIssue(start + row, name, reason, excerpt(chunk[row].as_py()[:100])))
+                shown = excerpt(chunk[row].as_py()[:100])
+                issues.append(CellIssue(start + row, name, reason, shown, broken=False))
         start += len(chunk)
     return issues

@@ -1,0 +1,177 @@
+"""What an audit found, in words and in order of harm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data.casting import text_of
+from motet.data.classes import Labels
+from motet.data.schema import Schema
+from motet.data.table import Table, gather
+
+if TYPE_CHECKING:
+    from motet.data.auditing import Audit
+
+_SAMPLE = 2_000  # rows looked at for labels that stand in the text
+_SAID = 0.9  # share of rows whose text says the label, from which it is a warning
+_IMBALANCE = 20  # rows of the largest class for one of the smallest
+
+
+def warnings_of(
+    audit: Audit,
+    table: Table,
+    schema: Schema,
+    labels: Labels | None,
+    sides: npt.NDArray[np.int8] | None,
+    errors: list[str],
+) -> list[dict[str, str]]:
+    """Return {"level", "message"} for each finding: labels and leakage, then broken cells, then the rest."""
+    found = [("error", message) for message in errors]
+    found += _inputs(audit, schema)
+    if labels is not None and sides is not None:
+        found += _sides(labels, sides)
+    found += _leaks(audit)
+    if labels is not None:
+        found += _said(table, schema, labels)
+    found += _conflicts(audit)
+    found += _broken(audit)
+    found += _classes(audit)
+    if audit.patterns.get("none"):
+        found.append(("warning", f"{_count(audit.patterns['none'], 'row')} hold nothing that can be read"))
+    exact = audit.duplicates["exact"]
+    if exact["groups"]:
+        found.append(
+            (
+                "note",
+                f"{_count(exact['rows'], 'row')} in {_count(exact['groups'], 'group')} of exact duplicates",
+            )
+        )
+    if audit.repaired:
+        found.append(
+            ("note", f"{_count(len(audit.repaired), 'cell')} repaired while reading; each is listed")
+        )
+    found += [("note", note) for note in audit.notes]
+    return [{"level": level, "message": message} for level, message in found]
+
+
+def _inputs(audit: Audit, schema: Schema) -> list[tuple[str, str]]:
+    if not schema.modalities:
+        message = "no column of pictures or words was found: name them with --image and --text"
+        return [("error", message)]
+    found = []
+    for column in audit.columns:
+        if column["role"] != "input" or column["present"]:
+            continue
+        if column["broken"]:
+            reasons = sorted({i.reason for i in audit.broken if i.column == column["name"]})
+            why = reasons[0] if len(reasons) == 1 else f"such as: {reasons[0]}" if reasons else ""
+            what = f"all {column['broken']} cells are broken; {why}"
+        else:
+            what = "it is empty in every row"
+        found.append(("error", f"input column {column['name']!r} holds nothing: {what}"))
+    return found
+
+
+def _sides(labels: Labels, sides: npt.NDArray[np.int8]) -> list[tuple[str, str]]:
+    number = len(labels.classes)
+    held = [
+        np.bincount(labels.values[(sides == s) & (labels.values >= 0)], minlength=number) for s in range(3)
+    ]
+    if not held[0].any():
+        return [("error", "the split column leaves no labelled row to train on")]
+    untaught = [labels.classes[i] for i in np.flatnonzero((held[0] == 0) & (held[1] + held[2] > 0))]
+    if untaught:
+        return [("error", f"classes that are tested and never trained: {_names(untaught)}")]
+    return []
+
+
+def _leaks(audit: Audit) -> list[tuple[str, str]]:
+    words = {
+        "exact": "exact duplicates",
+        "near_image": "nearly the same picture",
+        "near_text": "nearly the same text",
+    }
+    return [
+        (
+            "warning",
+            f"{_count(audit.duplicates[kind]['across_splits'], 'group')} of rows with {what} "
+            "across train, validation and test: results will look better than they are",
+        )
+        for kind, what in words.items()
+        if kind in audit.duplicates and audit.duplicates[kind]["across_splits"]
+    ]
+
+
+def _said(table: Table, schema: Schema, labels: Labels) -> list[tuple[str, str]]:
+    """Warn of a column of words that nearly always says the label, so that it can be read off."""
+    rows = np.flatnonzero(labels.values >= 0)
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(np.int64))]
+    wanted = [labels.classes[number].casefold() for number in labels.values[rows]]
+    found = []
+    for name in schema.inputs("text"):
+        if name not in table.columns:
+            continue
+        texts = gather(text_of(table.column(name), name)[0], rows).to_pylist()
+        pairs = [(text.casefold(), label) for text, label in zip(texts, wanted, strict=True) if text]
+        share = sum(label in text for text, label in pairs) / len(pairs) if pairs else 0.0
+        if share >= _SAID and all(len(label) > 1 for label in wanted):
+            found.append(
+                (
+                    "warning",
+                    f"column {name!r} says the label itself in {share:.0%} of rows: is it known beforehand?",
+                )
+            )
+    return found
+
+
+def _conflicts(audit: Audit) -> list[tuple[str, str]]:
+    words = {
+        "exact": "the same inputs",
+        "near_image": "nearly the same picture",
+        "near_text": "nearly the same text",
+    }
+    return [
+        (
+            "warning" if kind == "exact" else "note",
+            f"{_count(audit.duplicates[kind]['conflicting_labels'], 'group')} with {what} and different labels",
+        )
+        for kind, what in words.items()
+        if kind in audit.duplicates and audit.duplicates[kind]["conflicting_labels"]
+    ]
+
+
+def _broken(audit: Audit) -> list[tuple[str, str]]:
+    return [
+        (
+            "warning",
+            f"column {column['name']!r}: {_count(column['broken'], 'broken cell')} "
+            f"({column['broken'] / audit.rows:.1%} of rows), treated as absent",
+        )
+        for column in sorted(audit.columns, key=lambda column: -int(column["broken"]))
+        if column["broken"] and column["present"]
+    ]
+
+
+def _classes(audit: Audit) -> list[tuple[str, str]]:
+    found = []
+    if audit.unlabelled:
+        found.append(("warning", f"{_count(audit.unlabelled, 'row')} without a label: left out of training"))
+    if audit.few:
+        found.append(("warning", f"classes with under 5 rows: {_names(list(audit.few))}"))
+    counts = list((audit.classes or {}).values())
+    if counts and max(counts) > _IMBALANCE * min(counts):
+        found.append(
+            ("warning", f"imbalance: the largest class has {max(counts)} rows, the smallest {min(counts)}")
+        )
+    return found
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
