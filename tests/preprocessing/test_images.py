@@ -141,7 +141,7 @@ def test_any_sizes_are_equal_to_transformers(
 @pytest.mark.parametrize("size", [(3, 1100), (1400, 4)])
 @pytest.mark.parametrize("name", ["clip", "clip, lanczos", "convnext 224", "mobilenet_v2"])
 def test_very_long_pictures_keep_only_what_the_crop_keeps(name: str, size: tuple[int, int]) -> None:
-    """The window is resized instead of the whole, so values may round the other way: one step of 255."""
+    """The window is resized instead of the whole, so a value may round the other way: one step of 255."""
     ours = ImagePreprocessor.from_config(CASES[name])
     image = scene(*size)
     expected = reference(CASES[name])(image, return_tensors="np")["pixel_values"][0]
@@ -153,13 +153,16 @@ def test_very_long_pictures_keep_only_what_the_crop_keeps(name: str, size: tuple
 @pytest.mark.parametrize("resample", [1, 2, 3, 5])
 @pytest.mark.parametrize("size", [(60, 3000), (3000, 60), (500, 4000), (3, 90), (7, 500), (200, 200)])
 def test_the_window_is_the_centre_of_the_whole(size: tuple[int, int], resample: int) -> None:
-    """Against the slow way: the whole resized along its rows, then along its columns, then cropped."""
+    """Against the slow way: the whole resized along its rows, then along its columns, then cropped.
+
+    Each of the two passes may round a tie the other way, so two steps of 255 are allowed.
+    """
     image = scene(*size)
     for width, height in ((size[0] * 3 // 2, size[1] * 3 // 2), (size[0] // 2 + 1, size[1] // 2 + 1)):
         whole = np.asarray(image.resize((width, size[1]), resample).resize((width, height), resample))
         window = np.asarray(_resize_centre(image, (height, width), (40, 50), resample))
         expected = _center_crop(whole, (min(40, height), min(50, width)))
-        assert np.abs(window.astype(int) - expected).max() <= 1
+        assert np.abs(window.astype(int) - expected).max() <= 2
 
 
 @pytest.mark.parametrize("size", [(1, 100_000), (100_000, 1)])

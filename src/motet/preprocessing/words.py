@@ -106,7 +106,7 @@ class WordPreprocessor:
         pad_id = _pad_id(tokenizer, said, special, model)
         return cls(
             tokenizer,
-            max_length=min(max_length, *_limits(model, said, sentence, pad_id)),
+            max_length=min([max_length, *_limits(model, said, sentence, pad_id)]),
             pad_id=pad_id,
             padding_side="left" if said.get("padding_side") == "left" else "right",
             truncation_side="left" if said.get("truncation_side") == "left" else "right",
