@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from motet.data.media import decode_image
 from motet.errors import EncoderError
 from motet.preprocessing import ImagePreprocessor
 from motet.preprocessing.images import _center_crop, _resize_centre
@@ -291,3 +293,19 @@ def test_a_folder_without_or_with_a_damaged_file(tmp_path: Path) -> None:
         (tmp_path / "preprocessor_config.json").write_bytes(content)
         with pytest.raises(EncoderError, match="preprocessor_config"):
             ImagePreprocessor.from_directory(tmp_path)
+
+
+@pytest.mark.slow
+def test_real_pictures_and_a_real_encoder_are_equal_to_transformers() -> None:
+    data = Path(os.environ.get("MOTET_DATA", Path(__file__).parents[2] / ".." / "shared"))
+    folder = data / "encoders" / "mobilenet_v2"
+    pictures = sorted((data / "data" / "flipkart1050" / "images").glob("*"))[::40]
+    if not pictures or not folder.is_dir():
+        pytest.skip("the measuring data is absent: set MOTET_DATA")
+    config = json.loads((folder / "preprocessor_config.json").read_text())
+    assert ImagePreprocessor.from_directory(folder) == ImagePreprocessor.from_config(config)
+    theirs = reference(config)
+    for path in pictures:
+        image = decode_image(path.read_bytes())
+        for case in (config, CASES["clip"], CASES["convnext 224"]):
+            check_equal(case, image, theirs if case is config else None)
