@@ -42,7 +42,7 @@ def print_table(
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a `progress(done, all)` that draws rows, rate and time left on a terminal, and nothing in a pipe."""
+    """Give a `progress(done, all)` that draws rows, rate and time left; in a pipe nothing."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

@@ -132,14 +132,9 @@ def _print(table: Table, schema: Schema, found: Audit) -> None:
         ],
         left=("such as rows",),
     )
-    print_table(
-        f"\n{len(found.warnings)} findings, the most harmful first"
-        if found.warnings
-        else "\nnothing to warn of",
-        ["level", "finding"],
-        [[one["level"], one["message"]] for one in found.warnings],
-        left=("finding",),
-    )
+    if found.warnings:
+        lines = [[one["level"], one["message"]] for one in found.warnings]
+        print_table("\nfindings, the most harmful first", ["level", "finding"], lines, left=("finding",))
 
 
 def _print_cells(title: str, cells: list[CellIssue]) -> None:

@@ -15,6 +15,7 @@ from motet.data.table import Table, gather
 if TYPE_CHECKING:
     from motet.data.auditing import Audit
 
+_LEVELS = ("error", "warning", "note")
 _SAMPLE = 2_000  # rows looked at for labels that stand in the text
 _SAID = 0.9  # share of rows whose text says the label, from which it is a warning
 _IMBALANCE = 20  # rows of the largest class for one of the smallest
@@ -54,6 +55,7 @@ def warnings_of(
             ("note", f"{_count(len(audit.repaired), 'cell')} repaired while reading; each is listed")
         )
     found += [("note", note) for note in audit.notes]
+    found.sort(key=lambda item: _LEVELS.index(item[0]))  # stable: the order of harm stays within a level
     return [{"level": level, "message": message} for level, message in found]
 
 
@@ -136,7 +138,7 @@ def _conflicts(audit: Audit) -> list[tuple[str, str]]:
     return [
         (
             "warning" if kind == "exact" else "note",
-            f"{_count(audit.duplicates[kind]['conflicting_labels'], 'group')} with {what} and different labels",
+            f"{_count(audit.duplicates[kind]['conflicting_labels'], 'group')} of {what}, different labels",
         )
         for kind, what in words.items()
         if kind in audit.duplicates and audit.duplicates[kind]["conflicting_labels"]
