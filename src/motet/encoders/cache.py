@@ -1,9 +1,9 @@
 """Features on disk: each cell is encoded once, kept by content and encoder, and read back memory-mapped.
 
-A *shelf* holds the features of one encoder (one fingerprint). It is a folder of *segments*; a segment is one Arrow IPC
-file with two columns, `key` (16 bytes, BLAKE2b of the cell's content) and `pooled` (D float16). A segment is written
-beside its place and renamed into it, and is never changed afterwards: a kill at any moment loses at most the rows that
-were not yet in a segment, and any number of processes may read and write at once.
+A *shelf* holds the features of one encoder (one fingerprint). It is a folder of *segments*; a segment is one
+Arrow IPC file with two columns, `key` (16 bytes, BLAKE2b of the cell's content) and `pooled` (D float16). A segment
+is written beside its place and renamed into it, and is never changed afterwards: a kill at any moment loses at
+most the rows that were not yet in a segment, and any number of processes may read and write at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,8 @@ import pyarrow as pa
 KEY_BYTES = 16
 DEFAULT_LIMIT = 20 * 1024**3
 FLOAT16_MAX = 65504.0
+FRAME_BYTES = 1024  # about what a segment's file holds beside its two columns
+ABANDONED_SECONDS = 86400.0  # no writer takes this long over one segment: it was killed
 
 Keys = npt.NDArray[np.uint8]
 Half = npt.NDArray[np.float16]
@@ -64,17 +68,28 @@ class Shelf:
     folder : where its segments lie; None keeps them in memory only.
     width : D, the number of features of a cell.
     limit : size in bytes above which nothing more is written to disk (rows added are then kept in memory).
+    make_room : called with the bytes that are about to be written, so that older shelves can make way.
     """
 
-    def __init__(self, folder: Path | None, width: int, *, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        width: int,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        make_room: Callable[[int], None] | None = None,
+    ) -> None:
         self.folder = folder
         self.width = width
         self.limit = limit
         self.segments: list[Segment] = []
+        self._make_room = make_room
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            # A cache that cannot be written (disk full, read-only) costs time, never an answer.
             with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
                 os.utime(folder)  # what was used last is removed last
+                _sweep(folder)
             for path in sorted(folder.glob("*.arrow")):
                 segment = _read_segment(path, width)
                 if segment is not None:
@@ -90,15 +105,16 @@ class Shelf:
         if len(self) == 0 or len(keys) == 0:
             return places
         wanted = _prefixes(keys)
-        at = np.minimum(np.searchsorted(self._prefix, wanted), len(self) - 1)
-        hit = np.flatnonzero(self._prefix[at] == wanted)
-        segment, row = self._segment[at[hit]], self._row[at[hit]]
-        # Two keys may share their first eight bytes: only the whole key decides.
-        for number in np.unique(segment):
-            mine = segment == number
-            same = (self.segments[number].keys[row[mine]] == keys[hit[mine]]).all(axis=1)
-            places.segment[hit[mine][same]] = number
-            places.row[hit[mine][same]] = row[mine][same]
+        at = np.searchsorted(self._prefix, wanted)
+        asked = np.arange(len(keys))
+        # Keys may share their first eight bytes: only the whole key decides, so every such place is tried.
+        while len(asked):
+            near = self._prefix[np.minimum(at, len(self) - 1)] == wanted[asked]
+            asked, at = asked[near & (at < len(self))], at[near & (at < len(self))]
+            same = self._holds(at, keys[asked])
+            places.segment[asked[same]] = self._segment[at[same]]
+            places.row[asked[same]] = self._row[at[same]]
+            asked, at = asked[~same], at[~same] + 1
         return places
 
     def add(self, keys: Keys, pooled: npt.NDArray[np.floating]) -> None:
@@ -107,9 +123,11 @@ class Shelf:
             return
         half = np.clip(pooled, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
         segment = Segment(np.ascontiguousarray(keys), half)
-        if self.folder is not None and _size(self.folder) + half.nbytes <= self.limit:
-            # A cache that cannot be written (disk full, read-only) costs time, never an answer.
+        size = segment.keys.nbytes + half.nbytes + FRAME_BYTES
+        if self.folder is not None and _size(self.folder) + size <= self.limit:
             with contextlib.suppress(OSError):
+                if self._make_room is not None:
+                    self._make_room(size)
                 path = _write_segment(self.folder, segment)
                 segment = _read_segment(path, self.width) or segment
         self.segments.append(segment)
@@ -122,6 +140,15 @@ class Shelf:
             mine = places.segment == number
             pooled[mine] = self.segments[number].pooled[places.row[mine]]
         return pooled
+
+    def _holds(self, at: npt.NDArray[np.int64], keys: Keys) -> npt.NDArray[np.bool_]:
+        """[n] bool: the place `at` [n] of the index has exactly this key [n, 16]."""
+        same = np.zeros(len(at), bool)
+        segment = self._segment[at]
+        for number in np.unique(segment):
+            mine = segment == number
+            same[mine] = (self.segments[number].keys[self._row[at[mine]]] == keys[mine]).all(axis=1)
+        return same
 
     def _index(self) -> None:
         keys = [_prefixes(segment.keys) for segment in self.segments]
@@ -142,21 +169,27 @@ class FeatureCache:
 
     def shelf(self, fingerprint: str, width: int) -> Shelf:
         """Open (or begin) the shelf of the encoder with this fingerprint."""
-        self.shrink(keep=fingerprint)
-        return Shelf(self.root / fingerprint, width, limit=self.limit)
+
+        def make_room(size: int) -> None:
+            self.shrink(keep=fingerprint, room=size)
+
+        make_room(0)
+        return Shelf(self.root / fingerprint, width, limit=self.limit, make_room=make_room)
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each shelf by fingerprint, the one used last first."""
-        if not self.root.is_dir():
-            return {}
-        folders = [folder for folder in self.root.iterdir() if folder.is_dir()]
-        folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
-        return {folder.name: _size(folder) for folder in folders}
+        used: dict[Path, float] = {}
+        with contextlib.suppress(OSError):
+            for folder in self.root.iterdir():
+                with contextlib.suppress(OSError):  # another process may remove it meanwhile
+                    if folder.is_dir():
+                        used[folder] = folder.stat().st_mtime
+        return {folder.name: _size(folder) for folder in sorted(used, key=lambda f: used[f], reverse=True)}
 
-    def shrink(self, *, keep: str | None = None) -> None:
-        """Remove the shelves used longest ago until the whole fits `limit`; `keep` is never removed."""
+    def shrink(self, *, keep: str | None = None, room: int = 0) -> None:
+        """Remove the shelves used longest ago until `room` more bytes fit `limit`, but never `keep`."""
         sizes = self.sizes()
-        total = sum(sizes.values())
+        total = sum(sizes.values()) + room
         for name in reversed(list(sizes)):
             if total <= self.limit:
                 return
@@ -176,7 +209,21 @@ def _prefixes(keys: Keys) -> npt.NDArray[np.uint64]:
 
 
 def _size(folder: Path) -> int:
-    return sum(entry.stat().st_size for entry in os.scandir(folder) if entry.name.endswith(".arrow"))
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith((".arrow", ".unfinished")):
+                with contextlib.suppress(OSError):  # another process may remove it meanwhile
+                    total += entry.stat().st_size
+    return total
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed writer left; a young file may still be written by another process."""
+    for path in folder.glob("*.unfinished"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
 
 
 def _write_segment(folder: Path, segment: Segment) -> Path:
@@ -210,6 +257,6 @@ def _read_segment(path: Path, width: int) -> Segment | None:
                 return None
             keys = np.frombuffer(key.buffers()[1], np.uint8).reshape(-1, KEY_BYTES)[: len(batch)]
             values = pooled.values.to_numpy(zero_copy_only=True).reshape(-1, width)
-    except (OSError, pa.ArrowInvalid, KeyError, IndexError):
+    except (OSError, ValueError, TypeError, LookupError, pa.ArrowException):
         return None
     return Segment(keys, values)

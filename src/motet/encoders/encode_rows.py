@@ -1,7 +1,8 @@
 """Cells are encoded once: look each one up in the cache by its content, encode only what is not there.
 
-Both functions end with every cell on the encoder's shelf and return rows that point to it. They work in windows, so
-that a kill loses at most one window, and a million rows never stand in memory as pictures or sentences.
+Both functions end with every cell on the encoder's shelf and return rows that point to it. They work in windows,
+so that a million rows never stand in memory as pictures or sentences. An error or Ctrl-C loses nothing that was
+encoded, a kill at most one window of texts or one segment of pictures.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from motet.data import CellIssue, ImageCell, ImageCells, TextCells
 from motet.data.media import decode_image
 from motet.encoders.cache import KEY_BYTES, FeatureCache, Shelf
 from motet.encoders.features import FeatureTable, ShelfRows
-from motet.errors import MediaError
+from motet.errors import EncoderError, MediaError
 from motet.progress import progress
 
 Rows = npt.NDArray[np.int64]
@@ -52,10 +53,16 @@ def encode_texts(
     with progress(description, len(todo)) as advance:
         for window in _windows(todo, TEXT_WINDOW):
             pooled = np.zeros((len(window), shelf.width), np.float32)
-            for positions, values in encode(cells.take(rows[window])):
-                pooled[positions] = values
-                advance(len(positions))
-            shelf.add(keys[window], pooled)
+            done = np.zeros(len(window), bool)
+            try:
+                for positions, values in encode(cells.take(rows[window])):
+                    pooled[positions], done[positions] = values, True
+                    advance(len(positions))
+            finally:
+                shelf.add(keys[window][done], pooled[done])
+            if not done.all():
+                left_out = f"{(~done).sum()} of {len(done)} texts"
+                raise EncoderError(f"{description}: no features came back for {left_out}")
     places = shelf.find(keys[full])
     start = np.concatenate([[0], np.cumsum(present)])
     return FeatureTable(ShelfRows(shelf, places, start), present)
@@ -74,13 +81,16 @@ def encode_images(
     """Features of the pictures of each row: the mean over those of its pictures that can be decoded.
 
     `prepare` makes an array of one RGB picture (run in threads); `encode` takes a batch [b, ...] of them and
-    returns pooled [b, D]. A row none of whose pictures can be decoded is absent, and each such cell is an issue.
+    returns pooled [b, D]. A row none of whose pictures can be decoded is absent, each such cell is an issue.
     """
     keys: list[bytes] = []
     counts = np.zeros(len(rows), np.int64)
     issues: list[CellIssue] = []
-    pending = _Pending(shelf, encode, batch_size)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool, progress(description, len(rows)) as advance:
+    with (
+        ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        progress(description, len(rows)) as advance,
+        _Pending(shelf, encode, batch_size) as pending,
+    ):
         windows = list(_windows(np.arange(len(rows)), IMAGE_WINDOW))
         reading = _read(pool, cells, rows, windows[0]) if windows else []
         for number, _ in enumerate(windows):
@@ -146,6 +156,12 @@ class _Pending:
     def flush(self) -> None:
         self._encode()
         self._store()
+
+    def __enter__(self) -> _Pending:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._store()  # after an error too: what was encoded is kept
 
     def _encode(self) -> None:
         if self._waiting:
