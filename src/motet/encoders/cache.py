@@ -1,9 +1,9 @@
 """Features on disk: each cell is encoded once, kept by content and encoder, and read back memory-mapped.
 
 A *shelf* holds the features of one encoder (one fingerprint). It is a folder of *segments*; a segment is one
-Arrow IPC file with two columns, `key` (16 bytes, BLAKE2b of the cell's content) and `pooled` (D float16). A segment
-is written beside its place and renamed into it, and is never changed afterwards: a kill at any moment loses at
-most the rows that were not yet in a segment, and any number of processes may read and write at once.
+Arrow IPC file with two columns, `key` (16 bytes, BLAKE2b of the cell's content) and `pooled` (D float16). A
+segment is written beside its place and renamed into it, and is never changed afterwards: a kill at any moment
+loses at most the rows that were not yet in a segment, and any number of processes may read and write at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Cells are encoded once: look each one up in the cache by its content, encode only what is not there.
 
-Both functions end with every cell on the encoder's shelf and return rows that point to it. They work in windows,
-so that a million rows never stand in memory as pictures or sentences. An error or Ctrl-C loses nothing that was
-encoded, a kill at most one window of texts or one segment of pictures.
+Both functions end with every cell on the encoder's shelf and return rows that point to it. They work in
+windows, so that a million rows never stand in memory as pictures or sentences. An error or Ctrl-C loses
+nothing that was encoded, a kill at most one window of texts or one segment of pictures.
 """
 
 from __future__ import annotations

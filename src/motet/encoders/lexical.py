@@ -1,8 +1,9 @@
 """Words as features without a neural network: TF-IDF over word and character n-grams.
 
-Two blocks side by side, each of unit length: single words and pairs of neighbours, and character n-grams inside words.
-An unspaced script (Chinese, Japanese, Korean) is read character by character: each is a word, pairs of neighbours are
-word pairs, and the character n-grams run through the whole unspaced stretch. Nothing depends on spaces.
+Two blocks side by side, each of unit length: single words and pairs of neighbours, and character n-grams
+inside words. An unspaced script (Chinese, Japanese, Korean) is read character by character: each is a word,
+pairs of neighbours are word pairs, and the character n-grams run through the whole unspaced stretch. Nothing
+depends on spaces.
 
 Term weight: (1 + ln tf) * (1 + ln((1 + n) / (1 + df))), the smoothed form of scikit-learn's `TfidfVectorizer`
 (Salton & Buckley, "Term-weighting approaches in automatic text retrieval", 1988).

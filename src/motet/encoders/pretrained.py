@@ -7,6 +7,7 @@ pooling, length, licence), `model.onnx` (outputs `pooled` and `tokens`), the wei
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import ImageCells, TextCells
+from motet.data.media import decode_image
 from motet.encoders.cache import FeatureCache
 from motet.encoders.encode_rows import encode_images, encode_texts, shelf_of
 from motet.encoders.features import FeatureTable
-from motet.errors import EncoderError
-from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+from motet.errors import EncoderError, MediaError
+from motet.preprocessing import Batch, ImagePreprocessor, WordPreprocessor
 
 Rows = npt.NDArray[np.int64]
 TEXT_BATCH = 32
@@ -131,12 +133,28 @@ class PretrainedEncoder:
             return encode_texts(cells, rows, self._encode_words, shelf, f"texts, {self.name}")
         raise EncoderError(f"{self.modality}:{self.name} cannot read {cells.modality} cells")
 
+    def sample(self, cells: Any, rows: Rows) -> list[dict[str, npt.NDArray[Any]]]:
+        """The network's inputs for some rows, in batches: what engines are compared on."""
+        if isinstance(cells, TextCells):
+            return [_token_inputs(batch) for batch in self.words.batches(cells.take(rows), TEXT_BATCH)]
+        pictures = []
+        for cell in (cell for of_row in cells.take(rows) for cell in of_row):
+            with contextlib.suppress(MediaError):
+                pictures.append(self.images(decode_image(cell.read())))
+        return [
+            {"pixel_values": np.stack(pictures[i : i + IMAGE_BATCH])}
+            for i in range(0, len(pictures), IMAGE_BATCH)
+        ]
+
     def _encode_words(self, texts: Sequence[str]) -> Iterator[tuple[Rows, npt.NDArray[np.floating]]]:
         for batch in self.words.batches(texts, TEXT_BATCH):
-            inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-            yield batch.rows, self.engine(inputs)
+            yield batch.rows, self.engine(_token_inputs(batch))
 
     def save(self, directory: Path) -> None:
         """Copy the prepared directory."""
         for path in self.directory.iterdir():
             shutil.copyfile(path, directory / path.name)
+
+
+def _token_inputs(batch: Batch) -> dict[str, npt.NDArray[Any]]:
+    return {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,13 @@ class TorchEngine:
         return pooled.float().numpy()  # type: ignore[no-any-return]
 
 
-def choose_engine(encoder: PretrainedEncoder, sample: list[Inputs]) -> tuple[PretrainedEncoder, dict[str, Any]]:
+def choose_engine(
+    encoder: PretrainedEncoder, sample: Callable[[], list[Inputs]]
+) -> tuple[PretrainedEncoder, dict[str, Any]]:
     """Return the encoder with the faster engine, and what was measured: rows a second of each, and agreement.
 
-    sample : some batches of real rows; the first also warms up. Measured once for an encoder on a machine.
+    sample : gives some batches of real rows, the first of which also warms up; called only when this encoder was
+    not yet measured on this machine. Without any, onnxruntime is taken and nothing is remembered.
     """
     book = cache_directory() / "engines.json"
     key = f"{encoder.identity} {_machine()}"
@@ -56,7 +60,10 @@ def choose_engine(encoder: PretrainedEncoder, sample: list[Inputs]) -> tuple[Pre
         except ValueError:
             known = {}
     if key not in known:
-        known[key] = _measure(encoder, sample)
+        batches = sample()
+        if not batches:
+            return encoder, {"chosen": OnnxEngine.name}
+        known[key] = _measure(encoder, batches)
         book.parent.mkdir(parents=True, exist_ok=True)
         unfinished = book.with_suffix(f".{os.getpid()}")
         unfinished.write_text(json.dumps(known, indent=1), encoding="utf-8")

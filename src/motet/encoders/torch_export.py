@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import warnings
@@ -29,9 +30,9 @@ def export_onnx(
     outputs: Sequence[str],
     dynamic: Mapping[str, Mapping[int, str]],
 ) -> None:
-    """Write `module(**example)` as an ONNX graph whose outputs equal PyTorch's on `check`.
+    """Write `module(*example.values())` as an ONNX graph whose outputs equal PyTorch's on `check`.
 
-    `check` has another batch size (and length) than `example`. The tracing exporter is tried first, because it is
+    Inputs are given by position, in the order of `example`, and named in the graph by its keys. `check` has another batch size (and length) than `example`. The tracing exporter is tried first, because it is
     ten times quicker; where its graph is wrong, or it is gone from PyTorch, the exporter of torch.export follows.
 
     Raises EncoderError where neither gives PyTorch's numbers.
@@ -63,9 +64,11 @@ def _export(
     options: dict[str, Any] = {}
     if dynamo:
         dimensions = {name: torch.export.Dim(name) for axes in dynamic.values() for name in axes.values()}
-        options["dynamic_shapes"] = {
-            name: {axis: dimensions[d] for axis, d in dynamic[name].items()} for name in example
-        }
+        shapes = tuple({axis: dimensions[d] for axis, d in dynamic[name].items()} for name in example)
+        variadic = any(
+            p.kind is p.VAR_POSITIONAL for p in inspect.signature(module.forward).parameters.values()
+        )
+        options["dynamic_shapes"] = (shapes,) if variadic else shapes
         options["external_data"] = False
     else:
         options["dynamic_axes"] = {name: dict(axes) for name, axes in dynamic.items()}
@@ -83,9 +86,8 @@ def _export(
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module,
-                (),
+                tuple(example.values()),
                 str(path),
-                kwargs=example,
                 input_names=list(example),
                 output_names=list(outputs),
                 dynamo=dynamo,
@@ -102,7 +104,7 @@ def _difference(module: nn.Module, check: Inputs, path: Path, outputs: Sequence[
     fed = {value.name for value in session.get_inputs()}
     got = session.run(list(outputs), {k: v.numpy() for k, v in check.items() if k in fed})
     with torch.no_grad():
-        made = module(**check)
+        made = module(*check.values())
     wanted = [made] if isinstance(made, torch.Tensor) else list(made)
     worst = 0.0
     for one, other in zip(got, wanted, strict=True):

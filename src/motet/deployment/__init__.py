@@ -1,0 +1,8 @@
+"""A trained module becomes what the runtime runs: heads as ONNX, and the whole as a model directory."""
+
+from __future__ import annotations
+
+from motet.deployment.build import Options, build_model, mistake_thumbnails
+from motet.deployment.heads import export_head
+
+__all__ = ["Options", "build_model", "export_head", "mistake_thumbnails"]

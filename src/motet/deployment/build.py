@@ -1,0 +1,436 @@
+"""From a table to a model directory: encode once, fit the heads, choose for each pattern, write, measure what ships."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet import __version__
+from motet.data import Cells, Labels, Schema, Split, Table, cells, labels, make_split
+from motet.data.media import decode_image
+from motet.deployment.heads import export_head
+from motet.encoders import Encoder, FeatureCache, FeatureTable, save_encoder, source_name
+from motet.errors import MediaError, TableError, UsageError
+from motet.fusion import FUSIONS, Source
+from motet.model import (
+    HeadEntry,
+    Manifest,
+    SourceEntry,
+    file_name,
+    model_card,
+    new_model_directory,
+    write_manifest,
+)
+from motet.report import thumbnail, write_report
+from motet.runtime import Model, evaluate
+from motet.selection import Selection, select
+from motet.tasks import FusedClassifier
+from motet.training import Epoch, Settings, fit_probe, predict_logits, train_head
+
+log = logging.getLogger("motet")
+Rows = npt.NDArray[np.int64]
+AUTO_FUSION = "auto"
+LATE = "late"
+SELECTION_ROWS = 100_000  # above this, probes and selection use a seeded, stratified sample
+PACKAGES = ("torch", "transformers", "onnxruntime", "numpy", "scikit-learn", "tokenizers", "pillow", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may say about training; every default is `motet train`'s.
+
+    image_encoders, text_encoders : `auto`, `small`, the name of an embedded or recommended encoder, a hub id,
+        or a model directory; several make several sources of one modality.
+    lexical : `text:lexical` stands beside a neural text encoder.
+    fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or `late`.
+    class_weights : `balanced` weighs the rows of a class by the inverse of its share.
+    """
+
+    image_encoders: tuple[str, ...] = ("auto",)
+    text_encoders: tuple[str, ...] = ("auto",)
+    lexical: bool = True
+    fusion: str = AUTO_FUSION
+    class_weights: str | None = None
+    accept_licence: bool = False
+    test_size: float = 0.15
+    validation_size: float = 0.15
+    training: Settings = field(default_factory=Settings)
+    seed: int = 0
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        known = (AUTO_FUSION, LATE, *FUSIONS)
+        if self.fusion not in known:
+            raise UsageError(f"no fusion {self.fusion!r}: one of {', '.join(known)}")
+        if self.class_weights not in (None, "balanced"):
+            raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What training hands to writing: encoders, heads by name, the choice, and the record of how."""
+
+    encoders: dict[str, Encoder]
+    engines: dict[str, dict[str, Any]]
+    modules: dict[str, Any]
+    heads: dict[str, HeadEntry]
+    selection: Selection
+    history: dict[str, list[Epoch]]
+    probes: dict[str, dict[str, Any]]
+    notes: list[str]
+    seconds: dict[str, float]
+
+
+def build_model(
+    table: Table, schema: Schema, place: Path, options: Options, *, split: Split | None = None
+) -> dict[str, Any]:
+    """Train on a table and write the model directory `place`; returns its evaluation.
+
+    split : rows that train, choose and test (default: by the schema's split column, else drawn by seed).
+    The saved model is measured on the test rows, through the running wing; without test rows the returned
+    evaluation has no metrics and no report is written.
+    """
+    begun = time.perf_counter()
+    if not schema.modalities:
+        raise TableError(f"{table.name}: no column holds pictures, words or named numbers to learn from")
+    found = labels(table, schema)
+    if split is None:
+        split = make_split(
+            table,
+            schema,
+            found,
+            test_size=options.test_size,
+            validation_size=options.validation_size,
+            seed=options.seed,
+        )
+    with new_model_directory(place) as making:
+        trained = _train(table, schema, found, split, options)
+        manifest = _write(making, trained, schema, found, split, options)
+        write_manifest(making, manifest)
+        evaluation = _measure(making, table, split, trained, options)
+        evaluation["seconds"]["total"] = round(time.perf_counter() - begun, 3)
+        text = json.dumps(evaluation, ensure_ascii=False, indent=1)
+        (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        measured = "overall" in evaluation
+        (making / "README.md").write_text(
+            model_card(manifest, evaluation if measured else None), encoding="utf-8"
+        )
+        if measured:
+            pictures = mistake_thumbnails(table, schema, evaluation)
+            write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
+        write_manifest(making, manifest)
+    return evaluation
+
+
+def _train(table: Table, schema: Schema, found: Labels, split: Split, options: Options) -> _Trained:
+    by_modality = cells(table, schema)
+    cache = FeatureCache() if options.cache else None
+    notes, seconds, begun = [*table.notes, *split.notes], {}, time.perf_counter()
+    rows = np.concatenate([split.train, split.validation])
+    train, validation = np.arange(len(split.train)), np.arange(len(split.train), len(rows))
+    truth, classes = found.values[rows], len(found.classes)
+    weights = _class_weights(truth[train], classes) if options.class_weights else None
+    history: dict[str, list[Epoch]] = {}
+    encoders, engines = _encoders(by_modality, found, split, options, weights, history)
+    tables: dict[str, FeatureTable] = {}
+    for name, encoder in encoders.items():
+        encoder.fit(by_modality[encoder.modality], split.train)
+        tables[name] = encoder.encode(by_modality[encoder.modality], rows, cache=cache)
+    _refuse_unseen(tables, encoders, train, schema)
+    seconds["encode"] = round(time.perf_counter() - begun, 3)
+    begun = time.perf_counter()
+    sources = {
+        name: Source(name, encoder.modality, tables[name].width) for name, encoder in encoders.items()
+    }
+    few = _sample(train, truth, options.seed)
+    some = _sample(validation, truth, options.seed)
+    if len(few) < len(train):
+        notes.append(
+            f"probes and selection used a seeded, stratified sample of {len(few):,} training "
+            f"and {len(some):,} validation rows"
+        )
+    modules: dict[str, Any] = {}
+    heads: dict[str, HeadEntry] = {}
+    probes: dict[str, dict[str, Any]] = {}
+    for name, source in sources.items():
+        probe = fit_probe(source, tables[name], truth, few, some, classes, class_weights=weights)
+        modules[name] = probe.module
+        heads[name] = HeadEntry(f"heads/{file_name(name)}.onnx", (name,), "unimodal")
+        probes[name] = {"inverse_penalty": probe.inverse_penalty, "validation_log_loss": probe.tried}
+    several = len({source.modality for source in sources.values()}) > 1
+    for fusion in _fusions(options) if several else ():
+        fused = FUSIONS[fusion](list(sources.values()))
+        head = FusedClassifier(fused, classes)
+        settings = Settings(**{**asdict(options.training), "seed": options.seed})
+        made = train_head(
+            head, tables, truth, train, validation, settings, class_weights=weights, description=fusion
+        )
+        modules[fusion] = made.module
+        heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(sources), fusion)
+        history[fusion] = made.history
+    seconds["train"] = round(time.perf_counter() - begun, 3)
+    begun = time.perf_counter()
+    selection = _select(schema, sources, tables, modules, heads, some, truth, options)
+    seconds["select"] = round(time.perf_counter() - begun, 3)
+    return _Trained(encoders, engines, modules, heads, selection, history, probes, notes, seconds)
+
+
+def _encoders(
+    by_modality: Mapping[str, Cells],
+    found: Labels,
+    split: Split,
+    options: Options,
+    weights: npt.NDArray[np.float32] | None,
+    history: dict[str, list[Epoch]],
+) -> tuple[dict[str, Encoder], dict[str, dict[str, Any]]]:
+    """The encoder of each source, ready but for `fit`, and the engine that was measured for it."""
+    from motet.encoders.torch_choose import open_encoder
+
+    wanted = {"image": options.image_encoders, "text": options.text_encoders}
+    encoders: dict[str, Encoder] = {}
+    engines: dict[str, dict[str, Any]] = {}
+    for modality, column in by_modality.items():
+        for name in dict.fromkeys(wanted.get(modality, (modality,))):
+            if name == "small":
+                encoder = _from_scratch(modality, column, found, split, options, weights, history)
+            else:
+                encoder = open_encoder(name, modality, accept_licence=options.accept_licence)
+            encoder, engine = _engine(encoder, column, split.train)
+            if source_name(encoder) in encoders:
+                raise UsageError(
+                    f"two {modality} encoders are called {encoder.name!r}: rename one of the directories"
+                )
+            encoders[source_name(encoder)] = encoder
+            engines[source_name(encoder)] = engine
+        if modality == "text" and options.lexical and "text:lexical" not in encoders:
+            encoders["text:lexical"] = open_encoder("lexical", "text")
+    return encoders, engines
+
+
+def _from_scratch(
+    modality: str,
+    column: Cells,
+    found: Labels,
+    split: Split,
+    options: Options,
+    weights: npt.NDArray[np.float32] | None,
+    history: dict[str, list[Epoch]],
+) -> Encoder:
+    from motet.encoders import cache_directory
+    from motet.encoders.pretrained import PretrainedEncoder
+    from motet.training.from_scratch import fit_small
+
+    directory, epochs = fit_small(
+        modality,
+        column,
+        found.values,
+        split.train,
+        split.validation,
+        len(found.classes),
+        seed=options.seed,
+        folder=cache_directory() / "encoders",
+        class_weights=weights,
+    )
+    history[f"{modality}:small"] = epochs
+    return PretrainedEncoder(directory)
+
+
+def _engine(encoder: Encoder, column: Cells, train: Rows) -> tuple[Encoder, dict[str, Any]]:
+    """The encoder with the engine that is fastest here, measured on a few of its own rows."""
+    from motet.encoders.pretrained import PretrainedEncoder
+
+    if not isinstance(encoder, PretrainedEncoder):
+        return encoder, {"chosen": "numpy"}
+    from motet.encoders.torch_engine import choose_engine
+
+    return choose_engine(encoder, lambda: encoder.sample(column, train[column.present[train]][:64]))
+
+
+def _refuse_unseen(
+    tables: Mapping[str, FeatureTable], encoders: Mapping[str, Encoder], train: Rows, schema: Schema
+) -> None:
+    for name, table in tables.items():
+        if not table.present[train].any():
+            modality = encoders[name].modality
+            columns = ", ".join(schema.inputs(modality))
+            first = f" ({table.issues[0].reason})" if table.issues else ""
+            raise TableError(
+                f"no training row has a usable {modality} (columns: {columns}){first}: "
+                "mend the cells, or leave these columns out"
+            )
+
+
+def _fusions(options: Options) -> tuple[str, ...]:
+    if options.fusion == AUTO_FUSION:
+        return tuple(FUSIONS)
+    return () if options.fusion == LATE else (options.fusion,)
+
+
+def _sample(rows: Rows, truth: npt.NDArray[np.int64], seed: int) -> Rows:
+    """All rows, or a seeded sample of SELECTION_ROWS of them with each class in its share (at least one row)."""
+    if len(rows) <= SELECTION_ROWS:
+        return rows
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    ordered = shuffled[np.argsort(truth[shuffled], kind="stable")]
+    counts = np.bincount(truth[ordered])
+    place = np.concatenate([np.arange(count) for count in counts])  # place of each row within its class
+    keep = place < np.repeat(np.ceil(counts * SELECTION_ROWS / len(rows)), counts)
+    return np.sort(ordered[keep])
+
+
+def _class_weights(truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float32]:
+    """n / (C * n_c), scikit-learn's `balanced`."""
+    counts = np.bincount(truth, minlength=classes)
+    return (len(truth) / (classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def _select(
+    schema: Schema,
+    sources: Mapping[str, Source],
+    tables: Mapping[str, FeatureTable],
+    modules: Mapping[str, Any],
+    heads: Mapping[str, HeadEntry],
+    rows: Rows,
+    truth: npt.NDArray[np.int64],
+    options: Options,
+) -> Selection:
+    modality_of = {name: source.modality for name, source in sources.items()}
+    known: dict[tuple[str, frozenset[str]], npt.NDArray[np.floating]] = {}
+
+    def logits_of(
+        head: str, shown: frozenset[str], wanted: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.floating]:
+        read = frozenset(modality_of[source] for source in heads[head].sources)
+        key = (head, shown & read)
+        if key not in known:
+            known[key] = predict_logits(modules[head], tables, rows, shown=shown)
+        return known[key][wanted]
+
+    present = {
+        modality: np.logical_and.reduce(
+            [tables[name].present[rows] for name in sources if modality_of[name] == modality]
+        )
+        for modality in schema.modalities
+    }
+    forced = None if options.fusion == AUTO_FUSION else options.fusion
+    return select(heads, modality_of, schema.modalities, logits_of, present, truth[rows], forced=forced)
+
+
+def _write(
+    making: Path, trained: _Trained, schema: Schema, found: Labels, split: Split, options: Options
+) -> Manifest:
+    """Write encoders and heads; every unimodal head ships, since it is a baseline of the report."""
+    begun = time.perf_counter()
+    chosen = {m.head for entry in trained.selection.patterns.values() for m in entry.members}
+    kept = {name: head for name, head in trained.heads.items() if head.kind == "unimodal" or name in chosen}
+    (making / "heads").mkdir()
+    for name, head in kept.items():
+        export_head(trained.modules[name], (making / head.file).with_suffix(""))
+    entries = {}
+    for name, encoder in trained.encoders.items():
+        directory = f"encoders/{file_name(name)}"
+        save_encoder(encoder, making / directory)
+        entries[name] = SourceEntry(
+            encoder.modality,
+            encoder.name,
+            directory,
+            encoder.width,
+            encoder.licence,
+            encoder.fingerprint,
+            trained.engines.get(name, {"chosen": "numpy"}),
+        )
+    truth = found.values[split.train]
+    prior = np.bincount(truth, minlength=len(found.classes)) / len(truth)
+    trained.seconds["write"] = round(time.perf_counter() - begun, 3)
+    return Manifest(
+        task="classify",
+        classes=found.classes,
+        class_type=found.type,
+        prior=tuple(prior.tolist()),
+        schema=schema,
+        sources=entries,
+        heads=kept,
+        patterns=trained.selection.patterns,
+        baselines={name: name for name, head in kept.items() if head.kind == "unimodal"},
+        training={
+            "options": asdict(options),
+            "rows": {
+                "train": len(split.train),
+                "validation": len(split.validation),
+                "test": len(split.test),
+            },
+            "probes": trained.probes,
+            "notes": trained.notes,
+        },
+        seed=options.seed,
+        versions={"motet": __version__, "python": platform.python_version(), **_versions()},
+    )
+
+
+def _measure(
+    making: Path, table: Table, split: Split, trained: _Trained, options: Options
+) -> dict[str, Any]:
+    """`evaluation.json`: the test rows answered by the directory as written, and how it was trained."""
+    evaluation: dict[str, Any]
+    if len(split.test):
+        model = Model(making, cache=FeatureCache() if options.cache else None)
+        evaluation = evaluate(model, table, split.test)
+    else:
+        evaluation = {"schema_version": 1, "task": "classify", "split": "test", "n": 0, "seconds": {}}
+    evaluation["notes"] = list(dict.fromkeys([*trained.notes, *evaluation.get("notes", [])]))
+    evaluation["history"] = {
+        name: [epoch.to_json() for epoch in epochs] for name, epochs in trained.history.items()
+    }
+    evaluation["selection"] = {
+        pattern: {
+            "chosen": entry.chosen,
+            "why": entry.why,
+            "temperature": entry.temperature,
+            "candidates": [c.to_json() for c in trained.selection.candidates.get(pattern, [])],
+        }
+        for pattern, entry in trained.selection.patterns.items()
+    }
+    evaluation["data"] = {
+        "name": table.name,
+        "rows": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
+    }
+    evaluation["seed"] = options.seed
+    evaluation["seconds"] = {**trained.seconds, **evaluation["seconds"]}
+    return evaluation
+
+
+def mistake_thumbnails(table: Table, schema: Schema, evaluation: Mapping[str, Any]) -> dict[int, str]:
+    """Small pictures, as data URIs, of the rows in the evaluation's gallery of mistakes."""
+    if not schema.inputs("image"):
+        return {}
+    rows = np.array([mistake["row"] for mistake in evaluation.get("mistakes", [])], np.int64)
+    shown: dict[int, str] = {}
+    pictures = cells(table, schema)["image"]
+    for row, of_row in zip(rows.tolist(), pictures.take(rows), strict=True):
+        for cell in of_row:
+            try:
+                shown[row] = thumbnail(decode_image(cell.read()))
+                break
+            except MediaError:
+                continue
+    return shown
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

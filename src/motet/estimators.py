@@ -1,0 +1,231 @@
+"""The scikit-learn habit: a classifier with fit, predict, predict_proba and score."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from motet.data import Schema, Table, infer_schema, read_table
+from motet.errors import ModelError, UsageError
+from motet.runtime import Model
+
+Encoders = str | Path | Sequence[str | Path]
+
+
+class MultimodalClassifier:
+    """A classifier of rows that hold pictures, words and numbers, any of which may be missing.
+
+    Parameters
+    ----------
+    image_encoder, text_encoder : str, path, or several
+        `auto`, `small`, `descriptor`, `lexical`, a recommended model, a hub id, or a model directory.
+    lexical : bool
+        Keep `text:lexical` beside a neural text encoder.
+    fusion : str
+        `auto` chooses for each pattern of present modalities; `concat`, `gated` or `late` forces one.
+    image, text, numeric, categorical : str or sequence of str
+        Columns; none named means that they are inferred.
+    group, split, id : str
+        Columns with these roles.
+    image_root : path
+        Folder that picture paths start from; default the table's own.
+    test_size, validation_size : float
+        Shares of rows held out by `fit` to be measured on, and to choose on. `fit` alone needs no test rows, so
+        `test_size` is 0 by default; `motet train` uses 0.15.
+    class_weights : None or "balanced"
+    accept_licence : bool
+        Use encoders whose licence forbids commercial use.
+    seed : int
+
+    Attributes
+    ----------
+    classes_ : array of the classes, of the labels' own type.
+    model_ : the fitted `motet.runtime.Model`: every prediction comes from it, exactly as it would after saving.
+    evaluation_ : what was measured on the test rows (the content of `evaluation.json`).
+    """
+
+    def __init__(
+        self,
+        *,
+        image_encoder: Encoders = "auto",
+        text_encoder: Encoders = "auto",
+        lexical: bool = True,
+        fusion: str = "auto",
+        image: str | Sequence[str] = (),
+        text: str | Sequence[str] = (),
+        numeric: str | Sequence[str] = (),
+        categorical: str | Sequence[str] = (),
+        group: str | None = None,
+        split: str | None = None,
+        id: str | None = None,
+        image_root: str | Path | None = None,
+        test_size: float = 0.0,
+        validation_size: float = 0.15,
+        class_weights: str | None = None,
+        accept_licence: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.image_encoder = image_encoder
+        self.text_encoder = text_encoder
+        self.lexical = lexical
+        self.fusion = fusion
+        self.image = image
+        self.text = text
+        self.numeric = numeric
+        self.categorical = categorical
+        self.group = group
+        self.split = split
+        self.id = id
+        self.image_root = image_root
+        self.test_size = test_size
+        self.validation_size = validation_size
+        self.class_weights = class_weights
+        self.accept_licence = accept_licence
+        self.seed = seed
+
+    # scikit-learn's estimator protocol, written here so that it need not be installed to predict.
+    _estimator_type = "classifier"
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks of an estimator."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(two_d_array=False, string=True, allow_nan=True),
+        )
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's parameters by name."""
+        return {name: getattr(self, name) for name in _parameters()}
+
+    def set_params(self, **parameters: Any) -> MultimodalClassifier:
+        """Change parameters of the constructor."""
+        for name, value in parameters.items():
+            if name not in _parameters():
+                raise UsageError(f"no parameter {name!r}: one of {', '.join(_parameters())}")
+            setattr(self, name, value)
+        return self
+
+    def fit(self, X: Any, y: Any = None, *, label: str | None = None) -> MultimodalClassifier:
+        """Train on a table.
+
+        X : a file, a DataFrame, a `datasets.Dataset`, a dict of columns, or a list of rows.
+        y : labels of the rows [N], or None where `label` names a column of X.
+
+        Raises TableError for a table or labels that cannot be learned from, UsageError for a wrong call.
+        """
+        from motet.deployment import Options, build_model
+        from motet.training import Settings
+
+        table, name = self._with_label(X, y, label)
+        schema = self.schema(table, name)
+        options = Options(
+            image_encoders=_several(self.image_encoder),
+            text_encoders=_several(self.text_encoder),
+            lexical=self.lexical,
+            fusion=self.fusion,
+            class_weights=self.class_weights,
+            accept_licence=self.accept_licence,
+            test_size=self.test_size,
+            validation_size=self.validation_size,
+            training=Settings(seed=self.seed),
+            seed=self.seed,
+        )
+        folder = tempfile.TemporaryDirectory(prefix="motet-")
+        place = Path(folder.name) / "model"
+        self.evaluation_ = build_model(table, schema, place, options)
+        self._folder = folder  # lives as long as the estimator
+        self.model_ = Model(place)
+        self.classes_ = _typed(self.model_.classes, self.model_.manifest.class_type)
+        return self
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The most probable class of each row [N], of the labels' own type."""
+        predicted: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return predicted
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.floating]:
+        """Probabilities [N, C], classes in the order of `classes_`."""
+        return self._fitted().predict_proba(X, image_root=self.image_root)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Accuracy on labels y [N], or on the label column of X where y is None."""
+        if y is None:
+            return float(self.evaluate(X)["overall"]["metrics"]["accuracy"]["value"])
+        return float(np.mean(self.predict(X).astype(str) == np.asarray(y).astype(str)))
+
+    def evaluate(self, X: Any) -> dict[str, Any]:
+        """Measure on a labelled table: the content of `evaluation.json`."""
+        return self._fitted().evaluate(X, image_root=self.image_root)
+
+    def save(self, directory: str | Path) -> None:
+        """Write the model directory, which `motet.load` and every command open without PyTorch."""
+        from motet.model import new_model_directory
+
+        source = self._fitted().directory.path
+        with new_model_directory(directory) as making:
+            shutil.copytree(source, making, dirs_exist_ok=True)
+
+    def schema(self, table: Table, label: str) -> Schema:
+        """The schema that `fit` would use for this table."""
+        return infer_schema(
+            table,
+            label=label,
+            image=_several(self.image),
+            text=_several(self.text),
+            numeric=_several(self.numeric),
+            categorical=_several(self.categorical),
+            group=self.group,
+            split=self.split,
+            id=self.id,
+        )
+
+    def _with_label(self, X: Any, y: Any, label: str | None) -> tuple[Table, str]:
+        if (y is None) == (label is None):
+            raise UsageError("give the labels once: as y, or as the name of a column with label=")
+        table = read_table(X, image_root=self.image_root)
+        if label is not None:
+            table.column(label)  # says which columns there are, where it is not one of them
+            return table, label
+        values = read_table({"label": list(y)}).data.column("label")
+        if len(values) != len(table):
+            raise UsageError(f"X has {len(table)} rows and y {len(values)}")
+        name = "label"
+        while name in table.columns:
+            name = f"_{name}"
+        data = table.data.append_column(pa.field(name, values.type), values)
+        return Table(data, table.root, table.name, table.notes, table.issues), name
+
+    def _fitted(self) -> Model:
+        if not hasattr(self, "model_"):
+            raise ModelError("this classifier is not fitted yet: call fit first")
+        return self.model_
+
+
+def _parameters() -> list[str]:
+    code = MultimodalClassifier.__init__.__code__
+    return list(code.co_varnames[1 : 1 + code.co_kwonlyargcount])
+
+
+def _several(value: Encoders | str | Sequence[str]) -> tuple[str, ...]:
+    return (str(value),) if isinstance(value, str | Path) else tuple(str(item) for item in value)
+
+
+def _typed(classes: Sequence[str], kind: str) -> npt.NDArray[Any]:
+    if kind == "integer":
+        return np.array([int(name) for name in classes])
+    if kind == "float":
+        return np.array([float(name) for name in classes])
+    if kind == "boolean":
+        return np.array([name == "true" for name in classes])
+    return np.array(classes, dtype=object)

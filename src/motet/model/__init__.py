@@ -1,0 +1,27 @@
+"""The trained thing as a directory: manifest, hashes, read and write. JSON, safetensors and ONNX only."""
+
+from __future__ import annotations
+
+from motet.model.card import model_card
+from motet.model.directory import (
+    ModelDirectory,
+    check_place,
+    file_name,
+    new_model_directory,
+    write_manifest,
+)
+from motet.model.manifest import HeadEntry, Manifest, Member, PatternEntry, SourceEntry
+
+__all__ = [
+    "HeadEntry",
+    "Manifest",
+    "Member",
+    "ModelDirectory",
+    "PatternEntry",
+    "SourceEntry",
+    "check_place",
+    "file_name",
+    "model_card",
+    "new_model_directory",
+    "write_manifest",
+]

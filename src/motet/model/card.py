@@ -1,0 +1,82 @@
+"""The model card: README.md of a model directory, written from its manifest and evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from motet.model.manifest import Manifest
+
+
+def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
+    """Markdown with Hugging Face front matter: what the model does, how well for each pattern, how to run it."""
+    licences = sorted({entry.licence for entry in manifest.sources.values()})
+    lines = [
+        "---",
+        "library_name: motet",
+        "pipeline_tag: other",
+        "tags:",
+        "- multimodal",
+        "- classification",
+        *(f"- {modality}" for modality in manifest.modalities),
+        "---",
+        "",
+        "# A multimodal classifier",
+        "",
+        f"It reads {', '.join(manifest.modalities)} and answers with one of {len(manifest.classes)} classes: "
+        f"{_some(manifest.classes)}. Any of its modalities may be missing in a row.",
+        "",
+        "| when a row has | answered by | because |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {_cell(entry.chosen)} | {_cell(entry.why)} |"
+            for name, entry in manifest.patterns.items()
+        ),
+        "",
+    ]
+    if evaluation is not None:
+        lines += [
+            f"## Measured on {evaluation['n']} {evaluation['split']} rows",
+            "",
+            "Each pattern on all rows that have at least its modalities, the others hidden; 95 % intervals.",
+            "",
+            "| pattern | rows | accuracy | macro F1 | log-loss |",
+            "|---|---|---|---|---|",
+        ]
+        for name, entry in {"each row with what it has": evaluation["overall"], **evaluation["patterns"]}.items():
+            m = entry["metrics"]
+            lines.append(
+                f"| {name} | {entry['n']} | {_interval(m['accuracy'])} | {_interval(m['macro_f1'])} "
+                f"| {_interval(m['log_loss'])} |"
+            )
+        lines += ["", "More in `report.html` and `evaluation.json`.", ""]
+    lines += [
+        "## Use",
+        "",
+        "```python",
+        "import motet",
+        "",
+        'model = motet.load("path/to/this/directory")',
+        'model.predict("table.csv")',
+        "```",
+        "",
+        "## What it is made of",
+        "",
+        *(f"- `{name}`: {e.encoder}, licence {e.licence}" for name, e in manifest.sources.items()),
+        "",
+        f"Licences of its encoders: {', '.join(licences)}. The licence of the training data is yours to state.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _some(classes: tuple[str, ...], most: int = 12) -> str:
+    shown = ", ".join(f"`{name}`" for name in classes[:most])
+    return shown if len(classes) <= most else f"{shown} and {len(classes) - most} more"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _interval(metric: dict[str, Any]) -> str:
+    return f"{metric['value']:.3f} ({metric['low']:.3f}-{metric['high']:.3f})"

@@ -1,0 +1,121 @@
+"""A model as a directory: written beside its place and renamed into it, every file checked by hash when it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from motet.errors import ModelError
+from motet.model.manifest import Manifest
+
+MANIFEST = "motet.json"
+
+
+class ModelDirectory:
+    """A model on disk, opened for reading.
+
+    `file(name)` gives the path of a file only after its SHA-256 was compared with the one in `motet.json`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        manifest = self.path / MANIFEST
+        if not self.path.is_dir():
+            raise ModelError(f"{self.path}: no such model directory")
+        if not manifest.is_file():
+            raise ModelError(f"{self.path}: no {MANIFEST} here, so this is not a model directory")
+        try:
+            data = json.loads(manifest.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ModelError(f"{manifest}: not readable as JSON: {error}") from error
+        if not isinstance(data, dict):
+            raise ModelError(f"{manifest}: not a JSON object")
+        self._hashes: dict[str, str] = data.pop("files", {})
+        self._checked: set[str] = set()
+        self.manifest = Manifest.from_json(data, str(manifest))
+
+    def file(self, name: str) -> Path:
+        """Path of a file of the model; ModelError where it is not listed, missing, or was changed."""
+        wanted = self._hashes.get(name)
+        path = self.path / PurePosixPath(name)
+        if wanted is None or ".." in PurePosixPath(name).parts:
+            raise ModelError(f"{path}: not listed among the files of {self.path / MANIFEST}")
+        if name not in self._checked:
+            if not path.is_file():
+                raise ModelError(f"{path}: this file of the model is missing: copy the model directory again")
+            if sha256(path) != wanted:
+                raise ModelError(
+                    f"{path}: was changed since the model was written: copy the model directory again"
+                )
+            self._checked.add(name)
+        return path
+
+    def folder(self, name: str) -> Path:
+        """Path of a folder of the model, after all files in it were checked."""
+        for file in self._hashes:
+            if file.startswith(f"{name}/"):
+                self.file(file)
+        return self.path / PurePosixPath(name)
+
+    def files(self) -> tuple[str, ...]:
+        """Names of all files of the model but `motet.json`."""
+        return tuple(self._hashes)
+
+
+@contextmanager
+def new_model_directory(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; when the block ends well it becomes `path`, else nothing is left.
+
+    A model directory that already stands there is replaced only then; anything else there is an error.
+    """
+    place = Path(path)
+    check_place(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.making-"))
+    try:
+        yield making
+        making.chmod(0o755)
+        replaced = place.with_name(f".{place.name}.replaced-{os.getpid()}")
+        if place.exists():
+            place.rename(replaced)
+        making.rename(place)
+        shutil.rmtree(replaced, ignore_errors=True)
+    except OSError as error:
+        raise ModelError(f"{place}: the model could not be saved: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def check_place(place: Path) -> None:
+    """Raise ModelError where a model may not be written: on a file, or on a folder of other things."""
+    if place.is_file():
+        raise ModelError(f"{place}: a file stands where the model directory should go")
+    if place.is_dir() and any(place.iterdir()) and not (place / MANIFEST).is_file():
+        raise ModelError(f"{place}: a folder that holds other things: choose a new name for the model")
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write `motet.json` with the hash of every file that now lies in `directory`."""
+    files = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != MANIFEST)
+    data: dict[str, Any] = manifest.to_json()
+    data["files"] = {path.relative_to(directory).as_posix(): sha256(path) for path in files}
+    text = json.dumps(data, ensure_ascii=False, indent=1)
+    (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def file_name(name: str) -> str:
+    """A name of a source or head as a file name that every system takes: `text:lexical` -> `text-lexical`."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,229 @@
+"""A saved model, running: rows to features, features to the heads of each row's pattern, heads to probabilities.
+
+Needs numpy, Pillow, tokenizers, pyarrow and onnxruntime, never PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import CellIssue, Table, cells, read_table
+from motet.encoders import Encoder, FeatureCache, FeatureTable, load_encoder
+from motet.evaluation import row_patterns
+from motet.model import ModelDirectory, PatternEntry
+from motet.runtime.combination import combine, log_softmax
+from motet.runtime.prediction import Prediction
+
+Floats = npt.NDArray[np.floating]
+Bools = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+WINDOW = 2048  # rows that are encoded and answered at a time
+HEAD_BATCH = 512
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """N rows as features: a table of each source, presence [N] of each modality, and broken cells."""
+
+    tables: Mapping[str, FeatureTable]
+    present: Mapping[str, Bools]
+    issues: tuple[CellIssue, ...]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.present.values())))
+
+
+class Head:
+    """One ONNX head: features of its sources -> logits [B, C]."""
+
+    def __init__(self, path: Path, sources: tuple[str, ...]) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self.sources = sources
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._inputs = {value.name for value in self._session.get_inputs()}
+
+    def logits(self, tables: Mapping[str, FeatureTable], rows: Rows, shown: Mapping[str, bool]) -> Floats:
+        """Logits [n, C] of the given rows; `shown` says for each source whether these rows have it."""
+        parts = []
+        for begin in range(0, len(rows), HEAD_BATCH):
+            batch = rows[begin : begin + HEAD_BATCH]
+            feed: dict[str, npt.NDArray[Any]] = {}
+            for source in self.sources:
+                feed[f"{source}.pooled"] = tables[source].rows.dense(batch)
+                feed[f"{source}.present"] = np.full(len(batch), shown[source])
+            known = {name: value for name, value in feed.items() if name in self._inputs}
+            parts.append(self._session.run(["logits"], known)[0])
+        return np.concatenate(parts)
+
+
+class Model:
+    """A classifier opened from its directory.
+
+    Parameters
+    ----------
+    path : a model directory; every file is compared with its hash when it is first opened.
+    cache : where features are kept between runs; default none.
+    """
+
+    def __init__(self, path: str | Path, *, cache: FeatureCache | None = None) -> None:
+        self.directory = ModelDirectory(path)
+        self.manifest = self.directory.manifest
+        self.cache = cache
+        self._encoders: dict[str, Encoder] = {}
+        self._heads: dict[str, Head] = {}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the probabilities."""
+        return self.manifest.classes
+
+    @cached_property
+    def answering_sources(self) -> tuple[str, ...]:
+        """Sources that the heads chosen for any pattern read."""
+        chosen = {member.head for entry in self.manifest.patterns.values() for member in entry.members}
+        read = {source for head in chosen for source in self.manifest.heads[head].sources}
+        return tuple(name for name in self.manifest.sources if name in read)
+
+    def read(self, source: Any, *, image_root: str | Path | None = None) -> Table:
+        """Read a table as the model's schema has it: columns in any order, absent ones are absent modalities."""
+        return read_table(source, image_root=image_root)
+
+    def encode(
+        self, table: Table, rows: Rows | None = None, *, sources: tuple[str, ...] | None = None
+    ) -> EncodedRows:
+        """Features of the given rows (default: all), for the given sources (default: those that answer)."""
+        rows = np.arange(len(table)) if rows is None else rows
+        by_modality = cells(table, self.manifest.schema)
+        tables: dict[str, FeatureTable] = {}
+        present = {modality: column.present[rows] for modality, column in by_modality.items()}
+        issues: dict[tuple[int, str], CellIssue] = {}
+        wanted = set(rows.tolist()) if len(rows) < len(table) else None
+        for column in by_modality.values():
+            issues.update({(i.row, i.column): i for i in column.issues if wanted is None or i.row in wanted})
+        for name in sources or self.answering_sources:
+            modality = self.manifest.sources[name].modality
+            encoded = self.encoder(name).encode(by_modality[modality], rows, cache=self.cache)
+            tables[name] = encoded
+            present[modality] = present[modality] & encoded.present
+            issues.update({(issue.row, issue.column): issue for issue in encoded.issues})
+        return EncodedRows(tables, present, tuple(issues[key] for key in sorted(issues)))
+
+    def probabilities(
+        self, encoded: EncodedRows, present: Mapping[str, Bools] | None = None, rows: Rows | None = None
+    ) -> Floats:
+        """Probabilities [N, C] of encoded rows; `present` may hide modalities that the rows have."""
+        present = encoded.present if present is None else present
+        rows = np.arange(len(encoded)) if rows is None else rows
+        answers = np.tile(np.asarray(self.manifest.prior, np.float64), (len(rows), 1))
+        patterns = np.array(row_patterns({name: have[rows] for name, have in present.items()}))
+        for pattern in np.unique(patterns):
+            entry = self.manifest.patterns[str(pattern)]
+            mine = np.flatnonzero(patterns == pattern)
+            if entry.members:
+                answers[mine] = self._answer(entry, str(pattern), encoded, rows[mine])
+        return answers
+
+    def head_probabilities(self, head: str, encoded: EncodedRows, rows: Rows) -> Floats:
+        """Probabilities [n, C] of one head by itself, without temperature: what a baseline is."""
+        sources = self.manifest.heads[head].sources
+        logits = self.head(head).logits(encoded.tables, rows, dict.fromkeys(sources, True))
+        return np.exp(log_softmax(logits))
+
+    def predictions(self, source: Any, *, image_root: str | Path | None = None) -> Iterator[Prediction]:
+        """One answer for each row of a table, in order."""
+        for window in self.predict_windows(self.read(source, image_root=image_root)):
+            yield from window
+
+    def predict(self, source: Any, *, image_root: str | Path | None = None) -> list[Prediction]:
+        """One answer for each row of a table (a file, a DataFrame, a dict of columns, a list of rows), in order."""
+        return list(self.predictions(source, image_root=image_root))
+
+    def predict_proba(self, source: Any, *, image_root: str | Path | None = None) -> Floats:
+        """Probabilities [N, C] of each row, classes in the order of `classes`."""
+        table = self.read(source, image_root=image_root)
+        parts = [self.probabilities(self.encode(table, rows)) for rows in _windows(len(table))]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
+
+    def predict_windows(self, table: Table) -> Iterator[list[Prediction]]:
+        """Answers in windows of rows, so that a long table is never held as features."""
+        names = _ids(table, self.manifest.schema.id)
+        noted: dict[int, list[str]] = {}
+        for issue in table.issues:
+            noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
+        for rows in _windows(len(table)):
+            encoded = self.encode(table, rows)
+            answers = self.probabilities(encoded)
+            for issue in encoded.issues:
+                noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
+            best = answers.argmax(axis=1)
+            yield [
+                Prediction(
+                    id=names[row] if names is not None else int(row),
+                    prediction=self.classes[best[i]],
+                    confidence=float(answers[i, best[i]]),
+                    pattern=pattern,
+                    probabilities=dict(zip(self.classes, answers[i].tolist(), strict=True)),
+                    issue="; ".join(dict.fromkeys(noted[int(row)])) if int(row) in noted else None,
+                )
+                for i, (row, pattern) in enumerate(zip(rows, row_patterns(encoded.present), strict=True))
+            ]
+
+    def evaluate(
+        self, source: Any, *, image_root: str | Path | None = None, split: str = "test"
+    ) -> dict[str, Any]:
+        """Measure the model on a labelled table: the content of `evaluation.json`."""
+        from motet.runtime.evaluate import evaluate
+
+        return evaluate(self, self.read(source, image_root=image_root), split=split)
+
+    def encoder(self, name: str) -> Encoder:
+        """The encoder of a source, opened when first used."""
+        if name not in self._encoders:
+            self._encoders[name] = load_encoder(self.directory.folder(self.manifest.sources[name].directory))
+        return self._encoders[name]
+
+    def head(self, name: str) -> Head:
+        """A head, opened when first used."""
+        if name not in self._heads:
+            entry = self.manifest.heads[name]
+            self._heads[name] = Head(self.directory.file(entry.file), entry.sources)
+        return self._heads[name]
+
+    def _answer(self, entry: PatternEntry, pattern: str, encoded: EncodedRows, rows: Rows) -> Floats:
+        modalities = frozenset(pattern.split("+"))
+        logits = []
+        for member in entry.members:
+            head = self.head(member.head)
+            shown = {name: self.manifest.sources[name].modality in modalities for name in head.sources}
+            logits.append(head.logits(encoded.tables, rows, shown))
+        stacked = np.stack(logits)
+        weights = np.array([member.weight for member in entry.members])
+        combined = combine(entry.rule, stacked, np.ones(stacked.shape[:2], bool), weights)
+        return np.exp(log_softmax(combined / entry.temperature))
+
+
+def load(path: str | Path) -> Model:
+    """Open a model directory for prediction; needs no PyTorch."""
+    return Model(path)
+
+
+def _windows(rows: int) -> Iterator[Rows]:
+    return (np.arange(begin, min(begin + WINDOW, rows)) for begin in range(0, rows, WINDOW))
+
+
+def _ids(table: Table, column: str | None) -> list[Any] | None:
+    if column is None or column not in table.columns:
+        return None
+    return [row if value is None else value for row, value in enumerate(table.column(column).to_pylist())]
+
+

@@ -1,0 +1,8 @@
+"""Validation answers become a choice for each pattern, with its temperature."""
+
+from __future__ import annotations
+
+from motet.selection.by_pattern import Candidate, Selection, select
+from motet.selection.temperature import fit_temperature
+
+__all__ = ["Candidate", "Selection", "fit_temperature", "select"]
