@@ -16,6 +16,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ Rows = npt.NDArray[np.int64]
 
 
 def runs_of(text: str) -> list[str]:
-    """The text, case-folded, as stretches of letters and digits: spaced words whole, unspaced scripts as one stretch."""
+    """The text, case-folded, as stretches of letters and digits: a word, or all of an unspaced stretch."""
     return _RUNS.findall(text.casefold())
 
 
@@ -51,7 +52,7 @@ def word_terms(runs: Sequence[str]) -> list[str]:
             words.extend(run)
         else:
             words.append(run)
-    return words + [f"{left} {right}" for left, right in zip(words, words[1:], strict=False)]
+    return words + [f"{left} {right}" for left, right in pairwise(words)]
 
 
 def character_terms(run: str) -> list[str]:
@@ -93,12 +94,12 @@ class LexicalEncoder:
         return digest.hexdigest()
 
     def fit(self, cells: TextCells, rows: Rows) -> None:
-        """Learn the vocabulary from the present texts of the training rows, 100,000 at most (an even stride)."""
+        """Learn the vocabulary from the present texts of the training rows (an even 100,000 at most)."""
         rows = rows[cells.present[rows]]
         self.learn(_texts(cells, rows[:: max(1, -(-len(rows) // FIT_ROWS))]))
 
     def encode(self, cells: TextCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
-        """Sparse features of the given rows, in their order; never cached: they depend on the training rows."""
+        """Sparse features of the given rows, in their order; not cached: they depend on the training rows."""
         return FeatureTable(self.transform(_texts(cells, rows)), cells.present[rows])
 
     def learn(self, texts: Iterable[str]) -> LexicalEncoder:
@@ -191,7 +192,7 @@ def _texts(cells: TextCells, rows: Rows) -> Iterable[str]:
 
 
 def _most_common(documents: Counter[str], limit: int) -> list[str]:
-    """Terms in at least two documents (in one, where there is no other), most documents first, then by name."""
+    """Terms in at least two documents (in one, where there is no other), most documents first, by name."""
     least = 2 if any(count > 1 for count in documents.values()) else 1
     kept = [(-count, term) for term, count in documents.items() if count >= least]
     return [term for _, term in sorted(kept)[:limit]]

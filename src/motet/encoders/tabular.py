@@ -16,10 +16,13 @@ from motet.encoders.features import ArrayRows, FeatureTable
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+RESOLUTION = float(np.finfo(np.float32).eps)
+SMALLEST = float(np.finfo(np.float32).tiny)
+FURTHEST = 1e4  # deviations from the mean: further out lies no measurement, and a head must not overflow
 
 
 class TabularEncoder:
-    """Numbers standardised by training rows beside a flag where absent; categories one-hot, rare ones together.
+    """Numbers standardised by training rows beside a flag where absent; categories one-hot, rare ones as one.
 
     Parameters
     ----------
@@ -48,13 +51,16 @@ class TabularEncoder:
 
     def fit(self, cells: TabularCells, rows: Rows) -> None:
         """Learn means, deviations and categories from the training rows."""
-        numbers = cells.numbers(rows)
+        numbers = cells.numbers(rows).astype(np.float64)
         known = np.isfinite(numbers)
         count = np.maximum(known.sum(axis=0), 1)
         self._mean = (np.where(known, numbers, 0).sum(axis=0) / count).astype(np.float32)
         squares = np.where(known, numbers - self._mean, 0) ** 2
         deviation = np.sqrt(squares.sum(axis=0) / count)
-        self._deviation = np.where(deviation > 0, deviation, 1).astype(np.float32)
+        # What varies by less than float32 can hold is constant: its rounding must not be blown up to unit
+        # size.
+        noise = np.maximum(np.abs(self._mean) * RESOLUTION, SMALLEST)
+        self._deviation = np.where(deviation > noise, deviation, 1).astype(np.float32)
         self._values = []
         for column in cells.categories(rows):
             counts = Counter(value for value in column if value is not None)
@@ -63,10 +69,11 @@ class TabularEncoder:
 
     def encode(self, cells: TabularCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order [N, D] float32; quick to make, so never cached."""
-        numbers = cells.numbers(rows)
+        numbers = cells.numbers(rows).astype(np.float64)
         known = np.isfinite(numbers)
+        standardised = np.clip((numbers - self._mean) / self._deviation, -FURTHEST, FURTHEST)
         blocks: list[Floats] = [
-            np.where(known, (numbers - self._mean) / self._deviation, 0).astype(np.float32),
+            np.where(known, standardised, 0).astype(np.float32),
             (~known).astype(np.float32),
         ]
         for column, values in zip(cells.categories(rows), self._values, strict=True):

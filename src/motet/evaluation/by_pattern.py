@@ -1,4 +1,4 @@
-"""Evaluation of a classifier for every pattern: each on all rows that have at least its modalities, the others hidden."""
+"""Evaluation of a classifier for every pattern: on all rows that have its modalities, the others hidden."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Metrics of classification: arrays in, numbers out. N rows, C classes; labels [N] int, -1 and below is never right."""
+"""Metrics of classification: arrays in, numbers out.
+
+N rows, C classes; labels [N] int, of which -1 and below are never right.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
-SMALLEST = 1e-6  # a probability below this counts as this: one wrong certainty must not be the whole of the mean
+# A probability below this counts as this: one wrong certainty must not be the whole of the mean.
+SMALLEST = 1e-6
 
 
 def log_loss(log_probabilities: Floats, labels: Labels) -> float:
-    """Mean of -log p of the label [N, C], [N], in nats; p is clipped at 1e-6, which an unseen label also gets."""
+    """Mean of -log p of the label [N, C], [N], in nats; p is at least 1e-6, as for an unseen label."""
     return float(row_log_loss(log_probabilities, labels).mean())
 
 

@@ -39,8 +39,8 @@ class FusedState:
 class Fusion(nn.Module):
     """Several sources become one state. Subclasses implement `forward` and are listed in `registry.FUSIONS`.
 
-    Where a source is not present in a row, its numbers are never looked at and its learned missing token stands
-    in. The order of the dictionary does not matter: sources are read in the order of the constructor.
+    Where a source is not present in a row, its numbers are never looked at and its learned missing token
+    stands in. The order of the dictionary does not matter: sources are read in the order of the constructor.
 
     Parameters
     ----------

@@ -11,7 +11,9 @@ from motet.fusion.contract import FusedState, Fusion, Source, SourceBatch
 
 
 class Gated(Fusion):
-    """Gated multimodal unit (Arevalo et al., "Gated Multimodal Units for Information Fusion", arXiv 1702.01992, eq. 1-5).
+    """Gated multimodal unit.
+
+    Source: Arevalo et al., "Gated Multimodal Units for Information Fusion", arXiv 1702.01992, eq. 1-5.
 
     u_k = tanh(h_k),  z_k = sigmoid(W_k [h_1; ...; h_K]),  s = sum_k z_k * u_k;   h_k, u_k, z_k, s [B, H].
     `weights` [B, K]: mean gate of each source, made to sum to one.

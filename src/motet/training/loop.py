@@ -45,7 +45,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: mean training loss, validation log-loss and accuracy (null without validation rows)."""
+    """What one epoch gave: mean training loss, validation log-loss and accuracy (null without such rows)."""
 
     epoch: int
     train_loss: float
@@ -79,8 +79,9 @@ def train_head(
     """Train `head` on the training rows; keep the weights of the epoch with the lowest validation log-loss.
 
     tables : features of each source, all of N rows; labels [N]; train, validation : row numbers.
-    Modality dropout: in each batch every row hides each of its modalities with a chance of its own, but never its
-    last one, so that the learned missing tokens are trained and no modality is leaned on alone.
+
+    Modality dropout: in each batch every row hides each of its modalities with a chance of its own, but never
+    its last one, so that the learned missing tokens are trained and no modality is leaned on alone.
     """
     torch.manual_seed(settings.seed)
     order = np.random.default_rng(settings.seed)

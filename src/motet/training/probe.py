@@ -1,7 +1,7 @@
 """Linear probes: logistic regression on one source, its penalty chosen on validation rows.
 
-Convex, so there is nothing to tune but the penalty, and the answer does not depend on a seed. A probe is both the
-baseline that every report shows and the unimodal head of its source.
+Convex, so there is nothing to tune but the penalty, and the answer does not depend on a seed. A probe is both
+the baseline that every report shows and the unimodal head of its source.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def fit_probe(
 
 
 def standardisation(table: FeatureTable, rows: Rows, *, sample: int = 50_000) -> tuple[Floats, Floats]:
-    """Mean and 1 / deviation [D] of a source over training rows; sparse features keep their zeros, so 0 and 1."""
+    """Mean and 1 / deviation [D] of a source over training rows; 0 and 1 for sparse features, to keep zeros."""
     if isinstance(table.rows, SparseRows):
         return np.zeros(table.width, np.float32), np.ones(table.width, np.float32)
     rows = rows[table.present[rows]]
