@@ -74,6 +74,9 @@ def make_split(
         units = _units(table, schema, rows, notes)
         sides = _assign(units, classes, (validation_size, test_size), generator)
         _note_small_classes(labels, classes, notes)
+        for side, size in ((VALIDATION, validation_size), (TEST, test_size)):
+            if size > 0 and not (sides == side).any():
+                notes.append(f"too few rows that can be parted: there is no {NAMES[side]} side")
     made = [rows[sides == side] for side in (TRAIN, VALIDATION, TEST)]
     return Split(made[TRAIN], made[VALIDATION], made[TEST], tuple(notes))
 
@@ -223,6 +226,8 @@ def _leave_no_side_empty(
         if not (sides == side).any():
             giver = int(np.argmax([(sides == s).sum() for s in range(3)]))
             candidates = order[sides[order] == giver]
+            left = np.bincount(first[candidates], minlength=number)
+            candidates = candidates[mixed[candidates] | (left[first[candidates]] > 1)]
             if len(candidates) > 1:
                 sides[candidates[np.argmin(count[candidates])]] = side
 

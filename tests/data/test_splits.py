@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from motet.data import infer_schema, labels, make_split, read_table
+from motet.data.splits import _joined
+from motet.errors import TableError, UsageError
+
+
+def split_of(columns, seed=0, **options):
+    sizes = {name: options.pop(name) for name in ("test_size", "validation_size") if name in options}
+    table = read_table({"t": columns.pop("t", [f"text {i}" for i in range(len(columns["y"]))])} | columns)
+    schema = infer_schema(table, label="y", text=["t"], **options)
+    return make_split(table, schema, labels(table, schema), seed=seed, **sizes)
+
+
+def sides_of(split):
+    return [side.tolist() for side in (split.train, split.validation, split.test)]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b", "c", None]), st.integers(0, 8), st.integers(0, 12)),
+        min_size=2,
+        max_size=60,
+    ).filter(lambda rows: len({label for label, _, _ in rows if label}) > 1),
+    st.integers(0, 3),
+)
+def test_disjoint_covering_unbroken_and_repeatable(rows, seed):
+    y, groups, texts = map(list, zip(*rows, strict=True))
+    columns = {"y": y, "g": [f"group {g}" for g in groups], "t": [f"text {t}" for t in texts]}
+    split = split_of(dict(columns), seed, group="g")
+    sides = sides_of(split)
+    together = [*sides[0], *sides[1], *sides[2]]
+    assert sorted(together) == [row for row, label in enumerate(y) if label is not None]
+    assert len(set(together)) == len(together) and all(side == sorted(side) for side in sides)
+    for key in (groups, texts):
+        held = [{key[row] for row in side} for side in sides]
+        assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
+    assert sides == sides_of(split_of(dict(columns), seed, group="g"))
+    assert len(split.train) > 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=6), st.integers(0, 5))
+def test_every_class_is_where_it_has_room(counts, seed):
+    y = [f"class {c}" for c, n in enumerate(counts) for _ in range(n)]
+    split = split_of({"y": y}, seed)
+    for number, count in enumerate(counts):
+        held = [sum(y[row] == f"class {number}" for row in side) for side in sides_of(split)]
+        if count >= 3:
+            # 15 % of the class on each side, rounded, and one at least
+            share = max(1, round(count * 0.15))
+            assert held == [count - 2 * share, share, share]
+        elif max(counts) >= 3:
+            assert held == [count, 0, 0]
+        elif count == 1:  # a side that would be empty is given no lonely row
+            assert held == [1, 0, 0]
+    if 1 in counts:
+        assert any("one row" in note for note in split.notes)
+
+
+def test_sizes():
+    y = ["a", "b"] * 100
+    assert [len(s) for s in sides_of(split_of({"y": y}, test_size=0.0))] == [170, 30, 0]
+    assert [len(s) for s in sides_of(split_of({"y": y}, test_size=0.3, validation_size=0.2))] == [100, 40, 60]
+    for wrong in ({"test_size": 0.6, "validation_size": 0.4}, {"test_size": -0.1}):
+        with pytest.raises(UsageError, match="leave rows"):
+            split_of({"y": y}, **wrong)
+
+
+def test_groups_that_hold_every_class():
+    # six speakers, each of whom says every digit: the sides are whole speakers, and none is empty
+    y = [str(i % 10) for i in range(1200)]
+    group = [f"speaker {i // 200}" for i in range(1200)]
+    split = split_of({"y": y, "g": group}, group="g")
+    assert [len(side) for side in sides_of(split)] == [800, 200, 200]
+
+
+def test_rows_without_inputs_are_not_copies_of_each_other():
+    split = split_of({"y": ["a", "b"] * 20, "t": [None] * 40})
+    assert [len(side) for side in sides_of(split)] == [28, 6, 6]
+
+
+def test_a_split_column_is_followed():
+    side = ["Train", "training", "val", "valid", "validation", "dev", "test", "TEST "]
+    split = split_of({"y": ["a", "b"] * 4, "split": side}, split="split")
+    assert sides_of(split) == [[0, 1], [2, 3, 4, 5], [6, 7]]
+
+
+def test_a_split_column_without_validation_or_test():
+    split = split_of({"y": ["a", "b"] * 20, "s": ["train"] * 40}, split="s")
+    assert [len(side) for side in sides_of(split)] == [34, 6, 0]
+    assert any("no test" in note for note in split.notes) and any("taken" in note for note in split.notes)
+
+
+@pytest.mark.parametrize(
+    ("side", "words"),
+    [
+        (["train", "holdout", "test", "test"], "row 1: it says 'holdout'"),
+        (["train", None, "test", "test"], "row 1: it is empty"),
+        (["test"] * 4, "no train rows"),
+    ],
+)
+def test_a_split_column_that_cannot_be_followed(side, words):
+    with pytest.raises(TableError, match=words):
+        split_of({"y": ["a", "b"] * 2, "s": side}, split="s")
+
+
+def test_a_split_column_may_not_part_a_group():
+    with pytest.raises(TableError, match="group 'g1'"):
+        split_of({"y": ["a", "b"], "s": ["train", "test"], "g": ["g1", "g1"]}, split="s", group="g")
+
+
+def test_rows_without_a_label_are_counted():
+    split = split_of({"y": ["a", None, "b", None]})
+    assert (
+        sorted([*split.train, *split.validation, *split.test]) == [0, 2]
+        and "2 rows without a label" in split.notes[0]
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=25))
+def test_joined_is_the_transitive_closure(pairs):
+    first, second = (np.array(side) for side in zip(*pairs, strict=True))
+    linked = np.eye(len(pairs), dtype=int) | (first[:, None] == first) | (second[:, None] == second)
+    for _ in pairs:
+        linked = (linked @ linked > 0).astype(int)
+    units = _joined(first, second)
+    np.testing.assert_array_equal(units[:, None] == units, linked > 0)
