@@ -66,6 +66,6 @@ def row_patterns(present: Mapping[str, Bools]) -> list[str]:
     names = list(present)
     if not names:
         return []
-    code = sum((present[name].astype(np.int64) << i for i, name in enumerate(names)), np.int64(0))
+    code = np.stack([present[name] for name in names], axis=1) @ (1 << np.arange(len(names)))
     of = {int(c): pattern_name(n for i, n in enumerate(names) if c >> i & 1) for c in np.unique(code)}
     return [of[int(c)] for c in code]

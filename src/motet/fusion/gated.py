@@ -27,7 +27,7 @@ class Gated(Fusion):
         """Fuse a batch of B rows."""
         projected = self.project(features)
         joined = torch.stack(projected, dim=1)  # [B, K, H]
-        gates = torch.sigmoid(self.gates(joined.flatten(1))).unflatten(1, (len(self.sources), self.width))
+        gates = torch.sigmoid(self.gates(joined.flatten(1))).reshape(joined.shape)
         pooled = (gates * torch.tanh(joined)).sum(dim=1)  # [B, H]
         share = gates.mean(dim=2)  # [B, K]
         return FusedState(pooled, weights=share / share.sum(dim=1, keepdim=True))

@@ -1,4 +1,4 @@
-"""Combiners: the logits of several heads become one, on numpy alone. Training and selection call the same functions.
+"""Combiners: the logits of several heads become one, on numpy alone; training and selection call them too.
 
 Shapes: K heads, B rows, C classes. A head that has nothing for a row (`present` False) takes no part in it.
 """
@@ -16,7 +16,7 @@ Bools = npt.NDArray[np.bool_]
 
 def log_softmax(logits: Floats) -> Floats:
     """Logarithm of the softmax over the last axis, in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    shifted: Floats = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return result
 
@@ -28,7 +28,8 @@ def late_product(logits: Floats, present: Bools, weights: Floats) -> Floats:
     """
     share = weights[:, None] * present
     known = np.where(present[:, :, None], log_softmax(_without_absent(logits, present)), 0)
-    return np.einsum("kb,kbc->bc", share, known)
+    product: Floats = np.einsum("kb,kbc->bc", share, known)
+    return product
 
 
 def late_mean(logits: Floats, present: Bools, weights: Floats) -> Floats:
@@ -36,7 +37,8 @@ def late_mean(logits: Floats, present: Bools, weights: Floats) -> Floats:
     share = weights[:, None] * present
     share = share / np.maximum(share.sum(axis=0, keepdims=True), 1e-12)
     known = np.exp(log_softmax(_without_absent(logits, present)))
-    return np.log(np.maximum(np.einsum("kb,kbc->bc", share, known), 1e-12))
+    mean: Floats = np.log(np.maximum(np.einsum("kb,kbc->bc", share, known), 1e-12))
+    return mean
 
 
 COMBINERS: dict[str, Callable[[Floats, Bools, Floats], Floats]] = {
@@ -48,7 +50,8 @@ COMBINERS: dict[str, Callable[[Floats, Bools, Floats], Floats]] = {
 def combine(rule: str, logits: Floats, present: Bools, weights: Floats) -> Floats:
     """Combine by the named rule; a row in which no head is present gets equal logits (zeros)."""
     combined = COMBINERS[rule](logits, present, weights)
-    return np.where(present.any(axis=0)[:, None], combined, 0)
+    answered = np.asarray(present.any(axis=0))
+    return np.where(answered[:, None], combined, 0)
 
 
 def _without_absent(logits: Floats, present: Bools) -> Floats:

@@ -151,7 +151,9 @@ def hide_modalities(
     """Hide each present modality of each row with chance `rate`, but never all that a row has."""
     modalities = list(dict.fromkeys(source.modality for source in head.sources))
     of = {modality: [s.name for s in head.sources if s.modality == modality] for modality in modalities}
-    present = np.stack([batch[of[m][0]].present.cpu().numpy() for m in modalities], axis=1)  # [B, M]
+    present = np.stack(
+        [np.any([batch[name].present.cpu().numpy() for name in of[m]], axis=0) for m in modalities], axis=1
+    )  # [B, M]
     hidden = order.random(present.shape) < rate
     emptied = present.any(axis=1) & ~(present & ~hidden).any(axis=1)
     hidden[emptied] = False
@@ -160,7 +162,9 @@ def hide_modalities(
     for column, modality in enumerate(modalities):
         for name in of[modality]:
             features = batch[name]
-            shown[name] = Features(features.pooled, kept[:, column].to(features.present.device))
+            shown[name] = Features(
+                features.pooled, features.present & kept[:, column].to(features.present.device)
+            )
     return shown
 
 
@@ -172,7 +176,7 @@ def predict_logits(
     device = next(head.parameters()).device
     parts = []
     with torch.inference_mode():
-        for begin in range(0, len(rows), size):
+        for begin in range(0, max(len(rows), 1), size):
             batch = read_batch(head, tables, rows[begin : begin + size], device)
             if shown is not None:
                 for source in head.sources:
