@@ -41,7 +41,7 @@ def warnings_of(
     found += _broken(audit)
     found += _classes(audit)
     if audit.patterns.get("none"):
-        found.append(("warning", f"{_count(audit.patterns['none'], 'row')} hold nothing that can be read"))
+        found.append(("warning", f"rows that hold nothing that can be read: {audit.patterns['none']:,}"))
     exact = audit.duplicates["exact"]
     if exact["groups"]:
         found.append(

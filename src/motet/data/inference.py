@@ -207,7 +207,7 @@ def _guess_words(table: Table, name: str, values: list[str], looked: str) -> _Gu
     told = f"{distinct} different in {looked}, {words:.1f} words on average"
     if words >= 2 and (distinct > 0.3 * len(values) or distinct > 200):
         return _Guess("text", told)
-    if words >= 8 and distinct > 1:
+    if words >= 5 and distinct > 1:
         return _Guess("text", told)
     if distinct <= max(10, 0.5 * len(values)):
         return _Guess("categorical", f"{distinct} different values in {looked}")
