@@ -44,8 +44,8 @@ def test_the_interval_of_accuracy_has_the_width_of_a_binomial(n: int, right: int
     """Rows drawn again make Binomial(n, p): deviation s = sqrt(p(1-p)/n), width 2 * 1.96 s.
 
     Each end is a quantile of 1000 draws, whose own deviation is sqrt(.025 * .975 / 1000) / phi(1.96) s =
-    .0049 / .0584 s = .085 s; that of the width is sqrt(2) times it, .12 s. Five of those, and one step of 1/n for
-    the lattice.
+    .0049 / .0584 s = .085 s; that of the width is sqrt(2) times it, .12 s. Five of those, and one step of 1/n
+    for the lattice.
     """
     metric = classification_metrics(*bernoulli(n, right), seed=3)["accuracy"]
     p = right / n
@@ -55,11 +55,12 @@ def test_the_interval_of_accuracy_has_the_width_of_a_binomial(n: int, right: int
     assert (metric["high"] + metric["low"]) / 2 == pytest.approx(p, abs=5 * 0.085 * s + 1 / n)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_as_often_as_they_promise() -> None:
     """200 tables of 200 rows, each right with chance .8.
 
-    The ends stand at the 8.5th of 300 sorted draws from either side: 2 * 8.5 / 301 = 5.6 % are outside; lattice and
-    percentile method cost about 1 % more. The share covered has deviation sqrt(.934 * .066 / 200) = .0175.
+    The ends stand at the 8.5th of 300 sorted draws from either side: 2 * 8.5 / 301 = 5.6 % are outside; lattice
+    and percentile method cost about 1 % more. The share covered has deviation sqrt(.934 * .066 / 200) = .0175.
     """
     generator = np.random.default_rng(0)
     covered = 0

@@ -127,7 +127,7 @@ def test_calibration_error_of_a_calibrated_answer_is_small() -> None:
     """50,000 rows right with the chance they claim: N rows in 15 bins of n.
 
     In a bin the gap is normal with deviation sqrt(p(1-p)/n) <= .5/sqrt(n), and mean absolute value sqrt(2/pi)
-    times it; over 15 bins weighted n/N the expectation is below .8 * .5 * 15 * sqrt(n)/N = .4 * sqrt(15/N) = .007.
+    times it; over 15 bins weighted n/N the expectation is below .4 * 15 * sqrt(n)/N = .4 * sqrt(15/N) = .007.
     """
     generator = np.random.default_rng(0)
     confidence = generator.random(50_000)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from typing import Any
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
