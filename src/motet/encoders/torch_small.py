@@ -1,8 +1,8 @@
-"""The `small` encoders as PyTorch modules: a compact residual network for pictures, a compact transformer for words.
+"""The `small` encoders in PyTorch: a compact residual network for pictures, a compact transformer for words.
 
-Both have the output convention of every encoder: pooled [B, D] and tokens [B, T, D]. Their settings lie in
-`config.json` and their weights in `model.safetensors`, from which `load` makes them again; `write_encoder` makes the
-prepared directory that the running wing opens without PyTorch.
+Both have the output convention of every encoder: pooled [B, D] and tokens [B, T, D]. `write_encoder` makes
+the prepared directory that the running wing opens without PyTorch; from its `config.json` and
+`model.safetensors` `load` makes the network again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ResidualBlock(nn.Module):
         self.first_norm = nn.BatchNorm2d(width)
         self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.second_norm = nn.BatchNorm2d(width)
-        # Averaged before the 1x1 convolution, so that the shortcut sees every cell (He et al., 2019, ResNet-D).
+        # Averaged before the 1x1 convolution, so that it sees every cell (ResNet-D, He et al., 2019).
         self.shortcut = nn.Conv2d(width_in, width, 1, bias=False)
         self.shortcut_norm = nn.BatchNorm2d(width)
 
@@ -74,7 +74,10 @@ class ResidualBlock(nn.Module):
 
 
 class SmallVision(nn.Module):
-    """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D] (mean of the last map), tokens [B, T, D] (its cells)."""
+    """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D].
+
+    Tokens are the cells of the last map, row by row; pooled is their mean.
+    """
 
     pooling = "mean"
 
@@ -105,7 +108,9 @@ class TransformerLayer(nn.Module):
         self.heads = heads
         self.attention_norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width, bias=False)  # softmax is blind to a bias here: it would get no gradient
+        self.key = nn.Linear(
+            width, width, bias=False
+        )  # softmax is blind to a bias here: it would get no gradient
         self.value = nn.Linear(width, width)
         self.output = nn.Linear(width, width)
         self.feed_norm = nn.LayerNorm(width)
@@ -119,14 +124,21 @@ class TransformerLayer(nn.Module):
         query, key, value = (self._split(part(inner)) for part in (self.query, self.key, self.value))
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         x = x + self.dropout(self.output(attended.transpose(1, 2).flatten(2)))
-        return x + self.dropout(self.narrow(functional.gelu(self.widen(self.feed_norm(x)))))
+        x = x + self.dropout(self.narrow(functional.gelu(self.widen(self.feed_norm(x)))))
+        return x
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)  # [B, T, D] -> [B, heads, T, D / heads]
+        batch, length, width = x.shape
+        return x.view(batch, length, self.heads, width // self.heads).transpose(
+            1, 2
+        )  # [B, heads, T, D / heads]
 
 
 class SmallWords(nn.Module):
-    """Word network: input_ids, attention_mask [B, T] -> pooled [B, D] (mean over the mask), tokens [B, T, D]."""
+    """Word network: input_ids, attention_mask [B, T] -> pooled [B, D], tokens [B, T, D].
+
+    Pooled is the mean of the tokens over the mask; tokens of padding mean nothing.
+    """
 
     pooling = "mean"
 
@@ -158,6 +170,7 @@ class SmallWords(nn.Module):
 
 
 Network = SmallVision | SmallWords
+Preprocessor = ImagePreprocessor | WordPreprocessor
 
 
 def load(directory: Path) -> Network:
@@ -175,11 +188,12 @@ def load(directory: Path) -> Network:
     return network.eval()
 
 
-def write_encoder(network: Network, preprocessor: ImagePreprocessor | WordPreprocessor, folder: Path) -> Path:
-    """Write a prepared encoder directory `folder`/<identity>, which `PretrainedEncoder` opens; return its path.
+def write_encoder(network: Network, preprocessor: Preprocessor, folder: Path) -> Path:
+    """Write the prepared encoder directory `folder`/<identity> and return its path.
 
-    The identity is a hash of everything that decides the features. The directory is written beside its place and
-    renamed into it; where it is there already, nothing is done. Raises EncoderError where ONNX cannot say the same.
+    The identity is a hash of everything that decides the features. The directory is written beside its place
+    and renamed into it; where it is there already, nothing is done. Raises EncoderError where the ONNX graph
+    does not give the network's numbers.
     """
     network = network.cpu().eval()
     modality = "image" if isinstance(network, SmallVision) else "text"
@@ -229,9 +243,7 @@ def _build(config: dict[str, Any]) -> Network:
     raise ValueError(f"model_type is {config['model_type']!r}")
 
 
-def _identity(
-    network: Network, preprocessor: ImagePreprocessor | WordPreprocessor, weights: dict[str, Tensor]
-) -> str:
+def _identity(network: Network, preprocessor: Preprocessor, weights: dict[str, Tensor]) -> str:
     said = json.dumps([FORMAT, asdict(network.config), preprocessor.fingerprint], sort_keys=True)
     digest = hashlib.blake2b(said.encode(), digest_size=16)
     for name, value in sorted(weights.items()):

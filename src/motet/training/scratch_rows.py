@@ -1,0 +1,232 @@
+"""Rows as inputs of a network that is learned from scratch: decoded pictures, token numbers."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from motet.data import ImageCell, ImageCells, TextCells
+from motet.data.media import decode_image
+from motet.errors import MediaError
+from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+PADDING, MASKED = "<|padding|>", "<|masked|>"  # numbers 0 and 1
+PICTURES_KEPT = (
+    20_000  # decoded and held in memory (27 KB each at 96 pixels); more are read again in every epoch
+)
+TEXTS_FOR_VOCABULARY = 100_000
+CHARACTERS_READ = 2_000  # of a text, when the vocabulary is learned: 128 tokens hardly reach further
+READ_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B rows and their P cells: several pictures of one row are averaged, as when features are made.
+
+    rows [B]; inputs of the network, each [P, ...]; owner [P]: which of the B rows a cell belongs to.
+    """
+
+    rows: Rows
+    inputs: dict[str, Tensor]
+    owner: Tensor
+
+
+class Reader(Protocol):
+    """Rows of one modality as the network's inputs, prepared as the finished encoder will prepare them."""
+
+    def parts(self, rows: Rows, size: int, random: np.random.Generator) -> list[Rows]:
+        """The given rows in random order, in parts of about `size`."""
+        ...
+
+    def read(self, rows: Rows, random: np.random.Generator | None = None) -> Batch:
+        """Those of the given rows that can be read; changed at random where `random` is given (training)."""
+        ...
+
+
+def square_pixels(side: int) -> ImagePreprocessor:
+    """Picture preprocessing of a `small` encoder: squeezed to `side` x `side` pixels, values -1 to 1."""
+    return ImagePreprocessor.from_config(
+        {"image_processor_type": "ViTImageProcessor", "size": {"height": side, "width": side}}
+    )
+
+
+class PictureReader:
+    """Decoded pictures: kept in memory where they fit, else read again whenever they are asked for.
+
+    rows : all that will be asked for; shift : pixels that a picture may move each way in training; light :
+    largest change of its brightness and contrast.
+    """
+
+    def __init__(
+        self,
+        cells: ImageCells,
+        preprocessor: ImagePreprocessor,
+        rows: Rows,
+        *,
+        shift: int = 0,
+        light: float = 0.0,
+    ) -> None:
+        self.cells, self.preprocessor, self.shift, self.light = cells, preprocessor, shift, light
+        self._kept: tuple[Pixels, Rows] | None = (
+            None  # pictures, and where those of each row of the table begin
+        )
+        if len(rows) * max(1, len(cells.columns)) <= PICTURES_KEPT:
+            rows = np.unique(rows)
+            pixels, owner = self._decode(rows)
+            counts = np.bincount(rows[owner], minlength=len(cells))
+            self._kept = pixels, np.concatenate([[0], np.cumsum(counts)])
+
+    def readable(self, rows: Rows) -> Rows:
+        """The rows that have a picture which could be decoded, as far as that is known."""
+        return rows if self._kept is None else rows[np.diff(self._kept[1])[rows] > 0]
+
+    def parts(self, rows: Rows, size: int, random: np.random.Generator) -> list[Rows]:
+        """The given rows in random order, in parts of about `size`."""
+        return np.array_split(random.permutation(rows), -(-len(rows) // size))
+
+    def read(self, rows: Rows, random: np.random.Generator | None = None) -> Batch:
+        """Those of the given rows that can be read, pixel_values [P, 3, H, W]."""
+        if self._kept is None:
+            pixels, owner = self._decode(rows)
+        else:
+            kept, start = self._kept
+            counts = np.diff(start)[rows]
+            owner = np.repeat(np.arange(len(rows)), counts)
+            within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+            pixels = kept[start[rows][owner] + within]
+        values = pixels.astype(np.float32)
+        if random is not None:
+            values = moved_and_lit(pixels, random, self.shift, self.light)
+        mean, deviation = np.array(self.preprocessor.mean), np.array(self.preprocessor.std)
+        values *= (self.preprocessor.rescale_factor / deviation).astype(np.float32)
+        values -= (mean / deviation).astype(np.float32)
+        inputs = torch.from_numpy(values).permute(0, 3, 1, 2)  # stays channels last in memory
+        there, owner = np.unique(owner, return_inverse=True)
+        return Batch(rows[there], {"pixel_values": inputs}, torch.from_numpy(owner))
+
+    def _decode(self, rows: Rows) -> tuple[Pixels, Rows]:
+        """Pictures [P, H, W, 3] of the given rows and the place in `rows` of each, without broken ones."""
+        made: list[Pixels] = []
+        owner: list[int] = []
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            for begin in range(0, len(rows), READ_AT_ONCE):
+                taken = self.cells.take(rows[begin : begin + READ_AT_ONCE])
+                of_row = [(begin + place, cell) for place, several in enumerate(taken) for cell in several]
+                decoded = pool.map(self._pixels, [cell for _, cell in of_row])
+                for (place, _), pixels in zip(of_row, decoded, strict=True):
+                    if pixels is not None:
+                        made.append(pixels)
+                        owner.append(place)
+        height, width = self.preprocessor.size
+        return np.stack(made) if made else np.zeros((0, height, width, 3), np.uint8), np.array(
+            owner, np.int64
+        )
+
+    def _pixels(self, cell: ImageCell) -> Pixels | None:
+        try:
+            return self.preprocessor.pixels(decode_image(cell.read()))
+        except MediaError:
+            return None
+
+
+def moved_and_lit(pixels: Pixels, random: np.random.Generator, shift: int, light: float) -> Floats:
+    """Pictures [P, H, W, 3] moved by some pixels (edges repeated), with other brightness and contrast."""
+    count, height, width, _ = pixels.shape
+    down, right = random.integers(-shift, shift + 1, (2, count, 1))
+    lines = np.clip(np.arange(height) + down, 0, height - 1)  # [P, H]
+    columns = np.clip(np.arange(width) + right, 0, width - 1)
+    moved = pixels[np.arange(count)[:, None, None], lines[:, :, None], columns[:, None, :]].astype(np.float32)
+    contrast, brightness = (random.uniform(1 - light, 1 + light, (2, count, 1, 1, 1))).astype(np.float32)
+    mean = moved.mean(axis=(1, 2, 3), keepdims=True)
+    lit: Floats = np.clip((moved - mean) * contrast + mean * brightness, 0, 255)
+    return lit
+
+
+def learn_tokenizer(
+    cells: TextCells, train: Rows, *, vocabulary: int, max_length: int, random: np.random.Generator
+) -> WordPreprocessor:
+    """Learn byte-level BPE on the texts of the training rows: any language can be read, unspaced ones too.
+
+    vocabulary : tokens at most, of which 256 are the bytes; max_length : tokens read of a text.
+
+    Source: Sennrich et al., 2016; on bytes: Radford et al., 2019.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    if len(train) > TEXTS_FOR_VOCABULARY:
+        train = np.sort(random.choice(train, TEXTS_FOR_VOCABULARY, replace=False))
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=2,
+        special_tokens=[PADDING, MASKED],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    texts = (
+        [text[:CHARACTERS_READ] for text in cells.take(train[begin : begin + READ_AT_ONCE])]
+        for begin in range(0, len(train), READ_AT_ONCE)
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return WordPreprocessor(tokenizer, max_length=max_length, pad_id=0)
+
+
+class WordReader:
+    """Token numbers of the texts of some rows, held in memory at two bytes a token.
+
+    rows : all that will be asked for; masked : chance that a token is hidden in training.
+    """
+
+    def __init__(
+        self, cells: TextCells, preprocessor: WordPreprocessor, rows: Rows, *, masked: float = 0.0
+    ) -> None:
+        self.masked, self.pad_id = masked, preprocessor.pad_id
+        self.masked_id = int(preprocessor.tokenizer.token_to_id(MASKED) or 0)
+        rows = np.unique(rows)
+        ids: list[npt.NDArray[np.uint16]] = []
+        for begin in range(0, len(rows), READ_AT_ONCE):
+            taken = preprocessor.ids(cells.take(rows[begin : begin + READ_AT_ONCE]))
+            ids += [one.astype(np.uint16) for one in taken]
+        counts = np.zeros(len(cells), np.int64)
+        counts[rows] = [len(one) for one in ids]
+        self._ids = np.concatenate(ids)
+        self._start = np.concatenate([[0], np.cumsum(counts)])
+
+    def parts(self, rows: Rows, size: int, random: np.random.Generator) -> list[Rows]:
+        """The given rows in random order, in parts of about `size` and of near lengths."""
+        shuffled = random.permutation(rows)
+        number = -(-len(rows) // size)
+        parts = []
+        for window in np.array_split(shuffled, -(-number // 8)):
+            by_length = window[np.argsort(np.diff(self._start)[window], kind="stable")]
+            parts += np.array_split(by_length, -(-len(window) // size))
+        return [parts[place] for place in random.permutation(len(parts))]
+
+    def read(self, rows: Rows, random: np.random.Generator | None = None) -> Batch:
+        """The given rows, input_ids and attention_mask [B, T], padded to the longest; some pieces hidden."""
+        lengths = np.diff(self._start)[rows]
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        ids = np.full(mask.shape, self.pad_id, np.int64)
+        places = (self._start[rows][:, None] + np.arange(lengths.max()))[mask]
+        ids[mask] = self._ids[places]
+        if random is not None:
+            ids[mask & (random.random(mask.shape) < self.masked)] = self.masked_id
+        inputs = {
+            "input_ids": torch.from_numpy(ids),
+            "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+        }
+        return Batch(rows, inputs, torch.arange(len(rows)))
