@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from motet.fusion.contract import FusedState, Fusion, Projection, Source, SourceBatch
-from motet.fusion.reduced import Reduced
 from motet.fusion.registry import FUSIONS
 
-__all__ = ["FUSIONS", "FusedState", "Fusion", "Projection", "Reduced", "Source", "SourceBatch"]
+__all__ = ["FUSIONS", "FusedState", "Fusion", "Projection", "Source", "SourceBatch"]

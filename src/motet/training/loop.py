@@ -32,15 +32,15 @@ class Settings:
 
     epochs: int = 40
     patience: int = 6
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     weight_decay: float = 0.05
-    batch_size: int | None = None  # None: 32 to 512, growing with the table
+    batch_size: int | None = None  # None: 64 to 512, growing with the table
     modality_dropout: float = 0.2  # chance that a row hides a modality, for each modality that it has
     seed: int = 0
 
     def rows_a_batch(self, rows: int) -> int:
-        """Batch size for this many training rows: about 24 steps an epoch, within 32 to 512."""
-        return self.batch_size or int(2 ** min(9, max(5, round(math.log2(max(rows, 1) / 24)))))
+        """Batch size for this many training rows: about 24 steps an epoch, within 64 to 512."""
+        return self.batch_size or int(2 ** min(9, max(6, round(math.log2(max(rows, 1) / 24)))))
 
 
 @dataclass(frozen=True)
