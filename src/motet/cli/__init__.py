@@ -8,7 +8,7 @@ import sys
 import typer
 
 from motet import __version__
-from motet.cli import inspect
+from motet.cli import cache, demo, evaluate, inspect, predict, train
 
 app = typer.Typer(
     name="motet",
@@ -19,6 +19,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("inspect")(inspect.inspect)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("demo")(demo.demo)
+app.command("cache")(cache.cache)
 
 
 @app.callback(invoke_without_command=True)
@@ -34,8 +39,13 @@ def main() -> None:
     """Run the command line: exit code 0 done, 1 the job failed, 2 wrong usage; no traceback without --debug."""
     from motet.errors import MotetError, UsageError
 
-    debug = "--debug" in sys.argv or os.environ.get("MOTET_DEBUG") == "1"
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments or os.environ.get("MOTET_DEBUG") == "1"
     try:
+        if len(arguments) > 1 and "--help" not in arguments:
+            from motet.data.startup import leave_pandas_out
+
+            leave_pandas_out()
         app()
     except KeyboardInterrupt:
         typer.echo("interrupted: nothing half-written was left", err=True)

@@ -10,6 +10,7 @@ import typer
 TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON Lines, Parquet or Arrow file.")
 ]
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A directory that train wrote.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ImageRootOption = Annotated[

@@ -13,7 +13,7 @@ from motet.data.inference import infer_schema
 from motet.data.modalities import Cells, cells
 from motet.data.readers import read_table
 from motet.data.schema import Column, Schema, all_patterns, pattern_name
-from motet.data.splits import Split, make_split
+from motet.data.splits import Split, make_split, split_sides
 from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
 from motet.data.text_cells import TextCells
@@ -40,4 +40,5 @@ __all__ = [
     "make_split",
     "pattern_name",
     "read_table",
+    "split_sides",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from motet.deployment.build import Options, build_model, mistake_thumbnails
+from motet.deployment.build import Options, build_model
 from motet.deployment.heads import export_head
 
-__all__ = ["Options", "build_model", "export_head", "mistake_thumbnails"]
+__all__ = ["Options", "build_model", "export_head"]

@@ -17,10 +17,9 @@ import numpy.typing as npt
 
 from motet import __version__
 from motet.data import Cells, Labels, Schema, Split, Table, cells, labels, make_split
-from motet.data.media import decode_image
 from motet.deployment.heads import export_head
 from motet.encoders import Encoder, FeatureCache, FeatureTable, save_encoder, source_name
-from motet.errors import MediaError, TableError, UsageError
+from motet.errors import TableError, UsageError
 from motet.fusion import FUSIONS, Source
 from motet.model import (
     HeadEntry,
@@ -31,7 +30,7 @@ from motet.model import (
     new_model_directory,
     write_manifest,
 )
-from motet.report import thumbnail, write_report
+from motet.report import mistake_thumbnails, write_report
 from motet.runtime import Model, evaluate
 from motet.selection import Selection, select
 from motet.tasks import FusedClassifier
@@ -92,13 +91,20 @@ class _Trained:
 
 
 def build_model(
-    table: Table, schema: Schema, place: Path, options: Options, *, split: Split | None = None
+    table: Table,
+    schema: Schema,
+    place: Path,
+    options: Options,
+    *,
+    split: Split | None = None,
+    ceilings: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Train on a table and write the model directory `place`; returns its evaluation.
 
     split : rows that train, choose and test (default: by the schema's split column, else drawn by seed).
     The saved model is measured on the test rows, through the running wing; without test rows the returned
     evaluation has no metrics and no report is written.
+    ceilings : best possible accuracy of each pattern, where the table was made so that it is known.
     """
     begun = time.perf_counter()
     if not schema.modalities:
@@ -118,6 +124,8 @@ def build_model(
         manifest = _write(making, trained, schema, found, split, options)
         write_manifest(making, manifest)
         evaluation = _measure(making, table, split, trained, options)
+        if ceilings is not None:
+            evaluation["ceilings"] = dict(ceilings)
         evaluation["seconds"]["total"] = round(time.perf_counter() - begun, 3)
         text = json.dumps(evaluation, ensure_ascii=False, indent=1)
         (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
@@ -407,23 +415,6 @@ def _measure(
     evaluation["seed"] = options.seed
     evaluation["seconds"] = {**trained.seconds, **evaluation["seconds"]}
     return evaluation
-
-
-def mistake_thumbnails(table: Table, schema: Schema, evaluation: Mapping[str, Any]) -> dict[int, str]:
-    """Small pictures, as data URIs, of the rows in the evaluation's gallery of mistakes."""
-    if not schema.inputs("image"):
-        return {}
-    rows = np.array([mistake["row"] for mistake in evaluation.get("mistakes", [])], np.int64)
-    shown: dict[int, str] = {}
-    pictures = cells(table, schema)["image"]
-    for row, of_row in zip(rows.tolist(), pictures.take(rows), strict=True):
-        for cell in of_row:
-            try:
-                shown[row] = thumbnail(decode_image(cell.read()))
-                break
-            except MediaError:
-                continue
-    return shown
 
 
 def _versions() -> dict[str, str]:

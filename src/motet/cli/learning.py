@@ -1,0 +1,27 @@
+"""The learning wing may not be installed: say how to get it before anything is read twice."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.util import find_spec
+
+from motet.errors import UsageError
+
+NEEDED = ("torch", "transformers", "accelerate", "sklearn", "onnx")
+
+
+def require_learning_wing() -> None:
+    """Raise UsageError where what training needs is not installed; show what encoders say while they are opened."""
+    absent = [name for name in NEEDED if find_spec(name) is None]
+    if absent:
+        raise UsageError(
+            f"training needs {', '.join(absent)}, not installed here: pip install 'motet[train]' "
+            "-c constraints.txt (predicting needs none of it)"
+        )
+    log = logging.getLogger("motet")
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)

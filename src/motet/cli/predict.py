@@ -1,0 +1,130 @@
+"""`motet predict`: answers to a table, or to one picture and one text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from motet.cli.options import DebugOption, ImageRootOption, JsonOption, ModelArgument
+
+if TYPE_CHECKING:
+    from motet.runtime import Model, Prediction
+
+
+def predict(
+    model: ModelArgument,
+    table: Annotated[
+        str | None, typer.Argument(metavar="[TABLE]", help="CSV, TSV, JSON Lines, Parquet or Arrow file.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="FILE.csv, FILE.parquet or FILE.jsonl.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option("--image", help="One picture, instead of a table.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="One text, instead of a table.")] = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", help="Write the answer to one sample as a page.")
+    ] = None,
+    image_root: ImageRootOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Answer every row of a table, in order; or one picture, one text, or both.
+
+    Examples:
+
+      motet predict model products.csv -o answers.csv
+
+      motet predict model --image shoe.jpg --text "running shoe, size 42" --card shoe.html
+
+      motet predict model --text "台灯" --json
+    """
+    from motet.encoders import FeatureCache
+    from motet.errors import UsageError
+    from motet.runtime import Model
+
+    single = image is not None or text is not None
+    if single == (table is not None):
+        raise UsageError("give a table with -o FILE, or one sample with --image and --text; not both")
+    if table is not None and card is not None:
+        raise UsageError("--card is for one sample: give --image and --text instead of a table")
+    if table is not None and output is None:
+        raise UsageError("say where the answers go: -o FILE.csv (or .parquet, .jsonl)")
+    if single and output is not None:
+        raise UsageError("-o is for tables; one sample is printed (--json for a record, --card for a page)")
+    opened = Model(model, cache=FeatureCache() if table is not None else None)
+    if table is not None:
+        assert output is not None
+        _table(opened, table, output, image_root, json)
+    else:
+        _sample(opened, image, text, card, json)
+
+
+def _table(model: Model, table: str, output: Path, image_root: Path | None, json: bool) -> None:
+    from collections import Counter
+    from collections.abc import Iterator
+
+    from motet.cli.console import message, print_json
+    from motet.runtime.writing import check_output, write_predictions
+
+    check_output(output)
+    read = model.read(table, image_root=image_root)
+    patterns: Counter[str] = Counter()
+    issues: list[dict[str, object]] = []
+
+    def counted() -> Iterator[list[Prediction]]:
+        for window in model.predict_windows(read):
+            patterns.update(one.pattern for one in window)
+            issues.extend({"id": one.id, "issue": one.issue} for one in window if one.issue)
+            yield window
+
+    identity = model.manifest.schema.id
+    rows = write_predictions(output, counted(), model.classes, named=identity in read.columns)
+    for problem in issues[:10]:
+        message(f"{problem['id']}: {problem['issue']}")
+    if len(issues) > 10:
+        message(f"and {len(issues) - 10} more rows with an issue: see the column 'issue'")
+    if json:
+        print_json({"output": str(output), "rows": rows, "patterns": dict(patterns), "issues": issues})
+    else:
+        message(f"{rows} rows: {output} ({', '.join(f'{n} {name}' for name, n in patterns.most_common())})")
+
+
+def _sample(model: Model, image: Path | None, text: str | None, card: Path | None, json: bool) -> None:
+    from motet.cli.console import message, print_json, print_table
+    from motet.data.media import decode_image, read_media
+    from motet.errors import MediaError, UsageError
+    from motet.report import render_card, thumbnail
+
+    schema = model.manifest.schema
+    row: dict[str, list[object]] = {}
+    for value, kind in ((image, "image"), (text, "text")):
+        if value is not None and not schema.inputs(kind):
+            raise UsageError(f"this model reads no {kind} (it reads {', '.join(schema.modalities)})")
+    picture = None
+    if image is not None:
+        try:
+            data = read_media(image)
+        except MediaError as error:
+            raise UsageError(f"{image}: {error}") from error
+        row[schema.inputs("image")[0]] = [data]
+        try:
+            picture = thumbnail(decode_image(data), size=640)
+        except MediaError:
+            picture = None  # the answer below lists what is wrong with it
+    if text is not None:
+        row[schema.inputs("text")[0]] = [text]
+    answer = model.predict(row)[0]
+    if answer.issue:
+        message(f"issue: {answer.issue} (treated as absent)")
+    if card is not None:
+        page = render_card(answer.to_json(), picture=picture, text=text)
+        card.write_text(page, encoding="utf-8")
+        message(f"card: {card}")
+    if json:
+        print_json(answer.to_json())
+        return
+    ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
+    rows = [[name, f"{value:.3f}", "█" * round(30 * value)] for name, value in ranked[:10]]
+    print_table(f"{answer.prediction} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))

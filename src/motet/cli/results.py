@@ -1,0 +1,44 @@
+"""An evaluation as a table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from motet.cli.console import message, print_table
+
+METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("log_loss", "log-loss"), ("ece", "ECE"))
+
+
+def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, float] | None = None) -> None:
+    """Print each pattern beside the baselines, with 95 % intervals; `ceilings`: best possible accuracies."""
+    for note in evaluation.get("notes", []):
+        message(f"note: {note}")
+    if "overall" not in evaluation:
+        message("no test rows: the model was trained, but not measured")
+        return
+    rows = []
+    entries = {"each row with what it has": evaluation["overall"], **evaluation["patterns"]}
+    for name, entry in entries.items():
+        chosen = evaluation.get("selection", {}).get(name, {}).get("chosen", "")
+        best = (ceilings or {}).get("overall" if name.startswith("each") else name)
+        rows.append(
+            _row(name, entry) + ([f"{best:.3f}" if best is not None else ""] if ceilings else []) + [chosen]
+        )
+    for name, entry in evaluation["baselines"].items():
+        rows.append(_row(f"baseline {name}", entry) + ([""] if ceilings else []) + [""])
+    columns = ["pattern", "rows", *(title for _, title in METRICS)]
+    columns += (["best possible"] if ceilings else []) + ["answered by"]
+    title = f"{evaluation['n']} {evaluation['split']} rows; brackets: 95 % bootstrap interval"
+    print_table(title, columns, rows, left=("answered by",))
+    broken = evaluation["issues"]["broken"]
+    if broken:
+        message(f"{broken} broken cells among these rows, treated as absent: see the report")
+
+
+def _row(name: str, entry: Mapping[str, Any]) -> list[str]:
+    return [name, str(entry["n"]), *(_interval(entry["metrics"][key]) for key, _ in METRICS)]
+
+
+def _interval(metric: Mapping[str, float]) -> str:
+    return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"

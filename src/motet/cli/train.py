@@ -1,0 +1,140 @@
+"""`motet train`: from a table to a model directory with its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motet.cli.options import (
+    CategoricalOption,
+    DebugOption,
+    GroupOption,
+    ImageOption,
+    ImageRootOption,
+    JsonOption,
+    NumericOption,
+    SplitColumnOption,
+    TableArgument,
+    TextOption,
+)
+
+
+def train(
+    table: TableArgument,
+    label: Annotated[str, typer.Option("--label", help="The column that holds the class.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The model directory to write.")],
+    image: ImageOption = None,
+    text: TextOption = None,
+    numeric: NumericOption = None,
+    categorical: CategoricalOption = None,
+    split_column: SplitColumnOption = None,
+    test_size: Annotated[float, typer.Option(help="Share of rows to measure on.")] = 0.15,
+    val_size: Annotated[float, typer.Option(help="Share of rows to choose on.")] = 0.15,
+    group: GroupOption = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="A column that names the rows.")] = None,
+    image_encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="auto, descriptor, small, a recommended name, a hub name or a directory (repeat for several)."
+        ),
+    ] = None,
+    text_encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="auto, lexical, small, a recommended name, a hub name or a directory (repeat for several)."
+        ),
+    ] = None,
+    no_lexical: Annotated[
+        bool, typer.Option("--no-lexical", help="No lexical text source beside a neural one.")
+    ] = False,
+    fusion: Annotated[
+        str, typer.Option(help="auto (chosen for each pattern), concat, gated or late.")
+    ] = "auto",
+    class_weights: Annotated[
+        str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    image_root: ImageRootOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse to start where any cell is broken.")
+    ] = False,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Use encoders that forbid commercial use.")
+    ] = False,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train a classifier on a table, measure it on the test rows, and write it with its report.
+
+    Columns that are not named are inferred. Rows may lack a picture, words, or both.
+
+    Examples:
+
+      motet train products.csv --label category -o model
+
+      motet train products.csv --label category --image photo --text title --text body -o model
+
+      motet train notes.parquet --label diagnosis --group patient --text-encoder ./minilm -o model --seed 1
+    """
+    from motet.cli.console import message, print_json
+    from motet.cli.learning import require_learning_wing
+    from motet.cli.results import print_evaluation
+    from motet.data import infer_schema, read_table
+    from motet.model import check_place
+
+    check_place(output)
+    read = read_table(table, image_root=image_root)
+    schema = infer_schema(
+        read,
+        label=label,
+        image=image or (),
+        text=text or (),
+        numeric=numeric or (),
+        categorical=categorical or (),
+        split=split_column,
+        group=group,
+        id=id_column,
+    )
+    for column in schema.columns:
+        if column.role not in ("ignored",):
+            message(f"{column.name}: {column.role}, {column.kind} ({column.why})")
+    if strict:
+        _refuse_broken(read, schema)
+    require_learning_wing()
+    from motet.deployment import Options, build_model
+
+    options = Options(
+        image_encoders=tuple(image_encoder or ("auto",)),
+        text_encoders=tuple(text_encoder or ("auto",)),
+        lexical=not no_lexical,
+        fusion=fusion,
+        class_weights=class_weights,
+        accept_licence=accept_licence,
+        test_size=test_size,
+        validation_size=val_size,
+        seed=seed,
+    )
+    evaluation = build_model(read, schema, output, options)
+    if json:
+        print_json(evaluation)
+        return
+    print_evaluation(evaluation)
+    if "overall" in evaluation:
+        message(f"report: {output / 'report.html'}")
+    message(f"model: {output}")
+
+
+def _refuse_broken(read: object, schema: object) -> None:
+    from motet.data import Schema, Table, audit
+    from motet.errors import TableError
+
+    assert isinstance(read, Table) and isinstance(schema, Schema)
+    broken = audit(read, schema).broken
+    if broken:
+        shown = "; ".join(f"row {i.row}, {i.column}: {i.reason}" for i in broken[:5])
+        raise TableError(
+            f"{read.name}: {len(broken)} broken cells ({shown}{'; ...' if len(broken) > 5 else ''}): "
+            "mend them, or leave --strict out"
+        )

@@ -1,0 +1,95 @@
+"""Predictions to a file, window by window: CSV, Parquet or JSON Lines, one row out for each row in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from motet.errors import UsageError
+from motet.runtime.prediction import Prediction
+
+FORMATS = (".csv", ".parquet", ".jsonl")
+
+
+class _Writer(Protocol):
+    def write_batch(self, batch: pa.RecordBatch) -> None: ...
+
+
+def check_output(path: Path) -> None:
+    """Raise UsageError where predictions cannot be written under this name."""
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"{path}: the name of the output ends in {', '.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
+
+
+def write_predictions(
+    path: Path, windows: Iterable[Sequence[Prediction]], classes: Sequence[str], *, named: bool
+) -> int:
+    """Write predictions; returns how many. The file appears only when all are written.
+
+    Columns of CSV and Parquet: id, prediction, confidence, pattern, `probability_<class>` for each class, issue.
+    named : ids come from a column of the table, and are text; else they are row numbers.
+    """
+    check_output(path)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    rows = 0
+    try:
+        if path.suffix.lower() == ".jsonl":
+            with unfinished.open("w", encoding="utf-8") as file:
+                for window in windows:
+                    for one in window:
+                        file.write(json.dumps(one.to_json(), ensure_ascii=False) + "\n")
+                    rows += len(window)
+        else:
+            schema = _schema(classes, named)
+            with _table_writer(unfinished, schema, path.suffix.lower()) as writer:
+                for window in windows:
+                    writer.write_batch(_batch(window, schema, classes, named))
+                    rows += len(window)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return rows
+
+
+@contextmanager
+def _table_writer(path: Path, schema: pa.Schema, suffix: str) -> Iterator[_Writer]:
+    maker = pa.csv.CSVWriter if suffix == ".csv" else pa.parquet.ParquetWriter
+    with maker(str(path), schema) as writer:
+        yield writer
+
+
+def _schema(classes: Sequence[str], named: bool) -> pa.Schema:
+    return pa.schema(
+        [
+            ("id", pa.string() if named else pa.int64()),
+            ("prediction", pa.string()),
+            ("confidence", pa.float64()),
+            ("pattern", pa.string()),
+            *((f"probability_{name}", pa.float64()) for name in classes),
+            ("issue", pa.string()),
+        ]
+    )
+
+
+def _batch(
+    window: Sequence[Prediction], schema: pa.Schema, classes: Sequence[str], named: bool
+) -> pa.RecordBatch:
+    columns = [
+        [str(one.id) if named else one.id for one in window],
+        [one.prediction for one in window],
+        [one.confidence for one in window],
+        [one.pattern for one in window],
+        *([one.probabilities[name] for one in window] for name in classes),
+        [one.issue for one in window],
+    ]
+    arrays = [pa.array(values, kind.type) for values, kind in zip(columns, schema, strict=True)]
+    return pa.record_batch(arrays, schema=schema)
