@@ -415,7 +415,7 @@ def test_large_tables_take_fewer_epochs_and_larger_batches():
 
 @pytest.mark.slow
 def test_on_the_demo_catalogue_both_come_near_the_best_possible(tmp_path):
-    """Best possible: .85 and .88. Chance is 3 * sqrt(.85 * .15 / 880) = .036; the rest 560 rows do not teach."""
+    """Best possible .85 and .88; chance 3 * sqrt(.85 * .15 / 880) = .036; the rest 560 rows do not teach."""
     catalogue = write_catalogue(tmp_path / "catalogue", rows=1600, seed=1)
     table = read_table(catalogue.table)
     schema = infer_schema(table, label=catalogue.label, split_column=catalogue.split)
