@@ -15,7 +15,8 @@ def evaluate(
     table: TableArgument,
     report: Annotated[Path | None, typer.Option("--report", help="Write the report page here.")] = None,
     all_rows: Annotated[
-        bool, typer.Option("--all-rows", help="All rows, also where the table's split column names test rows.")
+        bool,
+        typer.Option("--all-rows", help="All rows, also where the table's split column names test rows."),
     ] = False,
     image_root: ImageRootOption = None,
     json: JsonOption = False,

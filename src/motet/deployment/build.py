@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet import __version__
-from motet.data import Cells, Labels, Schema, Split, Table, cells, labels, make_split
+from motet.data import Cells, Labels, Schema, Split, Table, TabularCells, cells, labels, make_split
 from motet.deployment.heads import export_head
 from motet.encoders import Encoder, FeatureCache, FeatureTable, save_encoder, source_name
 from motet.errors import TableError, UsageError
@@ -41,7 +41,16 @@ Rows = npt.NDArray[np.int64]
 AUTO_FUSION = "auto"
 LATE = "late"
 SELECTION_ROWS = 100_000  # above this, probes and selection use a seeded, stratified sample
-PACKAGES = ("torch", "transformers", "onnxruntime", "numpy", "scikit-learn", "tokenizers", "pillow", "pyarrow")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "onnxruntime",
+    "numpy",
+    "scikit-learn",
+    "tokenizers",
+    "pillow",
+    "pyarrow",
+)
 
 
 @dataclass(frozen=True)
@@ -157,9 +166,7 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
     _refuse_unseen(tables, encoders, train, schema)
     seconds["encode"] = round(time.perf_counter() - begun, 3)
     begun = time.perf_counter()
-    sources = {
-        name: Source(name, encoder.modality, tables[name].width) for name, encoder in encoders.items()
-    }
+    sources = {name: Source(name, encoder.modality, tables[name].width) for name, encoder in encoders.items()}
     few = _sample(train, truth, options.seed)
     some = _sample(validation, truth, options.seed)
     if len(few) < len(train):
@@ -238,6 +245,7 @@ def _from_scratch(
     from motet.encoders.pretrained import PretrainedEncoder
     from motet.training.from_scratch import fit_small
 
+    assert not isinstance(column, TabularCells)  # `small` is a word for pictures and words only
     directory, epochs = fit_small(
         modality,
         column,
@@ -385,9 +393,7 @@ def _write(
     )
 
 
-def _measure(
-    making: Path, table: Table, split: Split, trained: _Trained, options: Options
-) -> dict[str, Any]:
+def _measure(making: Path, table: Table, split: Split, trained: _Trained, options: Options) -> dict[str, Any]:
     """`evaluation.json`: the test rows answered by the directory as written, and how it was trained."""
     evaluation: dict[str, Any]
     if len(split.test):

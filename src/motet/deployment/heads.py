@@ -31,7 +31,7 @@ class HeadGraph(nn.Module):
 
 
 def export_head(head: Any, path: Path) -> None:
-    """Write `path`.onnx, with inputs `<source>.pooled` and `<source>.present` and output `logits`, and `path`.safetensors.
+    """Write `path`.onnx (inputs `<source>.pooled`, `<source>.present`, output `logits`) and `path`.safetensors.
 
     The graph is checked against PyTorch at another batch size, with absent rows among them.
     """

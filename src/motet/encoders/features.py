@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from motet.data import CellIssue
 from motet.encoders.cache import Places, Shelf
-from motet.encoders.sparse import SparseRows
 
 Array = TypeVar("Array")  # numpy.ndarray in the running wing, torch.Tensor in the learning wing
 Rows = npt.NDArray[np.int64]
@@ -37,7 +36,10 @@ class Features(Generic[Array]):
 class PooledRows(Protocol):
     """N rows of pooled features that need not be in memory as one array."""
 
-    width: int
+    @property
+    def width(self) -> int:
+        """D."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -55,7 +57,7 @@ class ArrayRows:
     @property
     def width(self) -> int:
         """D."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     def __len__(self) -> int:
         return len(self.values)
@@ -93,7 +95,8 @@ class ShelfRows:
         cells = self.shelf.take(Places(self.places.segment[at], self.places.row[at])).astype(np.float32)
         pooled = np.zeros((len(rows), self.width), np.float32)
         np.add.at(pooled, np.repeat(np.arange(len(rows)), counts), cells)
-        return pooled / np.maximum(counts, 1)[:, None].astype(np.float32)
+        pooled /= np.maximum(counts, 1)[:, None]
+        return pooled
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class FeatureTable:
     rows: pooled features of N rows; present [N] bool; issues: cells that turned out to be broken while encoding.
     """
 
-    rows: PooledRows | SparseRows
+    rows: PooledRows
     present: Bool
     issues: tuple[CellIssue, ...] = field(default=(), repr=False)
 

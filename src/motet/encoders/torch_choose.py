@@ -94,7 +94,7 @@ def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
         _require_acceptance(named.hub, named.licence, accept_licence)
     snapshot = _in_local_cache(hub)
     if snapshot is not None:
-        return Found(snapshot, named.name if named else hub.split("/")[1].lower(), named and named.licence)
+        return Found(snapshot, named.name if named else hub.split("/")[1].lower(), named.licence if named else None)
     return _download(hub, named, accept_licence)
 
 

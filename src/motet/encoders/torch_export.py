@@ -32,8 +32,9 @@ def export_onnx(
 ) -> None:
     """Write `module(*example.values())` as an ONNX graph whose outputs equal PyTorch's on `check`.
 
-    Inputs are given by position, in the order of `example`, and named in the graph by its keys. `check` has another batch size (and length) than `example`. The tracing exporter is tried first, because it is
-    ten times quicker; where its graph is wrong, or it is gone from PyTorch, the exporter of torch.export follows.
+    Inputs are given by position, in the order of `example`, and named in the graph by its keys. `check` has
+    another batch size (and length) than `example`. The tracing exporter is tried first, because it is ten times
+    quicker; where its graph is wrong, or it is gone from PyTorch, the exporter of torch.export follows.
 
     Raises EncoderError where neither gives PyTorch's numbers.
     """

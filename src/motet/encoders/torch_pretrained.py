@@ -129,8 +129,8 @@ def load(directory: Path, modality: str) -> nn.Module:
     """Load a model directory as `PooledVision` or `PooledWords`, float32, in eval mode."""
     from transformers import AutoModel, logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model, info = AutoModel.from_pretrained(
             directory,

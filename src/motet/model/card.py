@@ -42,7 +42,10 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
             "| pattern | rows | accuracy | macro F1 | log-loss |",
             "|---|---|---|---|---|",
         ]
-        for name, entry in {"each row with what it has": evaluation["overall"], **evaluation["patterns"]}.items():
+        for name, entry in {
+            "each row with what it has": evaluation["overall"],
+            **evaluation["patterns"],
+        }.items():
             m = entry["metrics"]
             lines.append(
                 f"| {name} | {entry['n']} | {_interval(m['accuracy'])} | {_interval(m['macro_f1'])} "

@@ -1,4 +1,4 @@
-"""A model as a directory: written beside its place and renamed into it, every file checked by hash when it is opened."""
+"""A model as a directory: written beside its place and renamed into it, each file checked by hash when opened."""
 
 from __future__ import annotations
 

@@ -225,5 +225,3 @@ def _ids(table: Table, column: str | None) -> list[Any] | None:
     if column is None or column not in table.columns:
         return None
     return [row if value is None else value for row, value in enumerate(table.column(column).to_pylist())]
-
-

@@ -34,6 +34,9 @@ class LinearClassifier(nn.Module):
     Where the source is absent the logits are `b`.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, source: Source, mean: Tensor, scale: Tensor, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.sources = (source,)
