@@ -1,0 +1,264 @@
+"""Linear probes: equal to scikit-learn at the penalty they chose, defined where there is little to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from motet.encoders import ArrayRows, Features, FeatureTable, SparseRows
+from motet.evaluation import log_loss
+from motet.fusion import Source
+from motet.runtime.combination import log_softmax
+from motet.training import Probe, fit_probe
+from motet.training.probe import MAXIMUM_ITERATIONS, START_DENSE, START_SPARSE, STEPS, standardisation
+
+Floats = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.int64]
+TRAIN, VALIDATION, TEST = np.arange(0, 200), np.arange(200, 300), np.arange(300, 400)
+ALL = np.arange(400)
+WIDTH = 12
+
+
+def sample(classes: int, *, seed: int = 0, spread: float = 1.0) -> tuple[Floats, Labels]:
+    """Overlapping classes, in features of very different means and sizes."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, 400)
+    centres = generator.normal(size=(classes, WIDTH)) * spread
+    values = centres[labels] + generator.normal(size=(400, WIDTH))
+    return (values * np.logspace(-2, 2, WIDTH) + np.arange(WIDTH) * 10).astype(np.float32), labels
+
+
+def dense_table(values: Floats, present: npt.NDArray[np.bool_] | None = None) -> FeatureTable:
+    return FeatureTable(ArrayRows(values), np.ones(len(values), bool) if present is None else present)
+
+
+def sparse_table(values: Floats) -> FeatureTable:
+    where = [np.flatnonzero(row) for row in values]
+    rows = SparseRows(
+        np.cumsum([0] + [len(w) for w in where]),
+        np.concatenate(where).astype(np.int32),
+        np.concatenate([row[w] for row, w in zip(values, where, strict=True)]).astype(np.float32),
+        values.shape[1],
+    )
+    return FeatureTable(rows, np.ones(len(values), bool))
+
+
+def sparse_sample(classes: int, *, seed: int = 0) -> tuple[Floats, Labels]:
+    """Rows of unit length like TF-IDF: each class has terms that it uses more."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, 400)
+    likely = generator.random((classes, 60)) ** 4
+    counts = generator.random((400, 60)) < likely[labels] * 0.5
+    values = counts * generator.uniform(1, 3, 60)
+    return (values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)).astype(
+        np.float32
+    ), labels
+
+
+def source_of(table: FeatureTable) -> Source:
+    return Source("text:some.encoder", "text", table.width)
+
+
+def fitted(table: FeatureTable, labels: Labels, classes: int, **options: object) -> Probe:
+    train, validation = options.pop("train", TRAIN), options.pop("validation", VALIDATION)
+    return fit_probe(source_of(table), table, labels, train, validation, classes, **options)  # type: ignore[arg-type]
+
+
+def logits_of(probe: Probe, table: FeatureTable, rows: npt.NDArray[np.int64]) -> Floats:
+    batch = table.batch(rows)
+    with torch.no_grad():
+        made = probe.module(
+            {
+                probe.module.sources[0].name: Features(
+                    torch.from_numpy(batch.pooled), torch.from_numpy(batch.present)
+                )
+            }
+        )
+    return made.numpy()
+
+
+def probabilities(probe: Probe, table: FeatureTable, rows: npt.NDArray[np.int64] = TEST) -> Floats:
+    return np.exp(log_softmax(logits_of(probe, table, rows)))
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("classes,weighted", [(2, False), (4, False), (2, True), (3, True)])
+def test_equals_scikit_learn_at_the_penalty_it_chose(kind: str, classes: int, weighted: bool) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    values, labels = sample(classes, spread=0.5) if kind == "dense" else sparse_sample(classes)
+    table = dense_table(values) if kind == "dense" else sparse_table(values)
+    weights = np.linspace(0.5, 2, classes, dtype=np.float32) if weighted else None
+    probe = fitted(table, labels, classes, class_weights=weights)
+    if kind == "dense":
+        values = (values - values[TRAIN].mean(axis=0)) / values[TRAIN].std(axis=0)
+    penalty = probe.inverse_penalty
+    options = {"C": penalty, "class_weight": None if weights is None else dict(enumerate(weights.tolist()))}
+    values = values.astype(np.float64)
+    same = LogisticRegression(**options, max_iter=MAXIMUM_ITERATIONS).fit(values[TRAIN], labels[TRAIN])
+    assert np.abs(probabilities(probe, table) - same.predict_proba(values[TEST])).max() < 1e-3
+    # The solver stops at a gradient of 1e-4 in each weight: how near is that to the optimum itself?
+    best = LogisticRegression(**options, tol=1e-10, max_iter=10_000).fit(values[TRAIN], labels[TRAIN])
+
+    def objective(coefficients: Floats, logs: Floats) -> float:
+        each = np.ones(classes) if weights is None else weights
+        share = each[labels[TRAIN]]
+        losses = -logs[np.arange(len(TRAIN)), labels[TRAIN]]
+        return float(
+            (share * losses).sum() / share.sum() + np.square(coefficients).sum() / (2 * penalty * share.sum())
+        )
+
+    got = objective(
+        probe.module.linear.weight.detach().numpy() * (2**0.5 if classes == 2 else 1),
+        log_softmax(logits_of(probe, table, TRAIN)),
+    )
+    assert got - objective(best.coef_, best.predict_log_proba(values[TRAIN])) < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_its_validation_loss_is_the_lowest_of_those_tried(kind: str, seed: int) -> None:
+    values, labels = sample(4, seed=seed, spread=0.4) if kind == "dense" else sparse_sample(4, seed=seed)
+    table = dense_table(values) if kind == "dense" else sparse_table(values)
+    probe = fitted(table, labels, 4)
+    assert probe.tried[probe.inverse_penalty] == min(probe.tried.values())
+    assert set(probe.tried) <= set(STEPS)
+    assert STEPS[START_DENSE if kind == "dense" else START_SPARSE] in probe.tried
+    # What is reported is what the module gives, and both neighbours were tried.
+    got = log_loss(log_softmax(logits_of(probe, table, VALIDATION)), labels[VALIDATION])
+    assert got == pytest.approx(probe.tried[probe.inverse_penalty], abs=1e-5)
+    step = STEPS.index(probe.inverse_penalty)
+    assert {STEPS[s] for s in (step - 1, step + 1) if 0 <= s < len(STEPS)} <= set(probe.tried)
+
+
+@pytest.mark.slow
+def test_the_walk_finds_what_trying_every_penalty_finds() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    values, labels = sample(3, spread=0.3)
+    probe = fitted(dense_table(values), labels, 3)
+    standard = ((values - values[TRAIN].mean(axis=0)) / values[TRAIN].std(axis=0)).astype(np.float64)
+    losses = {}
+    for penalty in STEPS:
+        model = LogisticRegression(C=penalty, max_iter=5000, tol=1e-8).fit(standard[TRAIN], labels[TRAIN])
+        losses[penalty] = log_loss(model.predict_log_proba(standard[VALIDATION]), labels[VALIDATION])
+    assert losses[probe.inverse_penalty] <= min(losses.values()) + 1e-4
+
+
+def test_torch_equals_numpy() -> None:
+    values, labels = sample(4)
+    table = dense_table(values)
+    probe = fitted(table, labels, 4)
+    state = {key: value.numpy().astype(np.float64) for key, value in probe.module.state_dict().items()}
+    assert set(state) == {"mean", "scale", "linear.weight", "linear.bias"}
+    x = (values[TEST].astype(np.float64) - state["mean"]) * state["scale"]
+    want = x @ state["linear.weight"].T + state["linear.bias"]
+    np.testing.assert_allclose(logits_of(probe, table, TEST), want, atol=1e-4)
+
+
+def test_rows_without_the_source_are_neither_learnt_from_nor_looked_at() -> None:
+    values, labels = sample(3)
+    present = np.random.default_rng(1).random(400) < 0.6
+    spoiled = np.where(present[:, None], values, np.nan).astype(np.float32)
+    probe = fitted(dense_table(spoiled, present), labels, 3)
+    kept = fit_probe(
+        source_of(dense_table(values)),
+        dense_table(values),
+        labels,
+        TRAIN[present[TRAIN]],
+        VALIDATION[present[VALIDATION]],
+        3,
+    )
+    assert probe.tried == kept.tried
+    table = dense_table(spoiled, present)
+    made = logits_of(probe, table, ALL)
+    assert np.isfinite(made).all()
+    # An absent row gets the biases: what is known of a row of which nothing is known.
+    bias = probe.module.linear.bias.detach().numpy()
+    np.testing.assert_array_equal(made[~present], np.tile(bias, ((~present).sum(), 1)))
+
+
+@pytest.mark.parametrize("classes,missing", [(4, (2,)), (3, (0,)), (5, (1, 3, 4))])
+def test_a_class_without_training_rows_is_improbable_and_disturbs_nothing(
+    classes: int, missing: Sequence[int]
+) -> None:
+    values, labels = sample(classes)
+    table = dense_table(values)
+    train = TRAIN[~np.isin(labels[TRAIN], missing)]
+    probe = fitted(table, labels, classes, train=train)
+    made = probabilities(probe, table)
+    # The lowest bias less ten: e^-10 of the least probable class at the mean; some rows lie further out.
+    assert made[:, list(missing)].max() < 0.02
+    seen = [k for k in range(classes) if k not in missing]
+    validation = VALIDATION[~np.isin(labels[VALIDATION], missing)]
+    compact = fit_probe(source_of(table), table, np.searchsorted(seen, labels), train, validation, len(seen))
+    if compact.inverse_penalty == probe.inverse_penalty:
+        want = probabilities(compact, table)
+        got = made[:, seen] / made[:, seen].sum(axis=1, keepdims=True)
+        assert np.abs(got - want).max() < 2e-3
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_without_validation_rows_the_usual_penalty_is_taken(kind: str) -> None:
+    values, labels = sample(3) if kind == "dense" else sparse_sample(3)
+    table = dense_table(values) if kind == "dense" else sparse_table(values)
+    probe = fitted(table, labels, 3, validation=np.zeros(0, np.int64))
+    assert probe.inverse_penalty == STEPS[START_DENSE if kind == "dense" else START_SPARSE]
+    assert list(probe.tried) == [probe.inverse_penalty]
+    right = probabilities(probe, table).argmax(axis=1) == labels[TEST]
+    assert right.mean() > 0.6
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_training_rows_of_one_class_only(kind: str) -> None:
+    """A column that only one kind of thing has: nothing to tell apart, and no reason to stop."""
+    values, labels = sample(3) if kind == "dense" else sparse_sample(3)
+    table = dense_table(values) if kind == "dense" else sparse_table(values)
+    probe = fitted(table, labels, 3, train=TRAIN[labels[TRAIN] == 1])
+    made = probabilities(probe, table)
+    assert (made.argmax(axis=1) == 1).all()
+    assert (made[:, 1] > 0.999).all()
+
+
+def test_no_training_row_has_the_source() -> None:
+    values, labels = sample(3)
+    table = dense_table(values, np.zeros(400, bool))
+    np.testing.assert_allclose(probabilities(fitted(table, labels, 3), table), np.full((100, 3), 1 / 3))
+
+
+def test_validation_labels_never_seen_do_not_break_the_search() -> None:
+    values, labels = sample(3)
+    labels[VALIDATION[::7]] = -2
+    probe = fitted(dense_table(values), labels, 3)
+    assert np.isfinite(list(probe.tried.values())).all()
+
+
+def test_the_answer_is_the_same_twice() -> None:
+    values, labels = sample(4)
+    one, two = (fitted(dense_table(values), labels, 4).module.state_dict() for _ in range(2))
+    for key in one:
+        assert torch.equal(one[key], two[key])
+
+
+def test_standardisation_equals_numpy_and_keeps_noise_small() -> None:
+    values, _ = sample(3)
+    values[:, 4] = 7.5  # constant
+    values[:, 5] = 3 + 1e-6 * np.random.default_rng(0).normal(size=400)  # as good as constant
+    present = np.random.default_rng(0).random(400) < 0.7
+    mean, scale = standardisation(dense_table(np.where(present[:, None], values, np.nan), present), TRAIN)
+    rows = TRAIN[present[TRAIN]]
+    np.testing.assert_allclose(mean, values[rows].mean(axis=0), rtol=1e-5)
+    varied = [k for k in range(WIDTH) if k not in (4, 5)]
+    np.testing.assert_allclose(scale[varied], 1 / values[rows].std(axis=0)[varied], rtol=1e-4)
+    assert scale[[4, 5]].tolist() == [0, 0]
+
+
+def test_sparse_features_are_not_shifted() -> None:
+    values, _ = sparse_sample(3)
+    mean, scale = standardisation(sparse_table(values), TRAIN)
+    assert not mean.any()
+    assert (scale == 1).all()
