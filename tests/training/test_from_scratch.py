@@ -418,7 +418,7 @@ def test_on_the_demo_catalogue_both_come_near_the_best_possible(tmp_path):
     """Best possible .85 and .88; chance 3 * sqrt(.85 * .15 / 880) = .036; the rest 560 rows do not teach."""
     catalogue = write_catalogue(tmp_path / "catalogue", rows=1600, seed=1)
     table = read_table(catalogue.table)
-    schema = infer_schema(table, label=catalogue.label, split_column=catalogue.split)
+    schema = infer_schema(table, label=catalogue.label, split=catalogue.split)
     wanted = labels(table, schema)
     split = make_split(table, schema, wanted, seed=0)
     train, validation = split.train[:560], split.validation[:120]
