@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from motet.deployment.build import Options, build_model
+from motet.deployment.build import build_model
 from motet.deployment.heads import export_head
+from motet.deployment.options import Options
 
 __all__ = ["Options", "build_model", "export_head"]

@@ -7,24 +7,28 @@ import logging
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from motet import __version__
-from motet.data import Cells, Labels, Schema, Split, Table, TabularCells, cells, labels, make_split
+from motet.data import Labels, Schema, Split, Table, cells, labels, make_split
 from motet.deployment.heads import export_head
-from motet.encoders import Encoder, FeatureCache, FeatureTable, save_encoder, source_name
-from motet.errors import TableError, UsageError
+from motet.deployment.options import Options
+from motet.deployment.sources import open_sources
+from motet.encoders import Encoder, FeatureCache, FeatureTable, save_encoder
+from motet.errors import TableError
 from motet.fusion import FUSIONS, Source
 from motet.model import (
     HeadEntry,
     Manifest,
     SourceEntry,
+    check_place,
     file_name,
     model_card,
     new_model_directory,
@@ -34,12 +38,10 @@ from motet.report import mistake_thumbnails, write_report
 from motet.runtime import Model, evaluate
 from motet.selection import Selection, select
 from motet.tasks import FusedClassifier
-from motet.training import Epoch, Settings, fit_probe, predict_logits, train_head
+from motet.training import Epoch, fit_probe, predict_logits, train_head
 
 log = logging.getLogger("motet")
 Rows = npt.NDArray[np.int64]
-AUTO_FUSION = "auto"
-LATE = "late"
 SELECTION_ROWS = 100_000  # above this, probes and selection use a seeded, stratified sample
 PACKAGES = (
     "torch",
@@ -51,37 +53,6 @@ PACKAGES = (
     "pillow",
     "pyarrow",
 )
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a user may say about training; every default is `motet train`'s.
-
-    image_encoders, text_encoders : `auto`, `small`, the name of an embedded or recommended encoder, a hub id,
-        or a model directory; several make several sources of one modality.
-    lexical : `text:lexical` stands beside a neural text encoder.
-    fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or `late`.
-    class_weights : `balanced` weighs the rows of a class by the inverse of its share.
-    """
-
-    image_encoders: tuple[str, ...] = ("auto",)
-    text_encoders: tuple[str, ...] = ("auto",)
-    lexical: bool = True
-    fusion: str = AUTO_FUSION
-    class_weights: str | None = None
-    accept_licence: bool = False
-    test_size: float = 0.15
-    validation_size: float = 0.15
-    training: Settings = field(default_factory=Settings)
-    seed: int = 0
-    cache: bool = True
-
-    def __post_init__(self) -> None:
-        known = (AUTO_FUSION, LATE, *FUSIONS)
-        if self.fusion not in known:
-            raise UsageError(f"no fusion {self.fusion!r}: one of {', '.join(known)}")
-        if self.class_weights not in (None, "balanced"):
-            raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
 
 
 @dataclass(frozen=True)
@@ -128,8 +99,9 @@ def build_model(
             validation_size=options.validation_size,
             seed=options.seed,
         )
+    check_place(place)
+    trained = _train(table, schema, found, split, options)
     with new_model_directory(place) as making:
-        trained = _train(table, schema, found, split, options)
         manifest = _write(making, trained, schema, found, split, options)
         write_manifest(making, manifest)
         evaluation = _measure(making, table, split, trained, options)
@@ -157,8 +129,8 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
     train, validation = np.arange(len(split.train)), np.arange(len(split.train), len(rows))
     truth, classes = found.values[rows], len(found.classes)
     weights = _class_weights(truth[train], classes) if options.class_weights else None
-    history: dict[str, list[Epoch]] = {}
-    encoders, engines = _encoders(by_modality, found, split, options, weights, history)
+    opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
+    encoders, history = opened.encoders, opened.history
     tables: dict[str, FeatureTable] = {}
     for name, encoder in encoders.items():
         encoder.fit(by_modality[encoder.modality], split.train)
@@ -183,12 +155,17 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
         heads[name] = HeadEntry(f"heads/{file_name(name)}.onnx", (name,), "unimodal")
         probes[name] = {"inverse_penalty": probe.inverse_penalty, "validation_log_loss": probe.tried}
     several = len({source.modality for source in sources.values()}) > 1
-    for fusion in _fusions(options) if several else ():
-        fused = FUSIONS[fusion](list(sources.values()))
-        head = FusedClassifier(fused, classes)
-        settings = Settings(**{**asdict(options.training), "seed": options.seed})
+    for fusion in options.fusions if several else ():
+        torch.manual_seed(options.seed)  # of the first weights; the loop seeds its own order and dropout
         made = train_head(
-            head, tables, truth, train, validation, settings, class_weights=weights, description=fusion
+            FusedClassifier(FUSIONS[fusion](list(sources.values())), classes),
+            tables,
+            truth,
+            train,
+            validation,
+            replace(options.training, seed=options.seed),
+            class_weights=weights,
+            description=fusion,
         )
         modules[fusion] = made.module
         heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(sources), fusion)
@@ -197,79 +174,7 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
     begun = time.perf_counter()
     selection = _select(schema, sources, tables, modules, heads, some, truth, options)
     seconds["select"] = round(time.perf_counter() - begun, 3)
-    return _Trained(encoders, engines, modules, heads, selection, history, probes, notes, seconds)
-
-
-def _encoders(
-    by_modality: Mapping[str, Cells],
-    found: Labels,
-    split: Split,
-    options: Options,
-    weights: npt.NDArray[np.float32] | None,
-    history: dict[str, list[Epoch]],
-) -> tuple[dict[str, Encoder], dict[str, dict[str, Any]]]:
-    """The encoder of each source, ready but for `fit`, and the engine that was measured for it."""
-    from motet.encoders.torch_choose import open_encoder
-
-    wanted = {"image": options.image_encoders, "text": options.text_encoders}
-    encoders: dict[str, Encoder] = {}
-    engines: dict[str, dict[str, Any]] = {}
-    for modality, column in by_modality.items():
-        for name in dict.fromkeys(wanted.get(modality, (modality,))):
-            if name == "small":
-                encoder = _from_scratch(modality, column, found, split, options, weights, history)
-            else:
-                encoder = open_encoder(name, modality, accept_licence=options.accept_licence)
-            encoder, engine = _engine(encoder, column, split.train)
-            if source_name(encoder) in encoders:
-                raise UsageError(
-                    f"two {modality} encoders are called {encoder.name!r}: rename one of the directories"
-                )
-            encoders[source_name(encoder)] = encoder
-            engines[source_name(encoder)] = engine
-        if modality == "text" and options.lexical and "text:lexical" not in encoders:
-            encoders["text:lexical"] = open_encoder("lexical", "text")
-    return encoders, engines
-
-
-def _from_scratch(
-    modality: str,
-    column: Cells,
-    found: Labels,
-    split: Split,
-    options: Options,
-    weights: npt.NDArray[np.float32] | None,
-    history: dict[str, list[Epoch]],
-) -> Encoder:
-    from motet.encoders import cache_directory
-    from motet.encoders.pretrained import PretrainedEncoder
-    from motet.training.from_scratch import fit_small
-
-    assert not isinstance(column, TabularCells)  # `small` is a word for pictures and words only
-    directory, epochs = fit_small(
-        modality,
-        column,
-        found.values,
-        split.train,
-        split.validation,
-        len(found.classes),
-        seed=options.seed,
-        folder=cache_directory() / "encoders",
-        class_weights=weights,
-    )
-    history[f"{modality}:small"] = epochs
-    return PretrainedEncoder(directory)
-
-
-def _engine(encoder: Encoder, column: Cells, train: Rows) -> tuple[Encoder, dict[str, Any]]:
-    """The encoder with the engine that is fastest here, measured on a few of its own rows."""
-    from motet.encoders.pretrained import PretrainedEncoder
-
-    if not isinstance(encoder, PretrainedEncoder):
-        return encoder, {"chosen": "numpy"}
-    from motet.encoders.torch_engine import choose_engine
-
-    return choose_engine(encoder, lambda: encoder.sample(column, train[column.present[train]][:64]))
+    return _Trained(encoders, opened.engines, modules, heads, selection, history, probes, notes, seconds)
 
 
 def _refuse_unseen(
@@ -286,10 +191,10 @@ def _refuse_unseen(
             )
 
 
-def _fusions(options: Options) -> tuple[str, ...]:
-    if options.fusion == AUTO_FUSION:
-        return tuple(FUSIONS)
-    return () if options.fusion == LATE else (options.fusion,)
+def _class_weights(truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float32]:
+    """n / (C * n_c), scikit-learn's `balanced`."""
+    counts = np.bincount(truth, minlength=classes)
+    return (len(truth) / (classes * np.maximum(counts, 1))).astype(np.float32)
 
 
 def _sample(rows: Rows, truth: npt.NDArray[np.int64], seed: int) -> Rows:
@@ -302,12 +207,6 @@ def _sample(rows: Rows, truth: npt.NDArray[np.int64], seed: int) -> Rows:
     place = np.concatenate([np.arange(count) for count in counts])  # place of each row within its class
     keep = place < np.repeat(np.ceil(counts * SELECTION_ROWS / len(rows)), counts)
     return np.sort(ordered[keep])
-
-
-def _class_weights(truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float32]:
-    """n / (C * n_c), scikit-learn's `balanced`."""
-    counts = np.bincount(truth, minlength=classes)
-    return (len(truth) / (classes * np.maximum(counts, 1))).astype(np.float32)
 
 
 def _select(
@@ -338,8 +237,9 @@ def _select(
         )
         for modality in schema.modalities
     }
-    forced = None if options.fusion == AUTO_FUSION else options.fusion
-    return select(heads, modality_of, schema.modalities, logits_of, present, truth[rows], forced=forced)
+    return select(
+        heads, modality_of, schema.modalities, logits_of, present, truth[rows], forced=options.forced
+    )
 
 
 def _write(
@@ -363,7 +263,7 @@ def _write(
             encoder.width,
             encoder.licence,
             encoder.fingerprint,
-            trained.engines.get(name, {"chosen": "numpy"}),
+            trained.engines[name],
         )
     truth = found.values[split.train]
     prior = np.bincount(truth, minlength=len(found.classes)) / len(truth)

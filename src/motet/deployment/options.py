@@ -1,0 +1,55 @@
+"""What a user may say about training a model, checked before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from motet.errors import UsageError
+from motet.fusion import FUSIONS
+from motet.training import Settings
+
+AUTO_FUSION = "auto"
+LATE = "late"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may say about training; every default is `motet train`'s.
+
+    image_encoders, text_encoders : `auto`, `small`, the name of an embedded or recommended encoder, a hub id,
+        or a model directory; several make several sources of one modality.
+    lexical : `text:lexical` stands beside a neural text encoder.
+    fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or `late`.
+    class_weights : `balanced` weighs the rows of a class by the inverse of its share.
+    """
+
+    image_encoders: tuple[str, ...] = ("auto",)
+    text_encoders: tuple[str, ...] = ("auto",)
+    lexical: bool = True
+    fusion: str = AUTO_FUSION
+    class_weights: str | None = None
+    accept_licence: bool = False
+    test_size: float = 0.15
+    validation_size: float = 0.15
+    training: Settings = field(default_factory=Settings)
+    seed: int = 0
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        known = (AUTO_FUSION, LATE, *FUSIONS)
+        if self.fusion not in known:
+            raise UsageError(f"no fusion {self.fusion!r}: one of {', '.join(known)}")
+        if self.class_weights not in (None, "balanced"):
+            raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
+
+    @property
+    def fusions(self) -> tuple[str, ...]:
+        """The fusion strategies to train: all of them to choose from, the one that is forced, or none."""
+        if self.fusion == AUTO_FUSION:
+            return tuple(FUSIONS)
+        return () if self.fusion == LATE else (self.fusion,)
+
+    @property
+    def forced(self) -> str | None:
+        """The fusion that must answer wherever two modalities are present."""
+        return None if self.fusion == AUTO_FUSION else self.fusion

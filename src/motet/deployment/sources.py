@@ -1,0 +1,89 @@
+"""The encoder of each source, ready to encode, and the engine that runs it on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import Cells, TabularCells
+from motet.deployment.options import Options
+from motet.encoders import FROM_SCRATCH, Encoder, cache_directory, source_name
+from motet.encoders.pretrained import PretrainedEncoder
+from motet.encoders.torch_choose import open_encoder
+from motet.encoders.torch_engine import choose_engine
+from motet.errors import UsageError
+from motet.training import Epoch
+from motet.training.from_scratch import fit_small
+
+Rows = npt.NDArray[np.int64]
+ENGINE_ROWS = 64  # training rows that engines are compared on
+
+
+@dataclass
+class Sources:
+    """Encoders by source, what was measured of their engines, and how those learned from scratch went."""
+
+    encoders: dict[str, Encoder] = field(default_factory=dict)
+    engines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: dict[str, list[Epoch]] = field(default_factory=dict)
+
+
+def open_sources(
+    by_modality: Mapping[str, Cells],
+    truth: npt.NDArray[np.int64],
+    classes: int,
+    train: Rows,
+    validation: Rows,
+    options: Options,
+    class_weights: npt.NDArray[np.float32] | None,
+) -> Sources:
+    """Open what the options name for each modality; learn `small` encoders from the training rows.
+
+    truth [N] : class of each row of the table, of which only training and validation rows are looked at.
+    """
+    wanted = {"image": options.image_encoders, "text": options.text_encoders}
+    made = Sources()
+    for modality, cells in by_modality.items():
+        for name in dict.fromkeys(wanted.get(modality, (modality,))):
+            encoder: Encoder
+            measured: dict[str, Any] = {"chosen": "numpy"}
+            if name == FROM_SCRATCH and not isinstance(cells, TabularCells):
+                directory, epochs = fit_small(
+                    modality,
+                    cells,
+                    truth,
+                    train,
+                    validation,
+                    classes,
+                    seed=options.seed,
+                    folder=cache_directory() / "encoders",
+                    class_weights=class_weights,
+                )
+                encoder = PretrainedEncoder(directory)
+                measured = {"chosen": encoder.engine_name}
+                made.history[source_name(encoder)] = epochs
+            else:
+                encoder = open_encoder(name, modality, accept_licence=options.accept_licence)
+                if isinstance(encoder, PretrainedEncoder):
+                    encoder, measured = _fastest(encoder, cells, train)
+            if source_name(encoder) in made.encoders:
+                raise UsageError(
+                    f"two {modality} encoders are called {encoder.name!r}: rename one of the directories"
+                )
+            made.encoders[source_name(encoder)] = encoder
+            made.engines[source_name(encoder)] = measured
+        if modality == "text" and options.lexical and "text:lexical" not in made.encoders:
+            made.encoders["text:lexical"] = open_encoder("lexical", "text")
+            made.engines["text:lexical"] = {"chosen": "numpy"}
+    return made
+
+
+def _fastest(
+    encoder: PretrainedEncoder, cells: Cells, train: Rows
+) -> tuple[PretrainedEncoder, dict[str, Any]]:
+    some = train[cells.present[train]][:ENGINE_ROWS]
+    return choose_engine(encoder, lambda: encoder.sample(cells, some))
