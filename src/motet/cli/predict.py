@@ -70,6 +70,8 @@ def _table(model: Model, table: str, output: Path, image_root: Path | None, json
 
     check_output(output)
     read = model.read(table, image_root=image_root)
+    for note in read.notes:
+        message(f"note: {note}")
     patterns: Counter[str] = Counter()
     issues: list[dict[str, object]] = []
 
@@ -86,7 +88,15 @@ def _table(model: Model, table: str, output: Path, image_root: Path | None, json
     if len(issues) > 10:
         message(f"and {len(issues) - 10} more rows with an issue: see the column 'issue'")
     if json:
-        print_json({"output": str(output), "rows": rows, "patterns": dict(patterns), "issues": issues})
+        print_json(
+            {
+                "output": str(output),
+                "rows": rows,
+                "patterns": dict(patterns),
+                "issues": issues,
+                "notes": list(read.notes),
+            }
+        )
     else:
         message(f"{rows} rows: {output} ({', '.join(f'{n} {name}' for name, n in patterns.most_common())})")
 

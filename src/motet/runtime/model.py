@@ -95,8 +95,15 @@ class Model:
         return tuple(name for name in self.manifest.sources if name in read)
 
     def read(self, source: Any, *, image_root: str | Path | None = None) -> Table:
-        """Read a table as the model's schema has it: columns in any order, absent ones are absent modalities."""
-        return read_table(source, image_root=image_root)
+        """Read a table as the model's schema has it: columns in any order, absent ones noted and empty."""
+        table = read_table(source, image_root=image_root)
+        wanted = [column.name for column in self.manifest.schema.columns if column.role == "input"]
+        lacking = [name for name in wanted if name not in table.columns]
+        if not lacking:
+            return table
+        note = f"no column {', '.join(map(repr, lacking))} in {table.name}: absent in every row"
+        notes = (*table.notes, note) if note not in table.notes else table.notes
+        return Table(table.data, table.root, table.name, notes, table.issues)
 
     def encode(
         self, table: Table, rows: Rows | None = None, *, sources: tuple[str, ...] | None = None
