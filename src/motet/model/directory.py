@@ -37,7 +37,10 @@ class ModelDirectory:
             raise ModelError(f"{manifest}: not readable as JSON: {error}") from error
         if not isinstance(data, dict):
             raise ModelError(f"{manifest}: not a JSON object")
-        self._hashes: dict[str, str] = data.pop("files", {})
+        hashes = data.pop("files", None)
+        if not isinstance(hashes, dict):
+            raise ModelError(f"{manifest}: lists no files, so it is damaged: copy the model directory again")
+        self._hashes: dict[str, str] = hashes
         self._checked: set[str] = set()
         self.manifest = Manifest.from_json(data, str(manifest))
 
@@ -45,7 +48,7 @@ class ModelDirectory:
         """Path of a file of the model; ModelError where it is not listed, missing, or was changed."""
         wanted = self._hashes.get(name)
         path = self.path / PurePosixPath(name)
-        if wanted is None or ".." in PurePosixPath(name).parts:
+        if wanted is None or not _inside(name):
             raise ModelError(f"{path}: not listed among the files of {self.path / MANIFEST}")
         if name not in self._checked:
             if not path.is_file():
@@ -58,11 +61,20 @@ class ModelDirectory:
         return path
 
     def folder(self, name: str) -> Path:
-        """Path of a folder of the model, after all files in it were checked."""
-        for file in self._hashes:
-            if file.startswith(f"{name}/"):
-                self.file(file)
-        return self.path / PurePosixPath(name)
+        """Path of a folder of the model, after all files in it were checked; ModelError where it holds others."""
+        folder = self.path / PurePosixPath(name)
+        listed = [file for file in self._hashes if file.startswith(f"{name}/")]
+        if not listed or not _inside(name):
+            raise ModelError(f"{folder}: not listed among the files of {self.path / MANIFEST}")
+        for file in listed:
+            self.file(file)
+        there = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+        added = sorted({p.relative_to(self.path).as_posix() for p in there} - set(listed))
+        if added:
+            raise ModelError(
+                f"{self.path / added[0]}: was added since the model was written: copy the model directory again"
+            )
+        return folder
 
     def files(self) -> tuple[str, ...]:
         """Names of all files of the model but `motet.json`."""
@@ -77,6 +89,8 @@ def new_model_directory(path: str | Path) -> Iterator[Path]:
     """
     place = Path(path)
     check_place(place)
+    if place.is_symlink():
+        place = place.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.making-"))
     try:
@@ -85,7 +99,12 @@ def new_model_directory(path: str | Path) -> Iterator[Path]:
         replaced = place.with_name(f".{place.name}.replaced-{os.getpid()}")
         if place.exists():
             place.rename(replaced)
-        making.rename(place)
+        try:
+            making.rename(place)
+        except OSError:
+            if replaced.exists():
+                replaced.rename(place)
+            raise
         shutil.rmtree(replaced, ignore_errors=True)
     except OSError as error:
         raise ModelError(f"{place}: the model could not be saved: {error.strerror or error}") from error
@@ -108,6 +127,12 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     data["files"] = {path.relative_to(directory).as_posix(): sha256(path) for path in files}
     text = json.dumps(data, ensure_ascii=False, indent=1)
     (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _inside(name: str) -> bool:
+    return (
+        not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts and "\\" not in name
+    )
 
 
 def file_name(name: str) -> str:

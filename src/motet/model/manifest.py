@@ -119,5 +119,5 @@ class Manifest:
                 seed=data["seed"],
                 versions=data["versions"],
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ModelError(f"{where}: motet.json is damaged ({error})") from error

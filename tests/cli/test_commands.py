@@ -1,0 +1,195 @@
+"""Every command: help with examples, one JSON object or nothing on stdout, exit codes, no traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMANDS = ("inspect", "train", "evaluate", "predict", "demo", "cache")
+Motet = Callable[..., Any]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(motet: Motet, command: str) -> None:
+    done = motet(command, "--help")
+    assert done.code == 0 and done.err == ""
+    assert "Examples:" in done.out and f"motet {command}" in done.out.partition("Examples:")[2]
+
+
+def test_help_names_every_command(motet: Motet) -> None:
+    done = motet("--help")
+    assert done.code == 0
+    assert all(name in done.out for name in COMMANDS)
+
+
+def test_version(motet: Motet) -> None:
+    from motet import __version__
+
+    assert motet("--version").out == f"{__version__}\n"
+
+
+def test_python_dash_m(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "motet", "--version"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train"], "TABLE"),
+        (["train", "t.csv", "-o", "m"], "--label"),
+        (["predict"], "MODEL_DIR"),
+        (["no-such-command"], "no-such-command"),
+        (["train", "t.csv", "--label", "l", "-o", "m", "--seed", "many"], "--seed"),
+        (["train", "t.csv", "--label", "l", "-o", "m", "--no-such-option"], "--no-such-option"),
+        (["demo", "--rows", "three"], "--rows"),
+        (["demo", "--rows", "3", "-o", "{}/demo"], "at least 20"),
+    ],
+)
+def test_wrong_usage_is_2_and_said_on_stderr(
+    motet: Motet, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = motet(*(argument.format(tmp_path) for argument in arguments))
+    assert done.code == 2, done.err
+    assert done.out == "" and said in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--fusion", "stirred"], "no fusion 'stirred': one of auto, late, concat, gated"),
+        (["--class-weights", "heavy"], "balanced"),
+        (["--test-size", "0.7", "--val-size", "0.4"], "leave rows to train on"),
+        (["--test-size", "-0.1"], "test and validation sizes"),
+        (["--text", "titel"], "did you mean 'title'?"),
+        (["--image", "title", "--text", "title"], "'title' is named as image input and as text input"),
+        (["--group", "categoryy"], "did you mean 'category'?"),
+        (["--image-root", "/no/such/folder"], "is not a folder"),
+    ],
+)
+def test_a_bad_option_value_says_what_would_be_right(
+    motet: Motet, catalogue: Any, tmp_path: Path, options: list[str], said: str
+) -> None:
+    done = motet("train", catalogue.table, "--label", "category", "-o", tmp_path / "model", *options)
+    assert done.code == 2, done.err
+    assert said in done.err and done.out == "" and "Traceback" not in done.err
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "give a table with -o FILE, or one sample"),
+        (["{table}"], "say where the answers go"),
+        (["{table}", "--text", "a lamp"], "not both"),
+        (["{table}", "-o", "a.csv", "--card", "c.html"], "--card is for one sample"),
+        (["--text", "a lamp", "-o", "a.csv"], "-o is for tables"),
+        (["--image", "/no/such/picture.jpg"], "no such file"),
+    ],
+)
+def test_predict_refuses_what_does_not_go_together(
+    motet: Motet, model_directory: Path, catalogue: Any, options: list[str], said: str
+) -> None:
+    done = motet("predict", model_directory, *(option.format(table=catalogue.table) for option in options))
+    assert done.code == 2, done.err
+    assert said in done.err and done.out == ""
+
+
+def test_a_failed_job_is_1_and_debug_shows_the_traceback(motet: Motet, tmp_path: Path) -> None:
+    missing = tmp_path / "none.csv"
+    done = motet("inspect", missing)
+    assert done.code == 1 and done.out == ""
+    assert done.err == f"error: table {missing} does not exist\n"
+    from motet.errors import TableError
+
+    with pytest.raises(TableError):
+        motet("inspect", missing, "--debug")
+
+
+def test_an_error_that_nobody_foresaw_has_no_traceback_either(
+    motet: Motet, monkeypatch: pytest.MonkeyPatch, catalogue: Any
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("motet.data.audit", broken)
+    done = motet("inspect", catalogue.table)
+    assert done.code == 1 and done.out == ""
+    assert "ZeroDivisionError: by zero" in done.err and "--debug" in done.err and "Traceback" not in done.err
+
+
+def test_json_is_one_object_and_nothing_else(
+    motet: Motet, model_directory: Path, catalogue: Any, tmp_path: Path
+) -> None:
+    calls = {
+        "inspect": ["inspect", catalogue.table],
+        "evaluate": ["evaluate", model_directory, catalogue.table],
+        "predict": ["predict", model_directory, catalogue.table, "-o", tmp_path / "a.csv"],
+        "sample": ["predict", model_directory, "--text", "a lamp"],
+        "cache": ["cache"],
+    }
+    for name, call in calls.items():
+        done = motet(*call, "--json")
+        assert done.code == 0, (name, done.err)
+        assert isinstance(json.loads(done.out), dict), name
+        assert "NaN" not in done.out and "Infinity" not in done.out
+
+
+def test_evaluate_prints_a_table_of_every_pattern(
+    motet: Motet, model_directory: Path, catalogue: Any
+) -> None:
+    done = motet("evaluate", model_directory, catalogue.table)
+    assert done.code == 0
+    for name in ("image+text", "image", "text", "none", "baseline majority", "baseline text:lexical"):
+        assert name in done.out
+    assert "10 rows that column 'split' calls test" in done.err
+    everything = motet("evaluate", model_directory, catalogue.table, "--all-rows", "--json")
+    assert json.loads(everything.out)["n"] == catalogue.rows
+
+
+def test_one_sample_prints_its_classes(motet: Motet, model_directory: Path, catalogue: Any) -> None:
+    picture = catalogue.table.parent / "images" / "0002.jpg"
+    done = motet("predict", model_directory, "--image", picture)
+    assert done.code == 0 and done.err == ""
+    assert "(image)" in done.out.splitlines()[0]
+    assert all(name in done.out for name in catalogue.classes)
+
+
+def test_a_sample_that_is_no_picture_is_answered_and_said(
+    motet: Motet, model_directory: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "picture.jpg"
+    page.write_text("<!DOCTYPE html><p>404")
+    card = tmp_path / "card.html"
+    done = motet("predict", model_directory, "--image", page, "--text", "a lamp", "--card", card, "--json")
+    assert done.code == 0
+    answer = json.loads(done.out)
+    assert answer["pattern"] == "text" and "HTML" in answer["issue"] and "HTML" in done.err
+    assert card.is_file()
+
+
+def test_clearing_the_cache(motet: Motet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MOTET_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache" / "encoders" / "one").mkdir(parents=True)
+    (tmp_path / "cache" / "engines.json").write_text("{}")
+    assert motet("cache").code == 0
+    assert json.loads(motet("cache", "--clear", "--json").out) == {"freed_bytes": 0}
+    assert (tmp_path / "cache" / "encoders" / "one").is_dir()
+    assert motet("cache", "--clear", "--all").code == 0
+    assert not (tmp_path / "cache" / "encoders").exists()
+    assert not (tmp_path / "cache" / "engines.json").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_a_folder_that_is_no_model(motet: Motet, catalogue: Any, tmp_path: Path, command: str) -> None:
+    more = ["-o", tmp_path / "a.csv"] if command == "predict" else []
+    done = motet(command, tmp_path, catalogue.table, *more)
+    assert done.code == 1 and "not a model directory" in done.err and done.out == ""
+    done = motet(command, tmp_path / "none", catalogue.table, *more)
+    assert done.code == 1 and "no such model directory" in done.err and done.out == ""
