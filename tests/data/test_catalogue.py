@@ -256,12 +256,6 @@ def test_wrong_calls_say_so(tmp_path: Path, wrong: dict[str, int]) -> None:
         write_catalogue(tmp_path, **wrong)  # type: ignore[arg-type]
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    write_catalogue(tmp_path, rows=20, progress=lambda done, of: told.append((done, of)))
-    assert told == [(row, 20) for row in range(1, 21)]
-
-
 @pytest.mark.slow
 def test_simple_models_come_near_the_ceilings_in_time(tmp_path: Path) -> None:
     linear = pytest.importorskip("sklearn.linear_model")

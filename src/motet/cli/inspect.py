@@ -51,7 +51,7 @@ def inspect(
 
       motet inspect products.parquet --label category --text title --text body --image photo --json
     """
-    from motet.cli.console import message, print_json, progress_bar
+    from motet.cli.console import message, print_json
     from motet.data import audit, infer_schema, read_table
 
     read = read_table(table, image_root=image_root)
@@ -68,8 +68,7 @@ def inspect(
         split=split_column,
         group=group,
     )
-    with progress_bar("decoding pictures") as progress:
-        found = audit(read, schema, progress=progress)
+    found = audit(read, schema)
     if json:
         print_json({"table": read.name, "schema": schema.to_json(), **found.to_json()})
     else:

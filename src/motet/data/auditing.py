@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -23,7 +22,6 @@ from motet.data.tabular_cells import TabularCells
 from motet.data.text_cells import TextCells
 from motet.errors import TableError
 
-Progress = Callable[[int, int], None]
 Rows = npt.NDArray[np.int64]
 FEW = 5  # rows below which a class is listed
 _LISTED = 2_000  # broken cells in the JSON; all are counted
@@ -85,16 +83,16 @@ class Audit:
         }
 
 
-def audit(table: Table, schema: Schema, *, decode: bool = True, progress: Progress | None = None) -> Audit:
+def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
     """Count what is present, absent and broken, find duplicates, and warn in order of harm.
 
-    With `decode` every picture is decoded once (`progress(done, all)` is called meanwhile); without it broken
-    pictures and look-alikes are not known. Problems of labels and splits are warnings here, never exceptions.
+    With `decode` every picture is decoded once; without it broken pictures and look-alikes are not known.
+    Problems of labels and splits are warnings here, never exceptions.
     """
     errors: list[str] = []
     made = cells(table, schema)
     images = made.get("image")
-    pictures = look_at_pictures(images, progress) if decode and isinstance(images, ImageCells) else None
+    pictures = look_at_pictures(images) if decode and isinstance(images, ImageCells) else None
     issues = [*table.issues, *(issue for one in made.values() for issue in one.issues)]
     issues += pictures.issues if pictures else []
     found = _labels(table, schema, errors)

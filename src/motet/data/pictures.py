@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -16,6 +15,7 @@ from motet.data.image_cells import DIGEST, ImageCell, ImageCells
 from motet.data.media import decode_image
 from motet.data.table import CellIssue, excerpt
 from motet.errors import MediaError
+from motet.progress import progress
 
 Rows = npt.NDArray[np.int64]
 _BLOCK = 256  # rows whose pictures are in flight at one time
@@ -40,14 +40,15 @@ class Pictures:
     crowd: int
 
 
-def look_at_pictures(cells: ImageCells, progress: Callable[[int, int], None] | None = None) -> Pictures:
+def look_at_pictures(cells: ImageCells) -> Pictures:
     """Decode each picture once in a small pool of threads; memory is that of a few hundred files."""
     issues: list[CellIssue] = []
     digests = np.zeros((len(cells), DIGEST), np.uint8)
     rows: list[int] = []
     keys, hashes, thumbnails = [], [], []
     wanted = np.flatnonzero(cells.present).astype(np.int64)
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    threads = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool, progress("decoding pictures", len(wanted)) as advance:
         for start in range(0, len(wanted), _BLOCK):
             block = wanted[start : start + _BLOCK]
             for row, found in zip(block.tolist(), pool.map(_look_at_row, cells.take(block)), strict=True):
@@ -65,8 +66,7 @@ def look_at_pictures(cells: ImageCells, progress: Callable[[int, int], None] | N
                     thumbnails.append(result[2])
                 if readable:
                     digests[row] = np.frombuffer(whole.digest(), np.uint8)
-            if progress is not None:
-                progress(min(start + _BLOCK, len(wanted)), len(wanted))
+            advance(len(block))
     if not rows:
         none = np.zeros(0, np.int64)
         return Pictures(issues, digests, none, none, none, 0)

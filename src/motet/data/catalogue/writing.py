@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from motet.data.catalogue.latents import (
 from motet.data.catalogue.scene import product_picture
 from motet.data.catalogue.words import title_and_description
 from motet.errors import UsageError
+from motet.progress import progress
 
 COLUMNS = ("id", "image", "title", "description", "price", "category", "split")
 LEAST_ROWS = 20
@@ -61,13 +61,11 @@ def write_catalogue(
     *,
     rows: int = 800,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Catalogue:
     """Write catalogue.csv, images/ and truth.json into `directory`, which is made where it is missing.
 
-    The same seed writes the same bytes, and row i is the same whatever the number of rows. `progress` is
-    called with rows done and rows in all. Raises UsageError below 20 rows, the least that a split needs, and
-    for a negative seed.
+    The same seed writes the same bytes, and row i is the same whatever the number of rows. Raises
+    UsageError below 20 rows, the least that a split needs, and for a negative seed.
     """
     if rows < LEAST_ROWS:
         raise UsageError(f"the demo catalogue needs at least {LEAST_ROWS} rows, not {rows}: ask for more")
@@ -77,14 +75,13 @@ def write_catalogue(
     images.mkdir(parents=True, exist_ok=True)
     latents = draw_latents(rows, seed)
     table = directory / "catalogue.csv"
-    with table.open("w", encoding="utf-8", newline="") as file:
+    with table.open("w", encoding="utf-8", newline="") as file, progress("drawing", rows) as advance:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for latent in latents:
             writer.writerow(_cells(latent, seed))
             _write_picture(latent, seed, directory / _image_path(latent))
-            if progress is not None:
-                progress(latent.row + 1, rows)
+            advance(1)
     ceilings = population_ceilings()
     truth = directory / "truth.json"
     lines = ",\n".join(json.dumps(asdict(latent), ensure_ascii=False) for latent in latents)
