@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sys
 from importlib.util import find_spec
 
+from motet.cli.console import message
 from motet.errors import UsageError
 
 NEEDED = ("torch", "transformers", "accelerate", "sklearn", "onnx")
@@ -21,7 +21,10 @@ def require_learning_wing() -> None:
         )
     log = logging.getLogger("motet")
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
+        log.addHandler(_Messages())
         log.setLevel(logging.INFO)
+
+
+class _Messages(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        message(self.format(record))

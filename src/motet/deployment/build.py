@@ -6,7 +6,7 @@ import json
 import logging
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from motet import __version__
-from motet.data import Labels, Schema, Split, Table, cells, labels, make_split
+from motet.data import CellIssue, Labels, Schema, Split, Table, cells, labels, make_split
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
 from motet.deployment.sources import open_sources
@@ -129,13 +129,15 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
     train, validation = np.arange(len(split.train)), np.arange(len(split.train), len(rows))
     truth, classes = found.values[rows], len(found.classes)
     weights = _class_weights(truth[train], classes) if options.class_weights else None
+    for modality, column in by_modality.items():
+        _refuse_unseen(modality, column.present[split.train], column.issues, schema)
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
     encoders, history = opened.encoders, opened.history
     tables: dict[str, FeatureTable] = {}
     for name, encoder in encoders.items():
         encoder.fit(by_modality[encoder.modality], split.train)
         tables[name] = encoder.encode(by_modality[encoder.modality], rows, cache=cache)
-    _refuse_unseen(tables, encoders, train, schema)
+        _refuse_unseen(encoder.modality, tables[name].present[train], tables[name].issues, schema)
     seconds["encode"] = round(time.perf_counter() - begun, 3)
     begun = time.perf_counter()
     sources = {name: Source(name, encoder.modality, tables[name].width) for name, encoder in encoders.items()}
@@ -178,17 +180,16 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
 
 
 def _refuse_unseen(
-    tables: Mapping[str, FeatureTable], encoders: Mapping[str, Encoder], train: Rows, schema: Schema
+    modality: str, present: npt.NDArray[np.bool_], issues: Sequence[CellIssue], schema: Schema
 ) -> None:
-    for name, table in tables.items():
-        if not table.present[train].any():
-            modality = encoders[name].modality
-            columns = ", ".join(schema.inputs(modality))
-            first = f" ({table.issues[0].reason})" if table.issues else ""
-            raise TableError(
-                f"no training row has a usable {modality} (columns: {columns}){first}: "
-                "mend the cells, or leave these columns out"
-            )
+    """Raise TableError where no training row has a modality; present [n] of the training rows."""
+    if not present.any():
+        columns = ", ".join(schema.inputs(modality))
+        first = f" ({issues[0].reason})" if issues else ""
+        raise TableError(
+            f"no training row has a usable {modality} (columns: {columns}){first}: "
+            "mend the cells, or leave these columns out"
+        )
 
 
 def _class_weights(truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float32]:
