@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from motet.data import Schema, Table, infer_schema, read_table
+from motet.data import Column, Schema, Table, encode_labels, infer_schema, read_table
 from motet.errors import ModelError, UsageError
 from motet.runtime import Model
 
@@ -90,6 +90,11 @@ class MultimodalClassifier:
         self.accept_licence = accept_licence
         self.seed = seed
 
+    def __repr__(self) -> str:
+        usual = MultimodalClassifier.__init__.__kwdefaults__ or {}
+        changed = [f"{name}={value!r}" for name, value in self.get_params().items() if value != usual[name]]
+        return f"MultimodalClassifier({', '.join(changed)})"
+
     # scikit-learn's estimator protocol, written here so that it need not be installed to predict.
     _estimator_type = "classifier"
 
@@ -151,7 +156,8 @@ class MultimodalClassifier:
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable class of each row [N], of the labels' own type."""
-        predicted: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        predicted: npt.NDArray[Any] = self.classes_[best]
         return predicted
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.floating]:
@@ -159,10 +165,16 @@ class MultimodalClassifier:
         return self._fitted().predict_proba(X, image_root=self.image_root)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Accuracy on labels y [N], or on the label column of X where y is None."""
+        """Accuracy on labels y [N], or on the label column of X where y is None; rows without a label are left out."""
         if y is None:
             return float(self.evaluate(X)["overall"]["metrics"]["accuracy"]["value"])
-        return float(np.mean(self.predict(X).astype(str) == np.asarray(y).astype(str)))
+        model = self._fitted()
+        given = Schema((Column("label", "categorical", "label"),))
+        truth = encode_labels(read_table({"label": list(y)}), given, model.classes).values
+        best = self.predict_proba(X).argmax(axis=1)
+        if len(best) != len(truth):
+            raise UsageError(f"X has {len(best)} rows and y {len(truth)}")
+        return float(np.mean((best == truth)[truth != -1]))
 
     def evaluate(self, X: Any) -> dict[str, Any]:
         """Measure on a labelled table: the content of `evaluation.json`."""
