@@ -7,7 +7,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from motet.evaluation import log_loss
 from motet.runtime.combination import log_softmax
 
 Floats = npt.NDArray[np.floating]
@@ -19,13 +18,15 @@ def fit_temperature(logits: Floats, labels: npt.NDArray[np.int64], *, steps: int
     """T that minimises the log-loss of softmax(logits [N, C] / T) against labels [N].
 
     The loss is convex in 1 / T (Guo et al., 2017), so golden-section search over log T on [0.05, 20] finds it.
-    Returns 1 without rows.
+    Labels are class numbers from 0. Returns 1 without rows.
     """
     if len(labels) == 0:
         return 1.0
+    rows = np.arange(len(labels))
 
     def loss(log_temperature: float) -> float:
-        return log_loss(log_softmax(logits / math.exp(log_temperature)), labels)
+        # Not `evaluation.log_loss`: its least probability makes a plateau of what is surely wrong, and no descent.
+        return -float(log_softmax(logits / math.exp(log_temperature))[rows, labels].mean())
 
     low, high = math.log(LOW), math.log(HIGH)
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
