@@ -38,7 +38,7 @@ def make(name: str, *, seed: int = 0, sources: tuple[Source, ...] = SOURCES) -> 
     head = FusedClassifier(fusion, CLASSES)
     generator = torch.Generator().manual_seed(seed)
     for source, projection in zip(fusion.sources, fusion.projections, strict=True):
-        projection.standardise(
+        projection.linear.standardise(
             torch.randn(source.width, generator=generator),
             torch.rand(source.width, generator=generator) + 0.5,
         )
@@ -187,8 +187,8 @@ def test_absent_is_not_zero(name: str) -> None:
     head = make(name)
     batch = batch_of([PATTERNS[0]])
     for source, projection in zip(head.sources, head.fusion.projections, strict=True):
-        at_mean = Features(projection.mean[None].clone(), torch.tensor([True]))
-        gone = Features(projection.mean[None].clone(), torch.tensor([False]))
+        at_mean = Features(projection.linear.mean[None].clone(), torch.tensor([True]))
+        gone = Features(projection.linear.mean[None].clone(), torch.tensor([False]))
         one, other = (head.fusion({**batch, source.name: x}).pooled for x in (at_mean, gone))
         assert (one - other).abs().max() > 1e-5, source.name
 

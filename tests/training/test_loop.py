@@ -128,8 +128,8 @@ def test_features_are_standardised_by_present_training_rows() -> None:
     for source, projection in zip(trained.module.sources, trained.module.fusion.projections, strict=True):
         rows = train[tables[source.name].present[train]]
         values = tables[source.name].rows.dense(rows)
-        np.testing.assert_allclose(projection.mean.numpy(), values.mean(axis=0), atol=1e-5)
-        np.testing.assert_allclose(projection.scale.numpy(), 1 / values.std(axis=0), rtol=1e-4)
+        np.testing.assert_allclose(projection.linear.mean.numpy(), values.mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(projection.linear.scale.numpy(), 1 / values.std(axis=0), rtol=1e-4)
 
 
 def test_class_weights_of_one_change_nothing_and_others_do() -> None:

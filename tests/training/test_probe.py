@@ -113,7 +113,7 @@ def test_equals_scikit_learn_at_the_penalty_it_chose(kind: str, classes: int, we
         )
 
     got = objective(
-        probe.module.linear.weight.detach().numpy() * (2**0.5 if classes == 2 else 1),
+        probe.module.linear.weight.detach().numpy().T * (2**0.5 if classes == 2 else 1),
         log_softmax(logits_of(probe, table, TRAIN)),
     )
     assert got - objective(best.coef_, best.predict_log_proba(values[TRAIN])) < 1e-3
@@ -154,9 +154,9 @@ def test_torch_equals_numpy() -> None:
     table = dense_table(values)
     probe = fitted(table, labels, 4)
     state = {key: value.numpy().astype(np.float64) for key, value in probe.module.state_dict().items()}
-    assert set(state) == {"mean", "scale", "linear.weight", "linear.bias"}
-    x = (values[TEST].astype(np.float64) - state["mean"]) * state["scale"]
-    want = x @ state["linear.weight"].T + state["linear.bias"]
+    assert set(state) == {"linear.mean", "linear.scale", "linear.weight", "linear.bias"}
+    x = (values[TEST].astype(np.float64) - state["linear.mean"]) * state["linear.scale"]
+    want = x @ state["linear.weight"] + state["linear.bias"]
     np.testing.assert_allclose(logits_of(probe, table, TEST), want, atol=1e-4)
 
 

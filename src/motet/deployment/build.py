@@ -37,7 +37,7 @@ from motet.model import (
 from motet.report import mistake_thumbnails, write_report
 from motet.runtime import Model, evaluate
 from motet.selection import Selection, select
-from motet.tasks import FusedClassifier
+from motet.tasks import ClassifierEnsemble, FusedClassifier
 from motet.training import Epoch, fit_probe, predict_logits, train_head
 
 log = logging.getLogger("motet")
@@ -158,20 +158,24 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
         probes[name] = {"inverse_penalty": probe.inverse_penalty, "validation_log_loss": probe.tried}
     several = len({source.modality for source in sources.values()}) > 1
     for fusion in options.fusions if several else ():
-        torch.manual_seed(options.seed)  # of the first weights; the loop seeds its own order and dropout
-        made = train_head(
-            FusedClassifier(FUSIONS[fusion](list(sources.values())), classes),
-            tables,
-            truth,
-            train,
-            validation,
-            replace(options.training, seed=options.seed),
-            class_weights=weights,
-            description=fusion,
-        )
-        modules[fusion] = made.module
+        members = []
+        for member in range(options.training.members):
+            seed = options.seed * options.training.members + member
+            torch.manual_seed(seed)  # of the first weights; the loop seeds its own order and dropout
+            made = train_head(
+                FusedClassifier(FUSIONS[fusion](list(sources.values())), classes),
+                tables,
+                truth,
+                train,
+                validation,
+                replace(options.training, seed=seed),
+                class_weights=weights,
+                description=fusion,
+            )
+            members.append(made.module)
+            history[f"{fusion} {member + 1}"] = made.history
+        modules[fusion] = ClassifierEnsemble(members)
         heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(sources), fusion)
-        history[fusion] = made.history
     seconds["train"] = round(time.perf_counter() - begun, 3)
     begun = time.perf_counter()
     selection = _select(schema, sources, tables, modules, heads, some, truth, options)

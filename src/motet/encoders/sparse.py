@@ -20,12 +20,17 @@ class SparseRows:
     def __len__(self) -> int:
         return len(self.start) - 1
 
-    def dense(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-        """The given rows as [B, D] float32."""
+    def take(self, rows: npt.NDArray[np.integer]) -> SparseRows:
+        """The given rows, still sparse."""
         first, counts = self.start[rows], np.diff(self.start)[rows]
         ends = np.cumsum(counts)
         inside = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
         at = np.repeat(first, counts) + inside
-        out = np.zeros((len(rows), self.width), np.float32)
-        out[np.repeat(np.arange(len(rows)), counts), self.columns[at]] = self.values[at]
+        return SparseRows(np.concatenate([[0], ends]), self.columns[at], self.values[at], self.width)
+
+    def dense(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+        """The given rows as [B, D] float32."""
+        few = self.take(rows)
+        out = np.zeros((len(few), self.width), np.float32)
+        out[np.repeat(np.arange(len(few)), np.diff(few.start)), few.columns] = few.values
         return out

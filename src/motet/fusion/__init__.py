@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from motet.fusion.contract import FusedState, Fusion, Projection, Source, SourceBatch
+from motet.fusion.linear import StandardisedLinear, sparse_batch
 from motet.fusion.registry import FUSIONS
 
-__all__ = ["FUSIONS", "FusedState", "Fusion", "Projection", "Source", "SourceBatch"]
+__all__ = [
+    "FUSIONS",
+    "FusedState",
+    "Fusion",
+    "Projection",
+    "Source",
+    "SourceBatch",
+    "StandardisedLinear",
+    "sparse_batch",
+]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.encoders import Features
+from motet.fusion.linear import StandardisedLinear
 
 SourceBatch = Mapping[str, Features[Tensor]]
 
@@ -69,32 +70,16 @@ class Fusion(nn.Module):
 
 
 class Projection(nn.Module):
-    """One source to the joint width: standardise, project, normalise; a learned token where it is missing.
-
-    `mean` and `scale` [D] are set from training rows by `standardise`, and saved with the weights.
-    """
-
-    mean: Tensor
-    scale: Tensor
+    """One source to the joint width: standardise, project, normalise; a learned token where it is missing."""
 
     def __init__(self, source_width: int, width: int, dropout: float) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(source_width))
-        self.register_buffer("scale", torch.ones(source_width))
-        self.linear = nn.Linear(source_width, width)
+        self.linear = StandardisedLinear(source_width, width)
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
         self.missing = nn.Parameter(torch.randn(width) * 0.02)
 
-    def standardise(self, mean: Tensor, scale: Tensor) -> None:
-        """Set what is subtracted from and multiplied with each feature [D]."""
-        self.mean.copy_(mean)
-        self.scale.copy_(scale)
-
     def forward(self, features: Features[Tensor]) -> Tensor:
         """Return [B, H]."""
-        present = features.present.unsqueeze(-1)
-        # Chosen before the projection: a NaN that is multiplied by zero is still a NaN, in the gradient too.
-        x = torch.where(present, (features.pooled - self.mean) * self.scale, torch.zeros_like(self.mean))
-        h = self.dropout(self.norm(self.linear(x)))
-        return torch.where(present, h, self.missing)
+        h = self.dropout(self.norm(self.linear(features)))
+        return torch.where(features.present.unsqueeze(-1), h, self.missing)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from motet.tasks.classify import FusedClassifier, LinearClassifier, classification_loss
+from motet.tasks.classify import (
+    ClassifierEnsemble,
+    FusedClassifier,
+    LinearClassifier,
+    classification_loss,
+)
 
-__all__ = ["FusedClassifier", "LinearClassifier", "classification_loss"]
+__all__ = ["ClassifierEnsemble", "FusedClassifier", "LinearClassifier", "classification_loss"]

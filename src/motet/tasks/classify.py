@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from motet.fusion import Fusion, Source, SourceBatch
+from motet.fusion import Fusion, Source, SourceBatch, StandardisedLinear
 
 
 class FusedClassifier(nn.Module):
@@ -28,30 +31,46 @@ class FusedClassifier(nn.Module):
         return logits
 
 
-class LinearClassifier(nn.Module):
-    """Multinomial logistic regression on one standardised source: logits = W (x - mean) * scale + b, [B, C].
+class ClassifierEnsemble(nn.Module):
+    """Several classifiers that differ only in their seed: the logarithm of their mean probability, [B, C].
 
-    Where the source is absent the logits are `b`.
+    Source: Lakshminarayanan et al., "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles",
+    2017. Heads over cached features are small, and one alone depends on its seed more than on its strategy.
     """
 
-    mean: Tensor
-    scale: Tensor
+    def __init__(self, members: Sequence[FusedClassifier]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.sources = members[0].sources
+
+    def forward(self, features: SourceBatch) -> Tensor:
+        """Logits [B, C]."""
+        each = torch.stack([member(features) for member in self.members]).log_softmax(dim=-1)
+        return each.logsumexp(dim=0) - math.log(len(self.members))
+
+
+class LinearClassifier(nn.Module):
+    """Multinomial logistic regression on one standardised source: ((x - mean) * scale) W + b, [B, C].
+
+    Where the source is absent the logits are `b`.
+
+    Parameters
+    ----------
+    mean, scale : [D], of the training rows. weight : [C, D]. bias : [C].
+    """
 
     def __init__(self, source: Source, mean: Tensor, scale: Tensor, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.sources = (source,)
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
-        self.linear = nn.Linear(source.width, len(bias))
+        self.linear = StandardisedLinear(source.width, len(bias))
+        self.linear.standardise(mean, scale)
         with torch.no_grad():
-            self.linear.weight.copy_(weight)
+            self.linear.weight.copy_(weight.T)
             self.linear.bias.copy_(bias)
 
     def forward(self, features: SourceBatch) -> Tensor:
         """Logits [B, C]."""
-        one = features[self.sources[0].name]
-        x = (one.pooled - self.mean) * self.scale
-        logits: Tensor = self.linear(torch.where(one.present.unsqueeze(-1), x, torch.zeros_like(self.mean)))
+        logits: Tensor = self.linear(features[self.sources[0].name])
         return logits
 
 

@@ -14,8 +14,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from motet.encoders import Features, FeatureTable
+from motet.encoders import Features, FeatureTable, SparseRows
 from motet.evaluation import log_loss
+from motet.fusion import sparse_batch
 from motet.progress import progress
 from motet.runtime.combination import log_softmax
 from motet.tasks import FusedClassifier, classification_loss
@@ -35,6 +36,7 @@ class Settings:
     learning_rate: float = 5e-4
     weight_decay: float = 0.05
     batch_size: int | None = None  # None: 64 to 512, growing with the table
+    members: int = 3  # heads trained from different seeds, whose probabilities are averaged
     modality_dropout: float = 0.2  # chance that a row hides a modality, for each modality that it has
     seed: int = 0
 
@@ -88,10 +90,10 @@ def train_head(
     accelerator = Accelerator()
     for source, projection in zip(head.sources, head.fusion.projections, strict=True):
         mean, scale = standardisation(tables[source.name], train)
-        projection.standardise(torch.from_numpy(mean), torch.from_numpy(scale))  # type: ignore[operator]
+        projection.linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))  # type: ignore[operator]
     weights = None if class_weights is None else torch.from_numpy(class_weights).to(accelerator.device)
     optimizer = torch.optim.AdamW(
-        head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     model, optimizer = accelerator.prepare(head, optimizer)
     size = settings.rows_a_batch(len(train))
@@ -138,10 +140,14 @@ def read_batch(
     """The given rows of each source that `head` reads, as torch tensors."""
     batch = {}
     for source in head.sources:
-        features = tables[source.name].batch(rows)
-        batch[source.name] = Features(
-            torch.from_numpy(features.pooled).to(device), torch.from_numpy(features.present).to(device)
+        table = tables[source.name]
+        pooled = (
+            sparse_batch(table.rows.take(rows))
+            if isinstance(table.rows, SparseRows)
+            else torch.from_numpy(table.rows.dense(rows))
         )
+        present = torch.from_numpy(table.present[rows])
+        batch[source.name] = Features(pooled.to(device), present.to(device))
     return batch
 
 
