@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from motet.encoders import Features, FeatureTable, SparseRows
 from motet.evaluation import log_loss
-from motet.fusion import sparse_batch
+from motet.fusion import Projection, sparse_batch
 from motet.progress import progress
 from motet.runtime.combination import log_softmax
 from motet.tasks import FusedClassifier, classification_loss
@@ -90,7 +90,7 @@ def train_head(
     accelerator = Accelerator()
     for source, projection in zip(head.sources, head.fusion.projections, strict=True):
         mean, scale = standardisation(tables[source.name], train)
-        projection.linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))  # type: ignore[operator]
+        cast(Projection, projection).linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
     weights = None if class_weights is None else torch.from_numpy(class_weights).to(accelerator.device)
     optimizer = torch.optim.AdamW(
         head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
