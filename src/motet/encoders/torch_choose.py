@@ -20,7 +20,7 @@ from motet.errors import EncoderError, UsageError
 
 log = logging.getLogger("motet")
 AUTO = "auto"
-HUB_NAME = re.compile(r"^[\w.-]+/[\w.-]+$")
+HUB_NAME = re.compile(r"^(?!\.)[\w.-]+/(?!\.)[\w.-]+$")
 FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "README.md")
 DEFAULT = {"image": "descriptor", "text": "lexical", "tabular": "tabular"}
 
@@ -44,9 +44,7 @@ def open_encoder(wanted: str, modality: str, *, accept_licence: bool = False) ->
     if (modality, wanted) in EMBEDDED:
         return EMBEDDED[modality, wanted]()
     found = _find(wanted, modality, accept_licence)
-    return PretrainedEncoder(
-        prepare(str(found.directory), modality, name=found.name, licence=found.licence)
-    )
+    return PretrainedEncoder(prepare(str(found.directory), modality, name=found.name, licence=found.licence))
 
 
 def _auto(modality: str) -> Encoder:
@@ -56,9 +54,7 @@ def _auto(modality: str) -> Encoder:
         snapshot = _in_local_cache(model.hub)
         if snapshot is not None:
             log.info("%s encoder: %s (from the local cache; %s)", modality, model.name, model.licence)
-            return PretrainedEncoder(
-                prepare(str(snapshot), modality, name=model.name, licence=model.licence)
-            )
+            return PretrainedEncoder(prepare(str(snapshot), modality, name=model.name, licence=model.licence))
     embedded = DEFAULT[modality]
     choices = recommended(modality)
     if choices:
@@ -79,7 +75,7 @@ def _auto(modality: str) -> Encoder:
 
 
 def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
-    if Path(wanted).expanduser().is_dir():
+    if wanted and Path(wanted).expanduser().is_dir():
         return Found(Path(wanted).expanduser(), None, None)
     named = next((m for m in RECOMMENDED if wanted in (m.name, m.hub) and m.modality == modality), None)
     hub = named.hub if named is not None else wanted
@@ -94,7 +90,9 @@ def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
         _require_acceptance(named.hub, named.licence, accept_licence)
     snapshot = _in_local_cache(hub)
     if snapshot is not None:
-        return Found(snapshot, named.name if named else hub.split("/")[1].lower(), named.licence if named else None)
+        return Found(
+            snapshot, named.name if named else hub.split("/")[1].lower(), named.licence if named else None
+        )
     return _download(hub, named, accept_licence)
 
 

