@@ -23,6 +23,8 @@ os.environ.pop("HF_HUB_CACHE", None)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ.pop("MOTET_DEBUG", None)
+# The models here are tiny: on a busy machine two threads that wait for each other cost ten times what one does.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_unconfigure() -> None:
