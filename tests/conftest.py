@@ -23,7 +23,7 @@ os.environ.pop("HF_HUB_CACHE", None)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ.pop("MOTET_DEBUG", None)
-# The models here are tiny: on a busy machine two threads that wait for each other cost ten times what one does.
+# The models here are tiny: one thread each is enough, and nothing waits for a core that another test holds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

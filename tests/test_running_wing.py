@@ -138,7 +138,17 @@ def test_train_says_what_it_needs(catalogue: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", ["import motet", "import motet; dir(motet)", "import motet.cli"])
 def test_import_loads_nothing_heavy(code: str) -> None:
-    heavy = ("torch", "transformers", "sklearn", "pandas", "scipy", "datasets", "onnxruntime", "pyarrow", "PIL")
+    heavy = (
+        "torch",
+        "transformers",
+        "sklearn",
+        "pandas",
+        "scipy",
+        "datasets",
+        "onnxruntime",
+        "pyarrow",
+        "PIL",
+    )
     done = python(
         f"{code}\nimport sys\nprint([name for name in {heavy!r} if name in sys.modules])", bare=False
     )
