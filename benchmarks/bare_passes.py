@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _measuring import encoders
 from PIL import Image
 from tokenizers import Tokenizer
 from transformers import AutoModel
+
+from _measuring import encoders
 
 BATCH = 32
 LENGTH = 128

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _measuring import TABLES, arguments, encoders, finish, table
 
+from _measuring import TABLES, arguments, encoders, finish, table
 from motet.data import Split, all_patterns, infer_schema, labels, make_split, read_table
 from motet.deployment import Options, build_model
 from motet.evaluation import classification_metrics

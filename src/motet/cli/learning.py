@@ -16,8 +16,8 @@ def require_learning_wing() -> None:
     absent = [name for name in NEEDED if find_spec(name) is None]
     if absent:
         raise UsageError(
-            f"training needs {', '.join(absent)}, not installed here: pip install 'motet[train]' "
-            "-c constraints.txt (predicting needs none of it)"
+            f"training needs {', '.join(absent)}, not installed here: install motet with its extra "
+            "'train' (from a clone: pip install -c constraints.txt '.[train]'); predicting needs none of it"
         )
     log = logging.getLogger("motet")
     if not log.handlers:

@@ -95,7 +95,9 @@ def new_model_directory(path: str | Path) -> Iterator[Path]:
     making = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.making-"))
     try:
         yield making
-        making.chmod(0o755)
+        making.chmod(0o755)  # a temporary folder is its owner's alone, and so are some writers' files
+        for path in making.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         replaced = place.with_name(f".{place.name}.replaced-{os.getpid()}")
         if place.exists():
             place.rename(replaced)

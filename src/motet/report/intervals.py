@@ -125,7 +125,8 @@ def _groups(evaluation: Tree) -> list[tuple[Line, ...]]:
         baselines.setdefault(pattern, []).append(_line(str(name), score, baseline=True))
     groups: list[tuple[Line, ...]] = []
     if metrics_of(evaluation.get("overall")):
-        groups.append((_line("all rows as they are", evaluation["overall"], baseline=False),))
+        whole = _line("all rows as they are", evaluation["overall"], baseline=False)
+        groups.append((replace(whole, ceiling=number(ceilings.get("overall"))),))
     names = [*map(str, patterns), *(pattern for pattern in baselines if pattern not in patterns)]
     for pattern in sorted(names, key=lambda name: name == "none"):
         model = _line(pattern_words(pattern), patterns.get(pattern), baseline=False)

@@ -186,7 +186,7 @@ class Model:
             ]
 
     def evaluate(
-        self, source: Any, *, image_root: str | Path | None = None, split: str = "test"
+        self, source: Any, *, image_root: str | Path | None = None, split: str = "given"
     ) -> dict[str, Any]:
         """Measure the model on a labelled table: the content of `evaluation.json`."""
         from motet.runtime.evaluate import evaluate

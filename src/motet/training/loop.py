@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from motet.training.probe import standardisation
 Rows = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
 Tables = Mapping[str, FeatureTable]
+LEAST_GAIN = 1e-4  # of validation log-loss: less is no gain
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def train_head(
     size = settings.rows_a_batch(len(train))
     history: list[Epoch] = []
     best, best_weights, since = math.inf, copy.deepcopy(head.state_dict()), 0
-    with progress(f"training {description}", settings.epochs) as advance:
+    with one_thread(), progress(f"training {description}", settings.epochs) as advance:
         for number in range(1, settings.epochs + 1):
             model.train()
             total = 0.0
@@ -115,23 +117,43 @@ def train_head(
                 optimizer.step()
                 optimizer.zero_grad()
                 total += float(loss.detach()) * len(rows)
-            validated: float | None = None
-            accuracy: float | None = None
-            if len(validation):
-                logits = predict_logits(head, tables, validation)
-                validated = log_loss(log_softmax(logits), labels[validation])
-                accuracy = float((logits.argmax(axis=1) == labels[validation]).mean())
-            history.append(Epoch(number, total / max(len(train), 1), validated, accuracy))
+            epoch = Epoch(number, total / max(len(train), 1), *_validate(head, tables, labels, validation))
+            history.append(epoch)
             advance(1)
-            watched = validated if validated is not None else history[-1].train_loss
-            if watched < best - 1e-4:
+            watched = epoch.train_loss if epoch.validation_loss is None else epoch.validation_loss
+            if watched < best - LEAST_GAIN:
                 best, best_weights, since = watched, copy.deepcopy(head.state_dict()), 0
             else:
                 since += 1
-                if since >= settings.patience:
-                    break
+            if since >= settings.patience:
+                break
     head.load_state_dict(best_weights)
     return Trained(head.cpu().eval(), history)
+
+
+def _validate(
+    head: FusedClassifier, tables: Tables, labels: Labels, validation: Rows
+) -> tuple[float | None, float | None]:
+    """Log-loss and accuracy on validation rows, or nothing where there are none."""
+    if len(validation) == 0:
+        return None, None
+    logits = predict_logits(head, tables, validation)
+    right = logits.argmax(axis=1) == labels[validation]
+    return log_loss(log_softmax(logits), labels[validation]), float(right.mean())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep PyTorch to one thread: a step over cached features is too small to share.
+
+    Starting and joining threads costs about what they save, and many times more where another program runs beside.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def read_batch(
@@ -181,7 +203,7 @@ def predict_logits(
     head.eval()
     device = next(head.parameters()).device
     parts = []
-    with torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         for begin in range(0, max(len(rows), 1), size):
             batch = read_batch(head, tables, rows[begin : begin + size], device)
             if shown is not None:
