@@ -57,7 +57,9 @@ RECOMMENDED: tuple[Recommended, ...] = (
         "Apache-2.0",
     ),
     Recommended("bge-small-zh", "text", "BAAI/bge-small-zh-v1.5", 96, "Chinese", "MIT"),
-    Recommended("multilingual-e5-small", "text", "intfloat/multilingual-e5-small", 471, "94 languages", "MIT"),
+    Recommended(
+        "multilingual-e5-small", "text", "intfloat/multilingual-e5-small", 471, "94 languages", "MIT"
+    ),
 )
 
 

@@ -45,7 +45,9 @@ def export_onnx(
             _export(module, example, path, outputs, dynamic, dynamo)
             difference = _difference(module, check, path, outputs)
         except Exception as error:  # an exporter may fail in any way: the next one is tried, all are told
-            failures.append(f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}")
+            failures.append(
+                f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
+            )
             continue
         if difference <= TOLERANCE:
             return

@@ -79,7 +79,7 @@ class ImagePreprocessor:
     def size(self) -> tuple[int, int]:
         """Height and width, in pixels, of every array that comes out."""
         size = self.crop or self.resize
-        assert isinstance(size, tuple)  # noqa: S101 - from_config lets nothing else through
+        assert isinstance(size, tuple)
         return size
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
@@ -143,7 +143,7 @@ class ImagePreprocessor:
     def _resized_size(self, image: Image.Image) -> tuple[int, int]:
         if isinstance(self.resize, tuple):
             return self.resize
-        assert self.resize is not None  # noqa: S101 - asked before
+        assert self.resize is not None
         short, long = sorted(image.size)
         longer = int(self.resize * long / short)
         return (longer, self.resize) if image.width <= image.height else (self.resize, longer)
