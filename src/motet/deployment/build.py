@@ -151,30 +151,29 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
     modules: dict[str, Any] = {}
     heads: dict[str, HeadEntry] = {}
     probes: dict[str, dict[str, Any]] = {}
+    several = len({source.modality for source in sources.values()}) > 1
     for name, source in sources.items():
         probe = fit_probe(source, tables[name], truth, few, some, classes, class_weights=weights)
         modules[name] = probe.module
         heads[name] = HeadEntry(f"heads/{file_name(name)}.onnx", (name,), "unimodal")
         probes[name] = {"inverse_penalty": probe.inverse_penalty, "validation_log_loss": probe.tried}
-    several = len({source.modality for source in sources.values()}) > 1
     for fusion in options.fusions if several else ():
-        members = []
-        for member in range(options.training.members):
-            seed = options.seed * options.training.members + member
-            torch.manual_seed(seed)  # of the first weights; the loop seeds its own order and dropout
-            made = train_head(
-                FusedClassifier(FUSIONS[fusion](list(sources.values())), classes),
-                tables,
-                truth,
-                train,
-                validation,
-                replace(options.training, seed=seed),
-                class_weights=weights,
-                description=fusion,
-            )
-            members.append(made.module)
-            history[f"{fusion} {member + 1}"] = made.history
-        modules[fusion] = ClassifierEnsemble(members)
+        torch.manual_seed(options.seed)  # of the first weights; the loop seeds its own order and dropout
+        members = [
+            FusedClassifier(FUSIONS[fusion](list(sources.values())), classes)
+            for _ in range(options.training.members)
+        ]
+        made = train_head(
+            ClassifierEnsemble(members),
+            tables,
+            truth,
+            train,
+            validation,
+            replace(options.training, seed=options.seed),
+            class_weights=weights,
+            description=fusion,
+        )
+        modules[fusion], history[fusion] = made.module, made.history
         heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(sources), fusion)
     seconds["train"] = round(time.perf_counter() - begun, 3)
     begun = time.perf_counter()

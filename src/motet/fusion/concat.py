@@ -17,7 +17,7 @@ class Concat(Fusion):
     A missing source enters as its learned token, so that the mixing layer can tell "absent" from "zero".
     """
 
-    def __init__(self, sources: Sequence[Source], *, width: int = 128, dropout: float = 0.3) -> None:
+    def __init__(self, sources: Sequence[Source], *, width: int = 96, dropout: float = 0.3) -> None:
         super().__init__(sources, width=width, dropout=dropout)
         self.mix = nn.Linear(len(self.sources) * width, width)
 

@@ -50,7 +50,7 @@ class Fusion(nn.Module):
     dropout : on projected features.
     """
 
-    def __init__(self, sources: Sequence[Source], *, width: int = 128, dropout: float = 0.3) -> None:
+    def __init__(self, sources: Sequence[Source], *, width: int = 96, dropout: float = 0.3) -> None:
         super().__init__()
         self.sources = tuple(sources)
         self.width = width

@@ -19,7 +19,7 @@ class Gated(Fusion):
     `weights` [B, K]: mean gate of each source, made to sum to one.
     """
 
-    def __init__(self, sources: Sequence[Source], *, width: int = 128, dropout: float = 0.3) -> None:
+    def __init__(self, sources: Sequence[Source], *, width: int = 96, dropout: float = 0.3) -> None:
         super().__init__(sources, width=width, dropout=dropout)
         self.gates = nn.Linear(len(self.sources) * width, len(self.sources) * width)
 

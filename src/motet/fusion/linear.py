@@ -23,13 +23,16 @@ class StandardisedLinear(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, source_width: int, width: int) -> None:
+    def __init__(self, source_width: int, width: int, *, draw: bool = True) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(source_width))
         self.register_buffer("scale", torch.ones(source_width))
-        bound = 1 / math.sqrt(source_width)
-        self.weight = nn.Parameter(torch.empty(source_width, width).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
+        self.weight = nn.Parameter(torch.zeros(source_width, width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        if draw:  # else the weights are zero until they are set, and no random number is used up
+            bound = 1 / math.sqrt(source_width)
+            nn.init.uniform_(self.weight, -bound, bound)
+            nn.init.uniform_(self.bias, -bound, bound)
 
     def standardise(self, mean: Tensor, scale: Tensor) -> None:
         """Set what is subtracted from and multiplied with each feature [D]."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,11 @@ class FusedClassifier(nn.Module):
         self.classify = nn.Linear(fusion.width, classes)
 
     @property
+    def members(self) -> tuple[FusedClassifier, ...]:
+        """The classifiers that are trained: itself alone."""
+        return (self,)
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """The sources that it reads."""
         return self.fusion.sources
@@ -32,21 +38,27 @@ class FusedClassifier(nn.Module):
 
 
 class ClassifierEnsemble(nn.Module):
-    """Several classifiers that differ only in their seed: the logarithm of their mean probability, [B, C].
+    """Several classifiers that differ only in their first weights: the logarithm of their mean probability, [B, C].
 
-    Source: Lakshminarayanan et al., "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles",
-    2017. Heads over cached features are small, and one alone depends on its seed more than on its strategy.
+    Each is trained on its own loss: trained on that of their mean they would lean on one another. Heads over cached
+    features are small, and one alone depends on its first weights more than on its strategy. Source: Lakshminarayanan
+    et al., "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles", 2017.
     """
 
     def __init__(self, members: Sequence[FusedClassifier]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(members)
+        self.each = nn.ModuleList(members)
         self.sources = members[0].sources
+
+    @property
+    def members(self) -> tuple[FusedClassifier, ...]:
+        """The classifiers that are trained."""
+        return tuple(cast(FusedClassifier, member) for member in self.each)
 
     def forward(self, features: SourceBatch) -> Tensor:
         """Logits [B, C]."""
-        each = torch.stack([member(features) for member in self.members]).log_softmax(dim=-1)
-        return each.logsumexp(dim=0) - math.log(len(self.members))
+        each = torch.stack([member(features) for member in self.each]).log_softmax(dim=-1)
+        return each.logsumexp(dim=0) - math.log(len(self.each))
 
 
 class LinearClassifier(nn.Module):
@@ -62,7 +74,7 @@ class LinearClassifier(nn.Module):
     def __init__(self, source: Source, mean: Tensor, scale: Tensor, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.sources = (source,)
-        self.linear = StandardisedLinear(source.width, len(bias))
+        self.linear = StandardisedLinear(source.width, len(bias), draw=False)
         self.linear.standardise(mean, scale)
         with torch.no_grad():
             self.linear.weight.copy_(weight.T)

@@ -20,12 +20,13 @@ from motet.evaluation import log_loss
 from motet.fusion import Projection, sparse_batch
 from motet.progress import progress
 from motet.runtime.combination import log_softmax
-from motet.tasks import FusedClassifier, classification_loss
+from motet.tasks import ClassifierEnsemble, FusedClassifier, classification_loss
 from motet.training.probe import standardisation
 
 Rows = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
 Tables = Mapping[str, FeatureTable]
+Head = FusedClassifier | ClassifierEnsemble
 LEAST_GAIN = 1e-4  # of validation log-loss: less is no gain
 
 
@@ -34,17 +35,17 @@ class Settings:
     """How a fused head is trained."""
 
     epochs: int = 40
-    patience: int = 6
-    learning_rate: float = 5e-4
+    patience: int = 5
+    learning_rate: float = 1e-3
     weight_decay: float = 0.05
-    batch_size: int | None = None  # None: 64 to 512, growing with the table
-    members: int = 3  # heads trained from different seeds, whose probabilities are averaged
+    batch_size: int | None = None  # None: 128 to 512, growing with the table
+    members: int = 2  # classifiers with different first weights, whose probabilities are averaged
     modality_dropout: float = 0.2  # chance that a row hides a modality, for each modality that it has
     seed: int = 0
 
     def rows_a_batch(self, rows: int) -> int:
-        """Batch size for this many training rows: about 24 steps an epoch, within 64 to 512."""
-        return self.batch_size or int(2 ** min(9, max(6, round(math.log2(max(rows, 1) / 24)))))
+        """Batch size for this many training rows: about 24 steps an epoch, within 128 to 512."""
+        return self.batch_size or int(2 ** min(9, max(7, round(math.log2(max(rows, 1) / 24)))))
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ class Epoch:
 class Trained:
     """A trained head at its best epoch, and its history."""
 
-    module: FusedClassifier
+    module: Head
     history: list[Epoch] = field(default_factory=list)
 
 
 def train_head(
-    head: FusedClassifier,
+    head: Head,
     tables: Tables,
     labels: Labels,
     train: Rows,
@@ -90,20 +91,22 @@ def train_head(
     torch.manual_seed(settings.seed)
     order = np.random.default_rng(settings.seed)
     accelerator = Accelerator()
-    for source, projection in zip(head.sources, head.fusion.projections, strict=True):
+    for place, source in enumerate(head.sources):
         mean, scale = standardisation(tables[source.name], train)
-        cast(Projection, projection).linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
+        for member in head.members:
+            projection = cast(Projection, member.fusion.projections[place])
+            projection.linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
     weights = None if class_weights is None else torch.from_numpy(class_weights).to(accelerator.device)
     optimizer = torch.optim.AdamW(
         head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    model, optimizer = accelerator.prepare(head, optimizer)
+    head, optimizer = accelerator.prepare(head, optimizer)
     size = settings.rows_a_batch(len(train))
     history: list[Epoch] = []
     best, best_weights, since = math.inf, copy.deepcopy(head.state_dict()), 0
     with one_thread(), progress(f"training {description}", settings.epochs) as advance:
         for number in range(1, settings.epochs + 1):
-            model.train()
+            head.train()
             total = 0.0
             shuffled = order.permutation(train)
             for begin in range(0, len(shuffled), size):
@@ -111,12 +114,13 @@ def train_head(
                 batch = read_batch(head, tables, rows, accelerator.device)
                 batch = hide_modalities(head, batch, settings.modality_dropout, order)
                 wanted = torch.from_numpy(labels[rows]).to(accelerator.device)
-                loss = classification_loss(model(batch), wanted, weights)
-                accelerator.backward(loss)
-                accelerator.clip_grad_norm_(model.parameters(), 1.0)
+                losses = [classification_loss(member(batch), wanted, weights) for member in head.members]
+                accelerator.backward(torch.stack(losses).sum())
+                for member in head.members:
+                    accelerator.clip_grad_norm_(member.parameters(), 1.0)
                 optimizer.step()
                 optimizer.zero_grad()
-                total += float(loss.detach()) * len(rows)
+                total += sum(float(loss.detach()) for loss in losses) / len(losses) * len(rows)
             epoch = Epoch(number, total / max(len(train), 1), *_validate(head, tables, labels, validation))
             history.append(epoch)
             advance(1)
@@ -132,7 +136,7 @@ def train_head(
 
 
 def _validate(
-    head: FusedClassifier, tables: Tables, labels: Labels, validation: Rows
+    head: Head, tables: Tables, labels: Labels, validation: Rows
 ) -> tuple[float | None, float | None]:
     """Log-loss and accuracy on validation rows, or nothing where there are none."""
     if len(validation) == 0:
@@ -174,7 +178,7 @@ def read_batch(
 
 
 def hide_modalities(
-    head: FusedClassifier, batch: Mapping[str, Features[Tensor]], rate: float, order: np.random.Generator
+    head: Head, batch: Mapping[str, Features[Tensor]], rate: float, order: np.random.Generator
 ) -> dict[str, Features[Tensor]]:
     """Hide each present modality of each row with chance `rate`, but never all that a row has."""
     modalities = list(dict.fromkeys(source.modality for source in head.sources))
