@@ -323,7 +323,7 @@ def _measure(making: Path, table: Table, split: Split, trained: _Trained, option
         "rows": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
     }
     evaluation["seed"] = options.seed
-    evaluation["seconds"] = {**trained.seconds, **evaluation["seconds"]}
+    evaluation["seconds"] = {**evaluation["seconds"], **trained.seconds}
     return evaluation
 
 

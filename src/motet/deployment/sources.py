@@ -20,7 +20,7 @@ from motet.training import Epoch
 from motet.training.from_scratch import fit_small
 
 Rows = npt.NDArray[np.int64]
-ENGINE_ROWS = 64  # training rows that engines are compared on
+ENGINE_ROWS = 32  # training rows that engines are compared on
 
 
 @dataclass

@@ -76,7 +76,7 @@ def evaluate(model: Model, table: Table, rows: Rows | None = None, *, split: str
             for name, e in manifest.sources.items()
         },
         "notes": notes,
-        "seconds": {"encode": round(encoding, 3), "evaluate": round(time.perf_counter() - begun, 3)},
+        "seconds": {"encode_test": round(encoding, 3), "evaluate": round(time.perf_counter() - begun, 3)},
         "versions": {"motet": __version__, "python": platform.python_version(), "numpy": np.__version__},
         "data": {"name": table.name},
     }
