@@ -278,8 +278,8 @@ def test_no_rows_give_no_logits() -> None:
     assert predict_logits(head_of(classes=5), tables, np.zeros(0, np.int64)).shape == (0, 5)
 
 
-@pytest.mark.parametrize("rows,size", [(1, 64), (1050, 64), (3000, 128), (6000, 256), (10**6, 512)])
+@pytest.mark.parametrize("rows,size", [(1, 128), (1050, 128), (3000, 128), (6000, 256), (10**6, 512)])
 def test_batches_grow_with_the_table(rows: int, size: int) -> None:
-    """About 24 steps an epoch: 1050 / 24 = 44, under the least of 64; 3000 / 24 = 125, so 128."""
+    """About 24 steps an epoch: 1050 / 24 = 44, under the least of 128; 3000 / 24 = 125, so 128."""
     assert Settings().rows_a_batch(rows) == size
     assert Settings(batch_size=7).rows_a_batch(rows) == 7
