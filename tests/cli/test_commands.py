@@ -193,3 +193,19 @@ def test_a_folder_that_is_no_model(motet: Motet, catalogue: Any, tmp_path: Path,
     assert done.code == 1 and "not a model directory" in done.err and done.out == ""
     done = motet(command, tmp_path / "none", catalogue.table, *more)
     assert done.code == 1 and "no such model directory" in done.err and done.out == ""
+
+
+def test_an_output_never_replaces_an_input(motet, catalogue, model_copy, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_bytes(catalogue.table.read_bytes())
+    before = table.read_bytes()
+    picture = next((catalogue.table.parent / "images").glob("*.jpg"))
+    for arguments in (
+        ("predict", model_copy, table, "-o", table),
+        ("evaluate", model_copy, table, "--report", table),
+        ("predict", model_copy, "--image", picture, "--card", picture),
+    ):
+        ran = motet(*arguments)
+        assert ran.code == 2, ran.err
+        assert "another name" in ran.err or "ends in .html" in ran.err
+    assert table.read_bytes() == before

@@ -42,7 +42,10 @@ def evaluate(
     from motet.report import mistake_thumbnails, write_report
     from motet.runtime import Model
     from motet.runtime import evaluate as measure
+    from motet.runtime.writing import PAGES, check_output
 
+    if report is not None:
+        check_output(report, table, suffixes=PAGES)
     opened = Model(model, cache=FeatureCache())
     read = opened.read(table, image_root=image_root)
     rows, split = None, "given"

@@ -43,6 +43,7 @@ def predict(
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
     from motet.runtime import Model
+    from motet.runtime.writing import PAGES, check_output
 
     single = image is not None or text is not None
     if single == (table is not None):
@@ -53,6 +54,8 @@ def predict(
         raise UsageError("say where the answers go: -o FILE.csv (or .parquet, .jsonl)")
     if single and output is not None:
         raise UsageError("-o is for tables; one sample is printed (--json for a record, --card for a page)")
+    if card is not None:
+        check_output(card, image, suffixes=PAGES)
     opened = Model(model, cache=FeatureCache() if table is not None else None)
     if table is not None:
         assert output is not None
@@ -68,7 +71,7 @@ def _table(model: Model, table: str, output: Path, image_root: Path | None, json
     from motet.cli.console import message, print_json
     from motet.runtime.writing import check_output, write_predictions
 
-    check_output(output)
+    check_output(output, table)
     read = model.read(table, image_root=image_root)
     for note in read.notes:
         message(f"note: {note}")

@@ -33,7 +33,7 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
     print_table(title, columns, rows, left=("answered by",))
     broken = evaluation["issues"]["broken"]
     if broken:
-        message(f"{broken} broken cells among these rows, treated as absent: see the report")
+        message(f"{broken} broken cells, treated as absent: see the report")
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> list[str]:

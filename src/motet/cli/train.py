@@ -85,6 +85,8 @@ def train(
     from motet.model import check_place
 
     check_place(output)
+    if output.is_dir() and any(output.iterdir()):
+        message(f"{output}: the model there will be replaced when this one is written")
     read = read_table(table, image_root=image_root)
     schema = infer_schema(
         read,

@@ -54,4 +54,5 @@ def _is_gb2312(character: str) -> bool:
 
 
 def _note(name: str, odd: int, what: str) -> str:
-    return f"the file was read as {name}; {odd} {'character' if odd == 1 else 'characters'} {what}"
+    odd_ones = f"; {odd} {'character' if odd == 1 else 'characters'} {what}" if odd else ""
+    return f"the file was read as {name}{odd_ones}"

@@ -35,7 +35,7 @@ from motet.model import (
     write_manifest,
 )
 from motet.report import mistake_thumbnails, write_report
-from motet.runtime import Model, evaluate
+from motet.runtime import Model, evaluate, issue_to_json
 from motet.selection import Selection, select
 from motet.tasks import ClassifierEnsemble, FusedClassifier
 from motet.training import Epoch, fit_probe, predict_logits, train_head
@@ -66,6 +66,7 @@ class _Trained:
     selection: Selection
     history: dict[str, list[Epoch]]
     probes: dict[str, dict[str, Any]]
+    broken: list[CellIssue]
     notes: list[str]
     seconds: dict[str, float]
 
@@ -90,6 +91,11 @@ def build_model(
     if not schema.modalities:
         raise TableError(f"{table.name}: no column holds pictures, words or named numbers to learn from")
     found = labels(table, schema)
+    if len(found.classes) == int((found.values >= 0).sum()):
+        raise TableError(
+            f"{table.name}: every row has a label of its own in column {schema.label!r}: "
+            "that names rows, it is not a class"
+        )
     if split is None:
         split = make_split(
             table,
@@ -134,12 +140,17 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
     encoders, history = opened.encoders, opened.history
     tables: dict[str, FeatureTable] = {}
+    known = set(rows.tolist())
+    issues = [*table.issues, *(issue for column in by_modality.values() for issue in column.issues)]
     for name, encoder in encoders.items():
         encoder.fit(by_modality[encoder.modality], split.train)
         tables[name] = encoder.encode(by_modality[encoder.modality], rows, cache=cache)
         _refuse_unseen(encoder.modality, tables[name].present[train], tables[name].issues, schema)
     seconds["encode"] = round(time.perf_counter() - begun, 3)
     begun = time.perf_counter()
+    issues += [issue for made in tables.values() for issue in made.issues]
+    unique = {(issue.row, issue.column): issue for issue in issues if issue.broken and issue.row in known}
+    broken = [unique[key] for key in sorted(unique)]
     sources = {name: Source(name, encoder.modality, tables[name].width) for name, encoder in encoders.items()}
     few = _sample(train, truth, options.seed)
     some = _sample(validation, truth, options.seed)
@@ -179,7 +190,9 @@ def _train(table: Table, schema: Schema, found: Labels, split: Split, options: O
     begun = time.perf_counter()
     selection = _select(schema, sources, tables, modules, heads, some, truth, options)
     seconds["select"] = round(time.perf_counter() - begun, 3)
-    return _Trained(encoders, opened.engines, modules, heads, selection, history, probes, notes, seconds)
+    return _Trained(
+        encoders, opened.engines, modules, heads, selection, history, probes, broken, notes, seconds
+    )
 
 
 def _refuse_unseen(
@@ -306,6 +319,10 @@ def _measure(making: Path, table: Table, split: Split, trained: _Trained, option
     else:
         evaluation = {"schema_version": 1, "task": "classify", "split": "test", "n": 0, "seconds": {}}
     evaluation["notes"] = list(dict.fromkeys([*trained.notes, *evaluation.get("notes", [])]))
+    # Every broken cell of the table is listed: those of the test rows were found again by what ships.
+    told = [issue_to_json(issue) for issue in trained.broken] + evaluation.get("broken", [])
+    evaluation["broken"] = sorted(told, key=lambda issue: (issue["row"], issue["column"]))
+    evaluation.setdefault("issues", {})["broken"] = len(told)
     evaluation["history"] = {
         name: [epoch.to_json() for epoch in epochs] for name, epochs in trained.history.items()
     }

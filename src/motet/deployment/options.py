@@ -41,6 +41,10 @@ class Options:
             raise UsageError(f"no fusion {self.fusion!r}: one of {', '.join(known)}")
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"the seed is a number from 0 to {2**32 - 1}, not {self.seed}")
+        if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
+            raise UsageError("test and validation sizes are shares of the rows: from 0 to below 1")
 
     @property
     def fusions(self) -> tuple[str, ...]:

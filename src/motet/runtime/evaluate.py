@@ -55,7 +55,8 @@ def evaluate(model: Model, table: Table, rows: Rows | None = None, *, split: str
         notes.append(
             f"{unseen} rows have a label that the model never saw ({', '.join(names)}): counted as mistakes"
         )
-    broken = [*(i for i in table.issues if i.row in set(rows.tolist())), *encoded.issues]
+    mine = set(rows.tolist())
+    broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
     return {
         "schema_version": 1,
         "task": manifest.task,
@@ -70,7 +71,7 @@ def evaluate(model: Model, table: Table, rows: Rows | None = None, *, split: str
         "classes": list(manifest.classes),
         **class_table(answers, truth, manifest.classes),
         "mistakes": _mistakes(model, table, rows, encoded, answers, truth),
-        "broken": [_shown(issue) for issue in broken],
+        "broken": [issue_to_json(issue) for issue in broken],
         "sources": {
             name: {"modality": e.modality, "encoder": e.encoder, "width": e.width, "licence": e.licence}
             for name, e in manifest.sources.items()
@@ -133,7 +134,8 @@ def _mistakes(
     ]
 
 
-def _shown(issue: CellIssue) -> dict[str, Any]:
+def issue_to_json(issue: CellIssue) -> dict[str, Any]:
+    """A broken cell as it stands in `evaluation.json`."""
     return {"row": issue.row, "column": issue.column, "reason": issue.reason, "value": issue.value}
 
 

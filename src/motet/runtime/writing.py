@@ -16,16 +16,19 @@ from motet.errors import UsageError
 from motet.runtime.prediction import Prediction
 
 FORMATS = (".csv", ".parquet", ".jsonl")
+PAGES = (".html", ".htm")
 
 
 class _Writer(Protocol):
     def write_batch(self, batch: pa.RecordBatch) -> None: ...
 
 
-def check_output(path: Path) -> None:
-    """Raise UsageError where predictions cannot be written under this name."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: the name of the output ends in {', '.join(FORMATS)}")
+def check_output(path: Path, *inputs: str | Path | None, suffixes: Sequence[str] = FORMATS) -> None:
+    """Raise UsageError where a file cannot be written under this name, or where it would replace one of `inputs`."""
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"{path}: the name of the output ends in {', '.join(suffixes)}")
+    if any(one is not None and path.resolve() == Path(one).resolve() for one in inputs):
+        raise UsageError(f"{path}: is what is read, and would be replaced: give the output another name")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
 
