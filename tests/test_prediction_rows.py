@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import motet.runtime.model
 from motet import Model, load
 from motet.data.table import Table
 from motet.errors import TableError, UsageError
+from motet.runtime.writing import write_predictions
 
 TOLERANCE = 1e-4  # of a probability: a row's answer must not depend on its batch (DESIGN, section 4)
 GOOD_TEXTS = (
@@ -238,3 +242,35 @@ def test_ids_of_the_table_come_back_and_rows_stand_in_where_one_is_missing(model
 def test_a_web_address_as_table_is_refused(model: Model) -> None:
     with pytest.raises((TableError, UsageError), match="web address"):
         model.predict("https://example.org/table.csv")
+
+
+@pytest.mark.parametrize(
+    ("ids", "wanted"),
+    [
+        (pa.array([datetime(2020, 1, 2), None]), ["2020-01-02 00:00:00.000000", 1]),
+        (pa.array([b"k7", b"\xff"]), ["k7", 1]),
+        (pa.array([Decimal("1.50"), Decimal("2.00")]), ["1.50", "2.00"]),
+        (pa.array([7, None]), [7, 1]),
+        (pa.array([1.0, 2.5]), ["1", "2.5"]),
+    ],
+    ids=["dates", "bytes", "decimals", "whole numbers", "fractions"],
+)
+def test_an_id_of_any_type_can_be_written(
+    model: Model, tmp_path: Path, ids: pa.Array, wanted: list[Any]
+) -> None:
+    table = Table(pa.table({"id": ids, "title": ["a lamp", "a chair"], "category": ["home", "books"]}))
+    assert model.manifest.schema.id == "id"
+    answers = model.predict(table)
+    assert [one.id for one in answers] == wanted
+    write_predictions(tmp_path / "answers.jsonl", [answers], model.classes, named=True)
+    assert {one["id"] for one in model.evaluate(table)["mistakes"]} <= {*wanted, None}
+    json.dumps(model.evaluate(table), allow_nan=False)
+
+
+def test_cells_are_looked_at_once_for_all_windows(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(motet.runtime.model, "WINDOW", 3)
+    monkeypatch.setattr(motet.runtime.model, "cells", lambda *one: made.append(one) or motet.data.cells(*one))
+    rows = [{"title": f"lamp number {n}"} for n in range(10)]
+    assert [one.id for one in model.predict(rows)] == list(range(10))
+    assert len(made) == 1

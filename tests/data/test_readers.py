@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from motet.data import ImageCells, read_table
+from motet.data import ImageCells, infer_schema, read_table
 from motet.errors import TableError, UsageError
 
 
@@ -303,3 +303,21 @@ assert not heavy, heavy
 import pandas  # and it can still be imported
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("column", "wanted"),
+    [
+        (pa.array([b"a", b"bb"], pa.binary_view()), [b"a", b"bb"]),
+        (pa.array(["a", "bb"], pa.string_view()), ["a", "bb"]),
+        (pa.RunEndEncodedArray.from_arrays([2], ["x"]), ["x", "x"]),
+    ],
+)
+def test_newer_arrow_types_are_read_as_the_plain_ones(column, wanted):
+    read = read_table(pa.table({"c": column, "text": ["one lamp", "two lamps"]}))
+    infer_schema(read)
+    assert read.data.column("c").take(pa.array([0, 1])).to_pylist() == wanted
+
+
+def test_half_a_character_in_a_column_name_does_not_stop_reading():
+    assert read_table({"a\ud800": ["x"], "b": ["y"]}).columns == ("a?", "b")

@@ -132,3 +132,10 @@ def test_joined_is_the_transitive_closure(pairs):
         linked = (linked @ linked > 0).astype(int)
     units = _joined(first, second)
     np.testing.assert_array_equal(units[:, None] == units, linked > 0)
+
+
+def test_classes_that_the_split_column_never_trains_are_named():
+    y = ["a", "b", "a", "b", "c", "a"]
+    where = ["train", "train", "val", "test", "test", "test"]
+    split = split_of({"y": y, "s": where}, split="s")
+    assert "classes without a train row, which cannot be learned: 'c'" in split.notes

@@ -218,6 +218,16 @@ def test_nothing_but_a_model_is_replaced(
     assert kept.read_text() == "mine"
 
 
+def test_the_current_folder_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in (".", tmp_path, "../" + tmp_path.name):
+        with pytest.raises(ModelError, match="current folder"), new_model_directory(place):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def motet_output(tmp_path: Path) -> Path:
     return tmp_path / "output"

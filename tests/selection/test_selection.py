@@ -266,3 +266,9 @@ def test_temperature_brings_back_what_logits_were_multiplied_by() -> None:
 
 def test_temperature_without_rows_is_one() -> None:
     assert fit_temperature(np.zeros((0, CLASSES)), np.zeros(0, np.int64)) == 1.0
+
+
+def test_without_rows_to_measure_on_the_log_loss_is_null_in_json() -> None:
+    world = World(0, {"text:a": "text", "image:b": "image"}, ("concat",), seed=0)
+    for candidates in world.select().candidates.values():
+        assert {candidate.to_json()["log_loss"] for candidate in candidates} == {None}

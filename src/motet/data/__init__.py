@@ -7,6 +7,7 @@ and reason, and treated as absent.
 from __future__ import annotations
 
 from motet.data.auditing import Audit, audit
+from motet.data.casting import row_ids
 from motet.data.classes import Labels, encode_labels, labels
 from motet.data.image_cells import ImageCell, ImageCells
 from motet.data.inference import infer_schema
@@ -40,5 +41,6 @@ __all__ = [
     "make_split",
     "pattern_name",
     "read_table",
+    "row_ids",
     "split_sides",
 ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from motet.data.table import MAX_LISTED, CellIssue, excerpt
+from motet.data.table import MAX_LISTED, CellIssue, Table, excerpt, gather
 
 
 def text_of(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[CellIssue]]:
@@ -25,6 +26,17 @@ def text_of(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[C
         issues = [CellIssue(row, name, reason, excerpt(column[row].as_py())) for row in rows.tolist()]
         return pa.chunked_array([pa.nulls(len(column), pa.string())]), issues
     return column.cast(pa.string()), []
+
+
+def row_ids(table: Table, name: str, rows: npt.NDArray[np.int64] | None = None) -> list[str | int | None]:
+    """Return what a column calls the given rows (default: all): whole numbers as they are, all else as text."""
+    column = table.column(name)
+    if rows is not None:
+        column = pa.chunked_array([gather(column, rows)], type=column.type)
+    ids: list[str | int | None] = (
+        column if pa.types.is_integer(column.type) else text_of(column, name)[0]
+    ).to_pylist()
+    return ids
 
 
 def is_bytes_type(kind: pa.DataType) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ def columns_of_pandas(frame: Any) -> Read:
     """Read a DataFrame column by column; its index is not a column."""
     if frame.ndim != 2:
         raise UsageError("give a DataFrame, not a Series: a table has named columns")
-    names = [str(name) for name in frame.columns]
+    names = _valid(frame.columns)
     refuse_duplicates(names, "the DataFrame")
     columns, issues = [], []
     for position, name in enumerate(names):
@@ -67,7 +67,7 @@ def _name(numbers: pa.Array, words: pa.Array) -> pa.Array:
 def columns_of_mapping(source: Mapping[Any, Any]) -> Read:
     """Read a dictionary of columns: lists, numpy or Arrow arrays of one length."""
     columns, issues, lengths = [], [], {}
-    names = [str(name) for name in source]
+    names = _valid(source)
     refuse_duplicates(names, "the dictionary")
     for name, values in zip(names, source.values(), strict=True):
         if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
@@ -93,7 +93,7 @@ def columns_of_records(records: Sequence[Any], name: str = "the list", first_row
         column, found = column_of_objects([record.get(key) for record in records], key, first_row)
         columns.append(column)
         issues += found
-    safe = [key.encode("utf-8", "replace").decode() for key in names]
+    safe = _valid(names)
     refuse_duplicates(safe, name)
     return pa.table(columns, names=safe), issues
 
@@ -105,6 +105,11 @@ def refuse_duplicates(names: Sequence[str], where: str) -> None:
         raise TableError(
             f"{where}: column names must differ; given more than once: {', '.join(map(repr, repeated))}"
         )
+
+
+def _valid(names: Iterable[Any]) -> list[str]:
+    """Return names as text that has a UTF-8 form: half a character (a lone surrogate) becomes "?"."""
+    return [str(name).encode("utf-8", "replace").decode() for name in names]
 
 
 def _column(values: Any, name: str) -> tuple[pa.Array | pa.ChunkedArray, list[CellIssue]]:

@@ -148,8 +148,12 @@ def _plain(data: pa.Table, notes: list[str]) -> tuple[pa.Table, list[CellIssue]]
             )
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
+        if pa.types.is_run_end_encoded(column.type):
+            column = pc.run_end_decode(column)
         if pa.types.is_null(column.type) or pa.types.is_string_view(column.type):
             column = column.cast(pa.string())
+        elif pa.types.is_binary_view(column.type):
+            column = column.cast(pa.large_binary())
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             column, found, count = repair_text(column, name)
             issues += found

@@ -65,6 +65,10 @@ def make_split(
             raise TableError(f"split column {schema.split!r} has no train rows with a label")
         if not (sides == TEST).any():
             notes.append("the split column has no test rows: there is no test side")
+        untaught = np.setdiff1d(classes, classes[sides == TRAIN])
+        if len(untaught):
+            names = [labels.classes[number] for number in untaught]
+            notes.append(f"classes without a train row, which cannot be learned: {_listed(names)}")
         if not (sides == VALIDATION).any() and validation_size > 0:
             inner = np.flatnonzero(sides == TRAIN)
             units = _units(table, schema, rows[inner], notes)
@@ -251,5 +255,8 @@ def _note_small_classes(labels: Labels, classes: Rows, notes: list[str]) -> None
     total = np.bincount(classes, minlength=len(labels.classes))
     lonely = [labels.classes[number] for number in np.flatnonzero(total == 1)]
     if lonely:
-        shown = ", ".join(map(repr, lonely[:10])) + (" ..." if len(lonely) > 10 else "")
-        notes.append(f"classes with one row are in train alone, and cannot be tested: {shown}")
+        notes.append(f"classes with one row are in train alone, and cannot be tested: {_listed(lonely)}")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:10])) + (" ..." if len(names) > 10 else "")

@@ -8,7 +8,6 @@ nothing that was encoded, a kill at most one window of texts or one segment of p
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -19,6 +18,7 @@ from PIL import Image
 
 from motet.data import CellIssue, ImageCell, ImageCells, TextCells
 from motet.data.media import decode_image
+from motet.data.processors import processors
 from motet.encoders.cache import KEY_BYTES, FeatureCache, Shelf
 from motet.encoders.features import FeatureTable, ShelfRows
 from motet.errors import EncoderError, MediaError
@@ -87,7 +87,7 @@ def encode_images(
     counts = np.zeros(len(rows), np.int64)
     issues: list[CellIssue] = []
     with (
-        ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        ThreadPoolExecutor(processors()) as pool,
         progress(description, len(rows)) as advance,
         _Pending(shelf, encode, batch_size) as pending,
     ):

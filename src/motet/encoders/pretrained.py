@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -22,6 +21,7 @@ import numpy.typing as npt
 
 from motet.data import ImageCells, TextCells
 from motet.data.media import decode_image
+from motet.data.processors import processors
 from motet.encoders.cache import FeatureCache
 from motet.encoders.encode_rows import encode_images, encode_texts, shelf_of
 from motet.encoders.features import FeatureTable
@@ -52,7 +52,7 @@ class OnnxEngine:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = processors()
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._inputs = {value.name for value in self._session.get_inputs()}

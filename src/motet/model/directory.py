@@ -89,8 +89,7 @@ def new_model_directory(path: str | Path) -> Iterator[Path]:
     """
     place = Path(path)
     check_place(place)
-    if place.is_symlink():
-        place = place.resolve()
+    place = place.resolve()  # a link stays a link
     place.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.making-"))
     try:
@@ -103,7 +102,7 @@ def new_model_directory(path: str | Path) -> Iterator[Path]:
             place.rename(replaced)
         try:
             making.rename(place)
-        except OSError:
+        except BaseException:  # Ctrl-C too: the old model must not be lost for it
             if replaced.exists():
                 replaced.rename(place)
             raise
@@ -116,6 +115,8 @@ def new_model_directory(path: str | Path) -> Iterator[Path]:
 
 def check_place(place: Path) -> None:
     """Raise ModelError where a model may not be written: on a file, or on a folder of other things."""
+    if place.resolve() == Path.cwd():
+        raise ModelError(f"{place}: the current folder is not replaced: give a name for the model in it")
     if place.is_file():
         raise ModelError(f"{place}: a file stands where the model directory should go")
     if place.is_dir() and any(place.iterdir()) and not (place / MANIFEST).is_file():

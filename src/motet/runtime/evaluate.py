@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet import __version__
-from motet.data import CellIssue, Table, encode_labels
+from motet.data import CellIssue, Table, encode_labels, row_ids
 from motet.errors import TableError
 from motet.evaluation import class_table, classification_metrics, evaluate_patterns, row_patterns
 
@@ -119,10 +119,12 @@ def _mistakes(
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
     patterns = row_patterns({name: have[wrong] for name, have in encoded.present.items()})
     label = table.column(str(schema.label))
+    named = schema.id is not None and schema.id in table.columns
+    ids = row_ids(table, str(schema.id), rows[wrong]) if named else [None] * len(wrong)
     return [
         {
             "row": int(rows[at]),
-            "id": _cell(table, schema.id, int(rows[at])),
+            "id": name,
             "label": str(label[int(rows[at])].as_py()),
             "prediction": model.classes[predicted[at]],
             "confidence": float(confidence[at]),
@@ -130,7 +132,7 @@ def _mistakes(
             "text": _words(table, schema.inputs("text"), int(rows[at])),
             "image": _picture(table, schema.inputs("image"), int(rows[at])),
         }
-        for at, pattern in zip(wrong, patterns, strict=True)
+        for at, pattern, name in zip(wrong, patterns, ids, strict=True)
     ]
 
 

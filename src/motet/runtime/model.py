@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Table, cells, read_table
+from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
 from motet.encoders import Encoder, FeatureCache, FeatureTable, load_encoder
 from motet.evaluation import row_patterns
 from motet.model import ModelDirectory, PatternEntry
@@ -106,11 +106,19 @@ class Model:
         return Table(table.data, table.root, table.name, notes, table.issues)
 
     def encode(
-        self, table: Table, rows: Rows | None = None, *, sources: tuple[str, ...] | None = None
+        self,
+        table: Table,
+        rows: Rows | None = None,
+        *,
+        sources: tuple[str, ...] | None = None,
+        by_modality: Mapping[str, Cells] | None = None,
     ) -> EncodedRows:
-        """Features of the given rows (default: all), for the given sources (default: those that answer)."""
+        """Features of the given rows (default: all), for the given sources (default: those that answer).
+
+        by_modality : the table's cells, where a caller who comes in windows has them already.
+        """
         rows = np.arange(len(table)) if rows is None else rows
-        by_modality = cells(table, self.manifest.schema)
+        by_modality = cells(table, self.manifest.schema) if by_modality is None else by_modality
         tables: dict[str, FeatureTable] = {}
         present = {modality: column.present[rows] for modality, column in by_modality.items()}
         issues: dict[tuple[int, str], CellIssue] = {}
@@ -158,17 +166,22 @@ class Model:
     def predict_proba(self, source: Any, *, image_root: str | Path | None = None) -> Floats:
         """Probabilities [N, C] of each row, classes in the order of `classes`."""
         table = self.read(source, image_root=image_root)
-        parts = [self.probabilities(self.encode(table, rows)) for rows in _windows(len(table))]
+        by_modality = cells(table, self.manifest.schema)
+        parts = [
+            self.probabilities(self.encode(table, rows, by_modality=by_modality))
+            for rows in _windows(len(table))
+        ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
 
     def predict_windows(self, table: Table) -> Iterator[list[Prediction]]:
         """Answers in windows of rows, so that a long table is never held as features."""
+        by_modality = cells(table, self.manifest.schema)
         names = _ids(table, self.manifest.schema.id)
         noted: dict[int, list[str]] = {}
         for issue in table.issues:
             noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
         for rows in _windows(len(table)):
-            encoded = self.encode(table, rows)
+            encoded = self.encode(table, rows, by_modality=by_modality)
             answers = self.probabilities(encoded)
             for issue in encoded.issues:
                 noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
@@ -228,7 +241,7 @@ def _windows(rows: int) -> Iterator[Rows]:
     return (np.arange(begin, min(begin + WINDOW, rows)) for begin in range(0, rows, WINDOW))
 
 
-def _ids(table: Table, column: str | None) -> list[Any] | None:
+def _ids(table: Table, column: str | None) -> list[str | int] | None:
     if column is None or column not in table.columns:
         return None
-    return [row if value is None else value for row, value in enumerate(table.column(column).to_pylist())]
+    return [row if value is None else value for row, value in enumerate(row_ids(table, column))]

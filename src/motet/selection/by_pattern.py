@@ -7,6 +7,7 @@ each alone. Each is compared after its own temperature.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,10 +40,10 @@ class Candidate:
     accuracy: float
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `evaluation.json`."""
+        """As it stands in `evaluation.json`; log-loss is null where no row could measure it."""
         return {
             "name": self.name,
-            "log_loss": self.log_loss,
+            "log_loss": self.log_loss if math.isfinite(self.log_loss) else None,
             "accuracy": self.accuracy,
             "temperature": self.temperature,
         }
