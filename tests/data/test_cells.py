@@ -123,3 +123,20 @@ def test_columns_that_are_missing_or_moved():
     assert gone["text"].take(ALL(3)) == [""] * 3 and np.isnan(gone["tabular"].numbers(ALL(3))).all()
     with pytest.raises(UsageError, match="no column"):
         table.column("b")
+
+
+def test_a_boolean_is_one_category_as_word_and_as_boolean():
+    words, booleans = (
+        TabularCells(read_table({"b": values}), [], ["b"])
+        for values in (["True", "FALSE", None, "maybe"], [True, False, None, None])
+    )
+    rows = np.arange(4)
+    assert words.categories(rows)[0].tolist() == ["true", "false", None, "maybe"]
+    assert booleans.categories(rows)[0].tolist() == ["true", "false", None, None]
+
+
+def test_one_unreadable_cell_of_a_numeric_column_costs_only_itself():
+    cells = TabularCells(read_table(pa.table({"x": pa.array([b"1", b"\xff", b"3"])})), ["x"], [])
+    assert cells.present.tolist() == [True, False, True]
+    assert cells.numbers(np.array([0, 2])).ravel().tolist() == [1, 3]
+    assert [issue.row for issue in cells.issues] == [1]

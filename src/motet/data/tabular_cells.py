@@ -46,7 +46,7 @@ class TabularCells:
             if name in table.columns:
                 words, issues = text_of(table.column(name), name)
                 self.issues += issues
-                self._words[name] = _trimmed(words)
+                self._words[name] = _plain_booleans(_trimmed(words))
                 self.present |= self._words[name].is_valid().to_numpy()
 
     def __len__(self) -> int:
@@ -83,6 +83,7 @@ class TabularCells:
 def numbers_of(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.float32], list[CellIssue]]:
     """Return [N] float32, NaN where a cell is empty or no finite number, and the cells that are no number."""
     kind = column.type
+    unreadable: list[CellIssue] = []
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         wide = column.cast(pa.float64(), safe=False)
         values = pc.fill_null(wide, np.nan).to_numpy().astype(np.float64)
@@ -90,9 +91,7 @@ def numbers_of(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.float
     elif pa.types.is_decimal(kind):
         return numbers_of(column.cast(pa.float64()), name)
     else:
-        text, issues = text_of(column, name)
-        if issues:
-            return np.full(len(column), np.nan, np.float32), issues
+        text, unreadable = text_of(column, name)
         text = _trimmed(text)
         parts = [_parsed(chunk) for chunk in text.chunks]
         values = np.concatenate(parts) if parts else np.zeros(0)
@@ -107,7 +106,7 @@ def numbers_of(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.float
         CellIssue(row, name, "not a number", excerpt(cells[row].as_py()))
         for row in np.flatnonzero(wrong)[:MAX_LISTED].tolist()
     ]
-    return made, found
+    return made, unreadable + found
 
 
 def _parsed(chunk: pa.Array) -> npt.NDArray[np.float64]:
@@ -117,6 +116,12 @@ def _parsed(chunk: pa.Array) -> npt.NDArray[np.float64]:
     number = pc.if_else(pc.match_substring_regex(chunk, NUMBER), chunk, pa.scalar(None, chunk.type))
     plain = pc.utf8_ltrim(number, "+")
     return np.asarray(plain.cast(pa.float64()).to_numpy(False), np.float64)
+
+
+def _plain_booleans(words: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Write "True" as "true": a file holds it as a word, a DataFrame made from that file as a boolean."""
+    lower = pc.utf8_lower(words)
+    return pc.if_else(pc.is_in(lower, value_set=pa.array(["true", "false"], lower.type)), lower, words)
 
 
 def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
