@@ -130,7 +130,7 @@ def _sample(model: Model, image: Path | None, text: str | None, card: Path | Non
         row[schema.inputs("text")[0]] = [text]
     answer = model.predict(row)[0]
     if answer.issue:
-        message(f"issue: {answer.issue} (treated as absent)")
+        message(f"issue: {answer.issue}")
     if card is not None:
         page = render_card(answer.to_json(), picture=picture, text=text)
         card.write_text(page, encoding="utf-8")

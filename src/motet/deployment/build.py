@@ -35,7 +35,7 @@ from motet.model import (
     write_manifest,
 )
 from motet.report import mistake_thumbnails, write_report
-from motet.runtime import Model, evaluate, issue_to_json
+from motet.runtime import Model, evaluate
 from motet.selection import Selection, select
 from motet.tasks import ClassifierEnsemble, FusedClassifier
 from motet.training import Epoch, fit_probe, predict_logits, train_head
@@ -320,7 +320,7 @@ def _measure(making: Path, table: Table, split: Split, trained: _Trained, option
         evaluation = {"schema_version": 1, "task": "classify", "split": "test", "n": 0, "seconds": {}}
     evaluation["notes"] = list(dict.fromkeys([*trained.notes, *evaluation.get("notes", [])]))
     # Every broken cell of the table is listed: those of the test rows were found again by what ships.
-    told = [issue_to_json(issue) for issue in trained.broken] + evaluation.get("broken", [])
+    told = [issue.to_json() for issue in trained.broken] + evaluation.get("broken", [])
     evaluation["broken"] = sorted(told, key=lambda issue: (issue["row"], issue["column"]))
     evaluation.setdefault("issues", {})["broken"] = len(told)
     evaluation["history"] = {

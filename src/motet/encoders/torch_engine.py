@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from motet.data.processors import processors
 from motet.encoders import torch_pretrained
 from motet.encoders.cache import cache_directory
 from motet.encoders.pretrained import Engine, OnnxEngine, PretrainedEncoder
@@ -109,4 +110,4 @@ def _machine() -> str:
             if line.startswith("model name"):
                 model = line.partition(":")[2].strip()
                 break
-    return f"{model}, {len(os.sched_getaffinity(0))} cores, torch {torch.__version__}"
+    return f"{model}, {processors()} cores, torch {torch.__version__}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from motet.runtime.combination import COMBINERS, combine, log_softmax
-from motet.runtime.evaluate import evaluate, issue_to_json
+from motet.runtime.evaluate import evaluate
 from motet.runtime.model import EncodedRows, Model, load
 from motet.runtime.prediction import Prediction
 
@@ -14,7 +14,6 @@ __all__ = [
     "Prediction",
     "combine",
     "evaluate",
-    "issue_to_json",
     "load",
     "log_softmax",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet import __version__
-from motet.data import CellIssue, Table, encode_labels, row_ids
+from motet.data import Table, encode_labels, row_ids
 from motet.errors import TableError
 from motet.evaluation import class_table, classification_metrics, evaluate_patterns, row_patterns
 
@@ -71,7 +71,7 @@ def evaluate(model: Model, table: Table, rows: Rows | None = None, *, split: str
         "classes": list(manifest.classes),
         **class_table(answers, truth, manifest.classes),
         "mistakes": _mistakes(model, table, rows, encoded, answers, truth),
-        "broken": [issue_to_json(issue) for issue in broken],
+        "broken": [issue.to_json() for issue in broken],
         "sources": {
             name: {"modality": e.modality, "encoder": e.encoder, "width": e.width, "licence": e.licence}
             for name, e in manifest.sources.items()
@@ -134,11 +134,6 @@ def _mistakes(
         }
         for at, pattern, name in zip(wrong, patterns, ids, strict=True)
     ]
-
-
-def issue_to_json(issue: CellIssue) -> dict[str, Any]:
-    """A broken cell as it stands in `evaluation.json`."""
-    return {"row": issue.row, "column": issue.column, "reason": issue.reason, "value": issue.value}
 
 
 def _cell(table: Table, column: str | None, row: int) -> Any:

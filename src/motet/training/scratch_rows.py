@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from motet.data import ImageCell, ImageCells, TextCells
 from motet.data.media import decode_image
+from motet.data.processors import processors
 from motet.errors import MediaError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 
@@ -119,7 +119,7 @@ class PictureReader:
         """Pictures [P, H, W, 3] of the given rows and the place in `rows` of each, without broken ones."""
         made: list[Pixels] = []
         owner: list[int] = []
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(processors()) as pool:
             for begin in range(0, len(rows), READ_AT_ONCE):
                 taken = self.cells.take(rows[begin : begin + READ_AT_ONCE])
                 of_row = [(begin + place, cell) for place, several in enumerate(taken) for cell in several]
