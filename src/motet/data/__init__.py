@@ -9,6 +9,7 @@ from __future__ import annotations
 from motet.data.auditing import Audit, audit
 from motet.data.casting import row_ids
 from motet.data.classes import Labels, encode_labels, labels
+from motet.data.folds import make_folds
 from motet.data.image_cells import ImageCell, ImageCells
 from motet.data.inference import infer_schema
 from motet.data.modalities import Cells, cells
@@ -38,6 +39,7 @@ __all__ = [
     "encode_labels",
     "infer_schema",
     "labels",
+    "make_folds",
     "make_split",
     "pattern_name",
     "read_table",

@@ -71,12 +71,12 @@ def make_split(
             notes.append(f"classes without a train row, which cannot be learned: {_listed(names)}")
         if not (sides == VALIDATION).any() and validation_size > 0:
             inner = np.flatnonzero(sides == TRAIN)
-            units = _units(table, schema, rows[inner], notes)
-            sides[inner] = _assign(units, classes[inner], (validation_size, 0.0), generator)
+            together = units(table, schema, rows[inner], notes)
+            sides[inner] = _assign(together, classes[inner], (validation_size, 0.0), generator)
             notes.append(f"{(sides == VALIDATION).sum()} validation rows were taken from train")
     else:
-        units = _units(table, schema, rows, notes)
-        sides = _assign(units, classes, (validation_size, test_size), generator)
+        together = units(table, schema, rows, notes)
+        sides = _assign(together, classes, (validation_size, test_size), generator)
         _note_small_classes(labels, classes, notes)
         for side, size in ((VALIDATION, validation_size), (TEST, test_size)):
             if size > 0 and not (sides == side).any():
@@ -100,7 +100,7 @@ def split_sides(table: Table, column: str) -> npt.NDArray[np.int8]:
     return sides
 
 
-def _units(table: Table, schema: Schema, rows: Rows, notes: list[str]) -> Rows:
+def units(table: Table, schema: Schema, rows: Rows, notes: list[str]) -> Rows:
     """Number the sets of rows that must stay together: those of one group, and exact duplicates."""
     content, note = content_numbers(table, schema, rows)
     if note:
