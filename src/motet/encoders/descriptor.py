@@ -37,6 +37,7 @@ class DescriptorEncoder:
     name = "descriptor"
     modality = "image"
     licence = "Apache-2.0"
+    learns = False
 
     def __init__(self) -> None:
         blocks = (FINE_CELLS - 1) ** 2 + (COARSE_CELLS - 1) ** 2

@@ -46,6 +46,13 @@ class Encoder(Protocol):
         """Licence of the weights."""
         ...
 
+    @property
+    def learns(self) -> bool:
+        """`fit` learns from the rows it is given; where it does not, features are the same whatever rows were
+        fitted on, and need making once.
+        """
+        ...
+
     def fit(self, cells: Any, rows: Rows) -> None:
         """Learn from the given training rows; nothing to do for a pretrained encoder."""
         ...

@@ -72,6 +72,7 @@ class LexicalEncoder:
     name = "lexical"
     modality = "text"
     licence = "Apache-2.0"
+    learns = True
 
     def __init__(self, *, words: int = 8192, characters: int = 8192) -> None:
         self.words = words

@@ -74,6 +74,8 @@ class PretrainedEncoder:
     engine_name : name of that engine.
     """
 
+    learns = False
+
     def __init__(
         self,
         directory: Path,

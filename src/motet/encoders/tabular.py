@@ -32,6 +32,7 @@ class TabularEncoder:
     name = "tabular"
     modality = "tabular"
     licence = "Apache-2.0"
+    learns = True
 
     def __init__(self, *, categories: int = 64) -> None:
         self.categories = categories
