@@ -11,6 +11,7 @@ from motet.model.directory import (
     write_manifest,
 )
 from motet.model.manifest import HeadEntry, Manifest, Member, PatternEntry, SourceEntry
+from motet.model.table_digest import table_digest
 
 __all__ = [
     "HeadEntry",
@@ -23,5 +24,6 @@ __all__ = [
     "file_name",
     "model_card",
     "new_model_directory",
+    "table_digest",
     "write_manifest",
 ]
