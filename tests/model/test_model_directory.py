@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 import motet
-from motet import MotetError
 from motet.errors import ModelError
-from motet.model import ModelDirectory, new_model_directory
+from motet.model import ModelDirectory, check_place, new_model_directory
 from motet.model.directory import file_name, sha256
 
 EXPECTED = {
@@ -120,12 +119,65 @@ def test_predicting_itself_notices_a_changed_file(model_copy: Path) -> None:
     [
         (lambda d: d.update(format_version=2), "format version 2, this motet reads 1"),
         (lambda d: d.update(format="other"), "not a model that motet wrote"),
-        (lambda d: d.pop("classes"), "motet.json is damaged"),
-        (lambda d: d.update(schema=3), "motet.json is damaged|not a schema"),
-        (lambda d: d.update(sources=[]), "motet.json is damaged"),
-        (lambda d: d.update(patterns={"image": 1}), "motet.json is damaged"),
-        (lambda d: d.update(files=[]), "motet.json: lists no files"),
-        (lambda d: d["sources"]["text:lexical"].update(surprise=1), "motet.json is damaged"),
+        (lambda d: d.update(files=[]), "lists no files"),
+        (lambda d: d.pop("classes"), "classes is missing"),
+        (lambda d: d.update(classes=3), "classes is 3, not a list of texts"),
+        (lambda d: d.update(classes=[1, 2]), "classes is [1, 2], not a list of texts"),
+        (lambda d: d.update(class_type="colour"), "class_type is 'colour', not one of string, integer"),
+        (lambda d: d.update(prior=[0.5, float("nan")]), "prior is [0.5, nan], not a list of finite numbers"),
+        (lambda d: d["prior"].pop(), "not one number for each of"),
+        (lambda d: d.update(seed="0"), "seed is '0', not a whole number"),
+        (lambda d: d.update(schema=3), "schema is 3, not an object"),
+        (
+            lambda d: d["schema"]["columns"][1].update(kind="smell"),
+            "schema: column 'image': unknown kind 'smell'",
+        ),
+        (lambda d: d["schema"]["columns"][1].update(name=1), "schema.columns[1].name is 1, not text"),
+        (
+            lambda d: d["schema"]["columns"][1].update(modality=[]),
+            "schema.columns[1].modality is [], not text",
+        ),
+        (lambda d: d["schema"]["columns"].append(1), "] is 1, not an object"),
+        (lambda d: d.update(sources=[]), "sources is [], not an object"),
+        (
+            lambda d: d["sources"]["text:lexical"].update(surprise=1),
+            "sources.text:lexical.surprise is not known",
+        ),
+        (
+            lambda d: d["sources"]["text:lexical"].update(width="9"),
+            "sources.text:lexical.width is '9', not a whole",
+        ),
+        (
+            lambda d: d["sources"]["text:lexical"].update(modality="audio"),
+            "modality is 'audio', not a modality of",
+        ),
+        (lambda d: d["heads"]["text:lexical"].update(file=None), "heads.text:lexical.file is None, not text"),
+        (
+            lambda d: d["heads"]["text:lexical"].update(sources=["x"]),
+            "sources is ['x'], not among the sources",
+        ),
+        (lambda d: d.update(patterns=[]), "patterns is [], not an object"),
+        (lambda d: d.update(patterns={"image": 1}), "patterns.image is 1, not an object"),
+        (lambda d: d["patterns"].pop("image+text"), "patterns.image+text is missing"),
+        (
+            lambda d: d["patterns"]["text"].update(temperature="x"),
+            "patterns.text.temperature is 'x', not a finite",
+        ),
+        (lambda d: d["patterns"]["text"].update(temperature=0), "temperature is 0, not a number above 0"),
+        (
+            lambda d: d["patterns"]["text"].update(rule="stir"),
+            "patterns.text.rule is 'stir', not one of product",
+        ),
+        (
+            lambda d: d["patterns"]["text"]["members"][0].update(weight=float("nan")),
+            "members[0].weight is nan, not",
+        ),
+        (
+            lambda d: d["patterns"]["text"]["members"][0].update(head="x"),
+            "members[0].head is 'x', not one of",
+        ),
+        (lambda d: d.update(baselines={"text:lexical": 3}), "baselines.text:lexical is 3, not text"),
+        (lambda d: d.update(training=None), "training is None, not an object"),
     ],
 )
 def test_a_manifest_of_another_kind_is_refused(
@@ -135,8 +187,9 @@ def test_a_manifest_of_another_kind_is_refused(
     data = json.loads(path.read_text(encoding="utf-8"))
     change(data)
     path.write_text(json.dumps(data), encoding="utf-8")
-    with pytest.raises(MotetError, match=said):
+    with pytest.raises(ModelError) as raised:
         motet.load(model_copy)
+    assert str(raised.value).startswith(f"{path}: ") and said in str(raised.value)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "null", '"motet"'])
@@ -236,11 +289,41 @@ def motet_output(tmp_path: Path) -> Path:
 def test_an_empty_folder_and_an_older_model_are_replaced(trained: Any, motet_output: Path) -> None:
     motet_output.mkdir()
     trained.save(motet_output)
-    (motet_output / "left over").write_text("from the older model")
+    (motet_output / ".DS_Store").write_text("what a file manager leaves")
     trained.save(motet_output)
-    assert "left over" not in files_of(motet_output)
+    assert ".DS_Store" not in files_of(motet_output)
     assert [p.name for p in motet_output.parent.iterdir()] == ["output"]
     _use(motet_output)
+
+
+@pytest.mark.parametrize("mine", ["notes.txt", "heads/old.onnx", ".git/config", "encoders/a link"])
+def test_a_model_that_holds_somebodys_own_file_is_not_replaced(
+    trained: Any, motet_output: Path, mine: str, motet: Callable[..., Any], catalogue: Any
+) -> None:
+    trained.save(motet_output)
+    (motet_output / mine).parent.mkdir(exist_ok=True)
+    if mine.endswith("link"):
+        (motet_output / mine).symlink_to(catalogue.table.parent)
+    else:
+        (motet_output / mine).write_text("mine")
+    with pytest.raises(ModelError, match=re.escape(f"{motet_output / mine}: is not a file of the model")):
+        trained.save(motet_output)
+    done = motet("train", catalogue.table, "--label", "category", "-o", motet_output)
+    assert done.code == 1 and mine in done.err and "choose a new name" in done.err
+    assert (motet_output / mine).exists()
+
+
+def test_a_model_whose_list_of_files_is_lost_is_not_replaced(trained: Any, model_copy: Path) -> None:
+    (model_copy / "motet.json").write_text("{")
+    with pytest.raises(ModelError, match=r"motet\.json: not readable .*choose a new name, or remove"):
+        trained.save(model_copy)
+
+
+def test_a_place_under_a_file_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="file is a file, so no folder can be made in it"):
+        check_place(tmp_path / "file" / "deep" / "model")
+    check_place(tmp_path / "new" / "deep" / "model")
 
 
 class _FullDisk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from motet.model.card import model_card
 from motet.model.directory import (
+    MANIFEST,
     ModelDirectory,
     check_place,
     file_name,
@@ -14,6 +15,7 @@ from motet.model.manifest import HeadEntry, Manifest, Member, PatternEntry, Sour
 from motet.model.table_digest import table_digest
 
 __all__ = [
+    "MANIFEST",
     "HeadEntry",
     "Manifest",
     "Member",

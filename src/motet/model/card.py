@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from motet.model.manifest import Manifest
@@ -64,21 +65,38 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
         "",
         "## What it is made of",
         "",
-        *(f"- `{name}`: {e.encoder}, licence {e.licence}" for name, e in manifest.sources.items()),
+        *(
+            f"- {_code(name)}: {_cell(e.encoder)}, licence {_cell(e.licence)}"
+            for name, e in manifest.sources.items()
+        ),
         "",
-        f"Licences of its encoders: {', '.join(licences)}. The licence of the training data is yours to state.",
+        f"Licences of its encoders: {_cell(', '.join(licences))}. The licence of the training data is yours to state.",
         "",
     ]
     return "\n".join(lines)
 
 
 def _some(classes: tuple[str, ...], most: int = 12) -> str:
-    shown = ", ".join(f"`{name}`" for name in classes[:most])
+    shown = ", ".join(map(_code, classes[:most]))
     return shown if len(classes) <= most else f"{shown} and {len(classes) - most} more"
 
 
+def _code(text: str) -> str:
+    """A code span that holds any text: its fence is longer than every run of backticks inside (CommonMark 6.1)."""
+    text = _one_line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    # a space is taken off each end again; without it a backtick there would lengthen the fence
+    pad = " " if text[:1] in ("`", " ") or text[-1:] in ("`", " ") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Plain words of a line or of a table's cell, in which nothing is markup."""
+    return re.sub(r"([\\`*\[\]<|])", r"\\\1", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def _interval(metric: dict[str, Any]) -> str:

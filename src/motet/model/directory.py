@@ -16,6 +16,8 @@ from motet.errors import ModelError
 from motet.model.manifest import Manifest
 
 MANIFEST = "motet.json"
+# What file managers leave in any folder they show: nobody's own work.
+LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 class ModelDirectory:
@@ -31,15 +33,7 @@ class ModelDirectory:
             raise ModelError(f"{self.path}: no such model directory")
         if not manifest.is_file():
             raise ModelError(f"{self.path}: no {MANIFEST} here, so this is not a model directory")
-        try:
-            data = json.loads(manifest.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ModelError(f"{manifest}: not readable as JSON: {error}") from error
-        if not isinstance(data, dict):
-            raise ModelError(f"{manifest}: not a JSON object")
-        hashes = data.pop("files", None)
-        if not isinstance(hashes, dict):
-            raise ModelError(f"{manifest}: lists no files, so it is damaged: copy the model directory again")
+        data, hashes = _read_manifest(manifest)
         self._hashes: dict[str, str] = hashes
         self._checked: set[str] = set()
         self.manifest = Manifest.from_json(data, str(manifest))
@@ -85,7 +79,8 @@ class ModelDirectory:
 def new_model_directory(path: str | Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; when the block ends well it becomes `path`, else nothing is left.
 
-    A model directory that already stands there is replaced only then; anything else there is an error.
+    A model directory that already stands there is replaced only then; anything else there is an error, and so is
+    a file in it that is not the model's.
     """
     place = Path(path)
     check_place(place)
@@ -114,13 +109,54 @@ def new_model_directory(path: str | Path) -> Iterator[Path]:
 
 
 def check_place(place: Path) -> None:
-    """Raise ModelError where a model may not be written: on a file, or on a folder of other things."""
+    """Raise ModelError where a model may not be written: on a file, or where somebody's files would be lost."""
     if place.resolve() == Path.cwd():
         raise ModelError(f"{place}: the current folder is not replaced: give a name for the model in it")
     if place.is_file():
         raise ModelError(f"{place}: a file stands where the model directory should go")
-    if place.is_dir() and any(place.iterdir()) and not (place / MANIFEST).is_file():
+    above = next(folder for folder in place.resolve().parents if folder.exists())
+    if not above.is_dir():
+        raise ModelError(f"{place}: {above} is a file, so no folder can be made in it")
+    if not place.is_dir() or not any(place.iterdir()):
+        return
+    if not (place / MANIFEST).is_file():
         raise ModelError(f"{place}: a folder that holds other things: choose a new name for the model")
+    _refuse_own_files(place)
+
+
+def _refuse_own_files(place: Path) -> None:
+    """A model directory is replaced whole: what a user keeps in it would go with the older model."""
+    try:
+        _, hashes = _read_manifest(place / MANIFEST)
+    except ModelError as error:
+        raise ModelError(
+            f"{error} (it is not known which files here are the model's: choose a new name, or remove {place})"
+        ) from error
+    for path in sorted(place.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            continue
+        name = path.relative_to(place).as_posix()
+        if name not in hashes and name != MANIFEST and path.name not in LITTER:
+            raise ModelError(
+                f"{path}: is not a file of the model that stands there, and would be deleted with it: "
+                "move it elsewhere, or choose a new name for the model"
+            )
+
+
+def _read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """`motet.json` without its list of files, and that list: {name: SHA-256}."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ModelError(f"{path}: not a JSON object")
+    hashes = data.pop("files", None)
+    if not isinstance(hashes, dict):
+        raise ModelError(f"{path}: lists no files, so it is damaged: copy the model directory again")
+    return data, hashes
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
-from motet.data import Schema
-from motet.errors import ModelError
+from motet.data import Schema, all_patterns
+from motet.data.classes import LabelType
+from motet.errors import ModelError, TableError
+from motet.model.fields import Fields
 
 FORMAT_VERSION = 1
 
@@ -88,7 +90,11 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: dict[str, Any], where: str) -> Manifest:
-        """Read what `to_json` made; ModelError where it is of another format or version."""
+        """Read what `to_json` made; ModelError names `where`, the file, and the key that is wrong.
+
+        Also wrong are names that lead nowhere (a head of a source that is not there), a pattern without an entry,
+        and numbers that are not finite.
+        """
         if data.get("format") != "motet":
             raise ModelError(f"{where}: this is not a model that motet wrote")
         if data.get("format_version") != FORMAT_VERSION:
@@ -96,28 +102,79 @@ class Manifest:
                 f"{where}: format version {data.get('format_version')}, this motet reads {FORMAT_VERSION}: "
                 "install the version of motet that is named in it"
             )
-        try:
-            return cls(
-                task=data["task"],
-                classes=tuple(data["classes"]),
-                class_type=data["class_type"],
-                prior=tuple(data["prior"]),
-                schema=Schema.from_json(data["schema"]),
-                sources={name: SourceEntry(**entry) for name, entry in data["sources"].items()},
-                heads={
-                    name: HeadEntry(entry["file"], tuple(entry["sources"]), entry["kind"])
-                    for name, entry in data["heads"].items()
-                },
-                patterns={
-                    name: PatternEntry(
-                        **{**entry, "members": tuple(Member(**member) for member in entry["members"])}
-                    )
-                    for name, entry in data["patterns"].items()
-                },
-                baselines=data["baselines"],
-                training=data["training"],
-                seed=data["seed"],
-                versions=data["versions"],
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ModelError(f"{where}: motet.json is damaged ({error})") from error
+        fields = Fields(data, where)
+        made = cls(
+            task=fields.text("task"),
+            classes=fields.texts("classes"),
+            class_type=fields.text("class_type", get_args(LabelType)),
+            prior=fields.numbers("prior"),
+            schema=_schema(fields["schema"]),
+            sources={name: _source(entry) for name, entry in fields.objects("sources").items()},
+            heads={name: _head(entry) for name, entry in fields.objects("heads").items()},
+            patterns={name: _pattern(entry) for name, entry in fields.objects("patterns").items()},
+            baselines=fields.mapping("baselines"),
+            training=fields["training"].data,
+            seed=fields.whole("seed"),
+            versions=fields.mapping("versions"),
+        )
+        _refuse_loose_ends(made, fields)
+        return made
+
+
+def _schema(fields: Fields) -> Schema:
+    for column in fields.listed("columns"):
+        column.text("name")
+        if column.data.get("role") == "input" or column.data.get("modality") is not None:
+            column.text("modality")
+    try:
+        return Schema.from_json(fields.data)
+    except TableError as error:
+        raise ModelError(f"{fields.file}: {fields.key}: {error}") from error
+
+
+def _source(fields: Fields) -> SourceEntry:
+    fields.only("modality", "encoder", "directory", "width", "licence", "fingerprint", "engine")
+    return SourceEntry(
+        modality=fields.text("modality"),
+        encoder=fields.text("encoder"),
+        directory=fields.text("directory"),
+        width=fields.whole("width"),
+        licence=fields.text("licence"),
+        fingerprint=fields.text("fingerprint"),
+        engine=fields["engine"].data if "engine" in fields.data else {},
+    )
+
+
+def _head(fields: Fields) -> HeadEntry:
+    return HeadEntry(fields.text("file"), fields.texts("sources"), fields.text("kind"))
+
+
+def _pattern(fields: Fields) -> PatternEntry:
+    fields.only("rule", "members", "temperature", "chosen", "why")
+    members = [
+        Member(one.text("head"), one.number("weight") if "weight" in one.data else 1.0)
+        for one in (member.only("head", "weight") for member in fields.listed("members"))
+    ]
+    temperature = fields.number("temperature")
+    if temperature <= 0:
+        raise fields.wrong("temperature", "a number above 0")
+    return PatternEntry(
+        fields.text("rule"), tuple(members), temperature, fields.text("chosen"), fields.text("why")
+    )
+
+
+def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
+    """Raise ModelError for a name that leads nowhere: later it would be a KeyError amid an answer."""
+    if len(made.prior) != len(made.classes):
+        raise fields.wrong("prior", f"one number for each of {len(made.classes)} classes")
+    for name, source in made.sources.items():
+        if source.modality not in made.modalities:
+            raise fields["sources"][name].wrong("modality", "a modality of the schema")
+    for name, head in made.heads.items():
+        if not head.sources or not set(head.sources) <= set(made.sources):
+            raise fields["heads"][name].wrong("sources", "among the sources")
+    for pattern in all_patterns(made.modalities):
+        for member in fields["patterns"][pattern].listed("members"):
+            member.text("head", made.heads)
+    for name in made.baselines:
+        fields["baselines"].text(name, made.heads)

@@ -5,7 +5,7 @@ Needs numpy, Pillow, tokenizers, pyarrow and onnxruntime, never PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
 from motet.encoders import Encoder, FeatureCache, FeatureTable, load_encoder
+from motet.errors import ModelError, TableError
 from motet.evaluation import row_patterns
-from motet.model import ModelDirectory, PatternEntry
-from motet.runtime.combination import combine, log_softmax
+from motet.model import MANIFEST, ModelDirectory, PatternEntry
+from motet.runtime.combination import COMBINERS, combine, log_softmax
 from motet.runtime.prediction import Prediction
 
 Floats = npt.NDArray[np.floating]
@@ -78,6 +79,12 @@ class Model:
     def __init__(self, path: str | Path, *, cache: FeatureCache | None = None) -> None:
         self.directory = ModelDirectory(path)
         self.manifest = self.directory.manifest
+        for pattern, entry in self.manifest.patterns.items():
+            if entry.members and entry.rule not in COMBINERS:
+                raise ModelError(
+                    f"{self.directory.path / MANIFEST}: patterns.{pattern}.rule is {entry.rule!r}, "
+                    f"not one of {', '.join(COMBINERS)}"
+                )
         self.cache = cache
         self._encoders: dict[str, Encoder] = {}
         self._heads: dict[str, Head] = {}
@@ -95,12 +102,20 @@ class Model:
         return tuple(name for name in self.manifest.sources if name in read)
 
     def read(self, source: Any, *, image_root: str | Path | None = None) -> Table:
-        """Read a table as the model's schema has it: columns in any order, absent ones noted and empty."""
+        """Read a table as the model's schema has it: columns in any order, absent ones noted and empty.
+
+        Raises TableError where none of the columns that the model reads is there.
+        """
         table = read_table(source, image_root=image_root)
         wanted = [column.name for column in self.manifest.schema.columns if column.role == "input"]
         lacking = [name for name in wanted if name not in table.columns]
         if not lacking:
             return table
+        if len(lacking) == len(wanted):
+            raise TableError(
+                f"{table.name} has none of the columns that the model reads: it reads {_listed(wanted)}, "
+                f"the table has {_listed(table.columns)}; name them as the model does"
+            )
         note = f"no column {', '.join(map(repr, lacking))} in {table.name}: absent in every row"
         notes = (*table.notes, note) if note not in table.notes else table.notes
         return Table(table.data, table.root, table.name, notes, table.issues)
@@ -199,12 +214,16 @@ class Model:
             ]
 
     def evaluate(
-        self, source: Any, *, image_root: str | Path | None = None, split: str = "given"
+        self, source: Any, *, image_root: str | Path | None = None, all_rows: bool = False
     ) -> dict[str, Any]:
-        """Measure the model on a labelled table: the content of `evaluation.json`."""
+        """Measure the model on a labelled table, as `motet evaluate` does: the content of `evaluation.json`.
+
+        Where the table has the split column that the model was trained with, only its test rows count, unless
+        `all_rows`.
+        """
         from motet.runtime.evaluate import evaluate
 
-        return evaluate(self, self.read(source, image_root=image_root), split=split)
+        return evaluate(self, self.read(source, image_root=image_root), all_rows=all_rows)
 
     def encoder(self, name: str) -> Encoder:
         """The encoder of a source, opened when first used."""
@@ -235,6 +254,11 @@ class Model:
 def load(path: str | Path) -> Model:
     """Open a model directory for prediction; needs no PyTorch."""
     return Model(path)
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
 
 
 def _windows(rows: int) -> Iterator[Rows]:
