@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from motet.data import Table, TabularCells, TextCells
+from motet.data.scripts import Script, script_of
 from motet.encoders import recommended, torch_choose, torch_engine
+from motet.encoders.licences import Licence
 from motet.encoders.pretrained import OnnxEngine, PretrainedEncoder
 from motet.encoders.registry import RECOMMENDED, Recommended
 from motet.encoders.torch_choose import open_encoder
@@ -88,8 +93,16 @@ def in_cache(monkeypatch: pytest.MonkeyPatch, *hubs: str) -> list[tuple[str, str
         torch_choose, "_in_local_cache", lambda hub: Path(f"/cache/{hub}") if hub in hubs else None
     )
     monkeypatch.setattr(torch_choose, "prepare", prepare)
-    monkeypatch.setattr(torch_choose, "PretrainedEncoder", lambda directory: directory)
+    monkeypatch.setattr(torch_choose, "PretrainedEncoder", lambda directory, **_: directory)
     return prepared
+
+
+def carded(folder: Path, front_matter: str) -> Path:
+    """A model directory of which only the card and the configuration matter."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "README.md").write_text(f"---\nlanguage: en\n{front_matter}\n---\n# A model\nlicense: mit\n")
+    return folder
 
 
 def test_auto_takes_the_first_recommended_model_of_the_local_cache(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,22 +112,143 @@ def test_auto_takes_the_first_recommended_model_of_the_local_cache(monkeypatch: 
 
 
 def test_auto_leaves_out_what_forbids_commercial_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared = in_cache(monkeypatch, *(m.hub for m in RECOMMENDED if m.non_commercial))
+    prepared = in_cache(monkeypatch, "o/bound")
+    model = Recommended("bound", "image", "o/bound", 1, "", "cc-by-nc-4.0")
+    monkeypatch.setattr(torch_choose, "recommended", lambda _: (model,))
     assert open_encoder("auto", "image").name == "descriptor"
     assert prepared == []
 
 
+def test_auto_leaves_out_what_its_own_card_forbids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "motet")
+    prepared = in_cache(monkeypatch)
+    folder = carded(tmp_path / "minilm", "license: cc-by-nc-4.0")
+    monkeypatch.setattr(torch_choose, "_in_local_cache", lambda _: folder)
+    assert open_encoder("auto", "text").name == "lexical"
+    assert prepared == []
+    assert f"not taken: cc-by-nc-4.0, says {folder / 'README.md'}" in " ".join(caplog.messages)
+
+
 def test_a_non_commercial_licence_must_be_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    bound = [m for m in RECOMMENDED if m.non_commercial]
-    assert bound, "the registry names one, so that the rule is lived"
-    prepared = in_cache(monkeypatch, *(m.hub for m in bound))
-    for model in bound:
-        for wanted in (model.name, model.hub):
-            with pytest.raises(UsageError, match="forbids commercial use: add --accept-licence"):
-                open_encoder(wanted, model.modality)
-            assert prepared == []
-            open_encoder(wanted, model.modality, accept_licence=True)
-            assert prepared.pop()[1] == model.name
+    model = Recommended("bound", "image", "o/bound", 1, "", "cc-by-nc-4.0")
+    monkeypatch.setattr(torch_choose, "RECOMMENDED", (*RECOMMENDED, model))
+    prepared = in_cache(monkeypatch, model.hub)
+    for wanted in (model.name, model.hub):
+        with pytest.raises(UsageError, match="forbids commercial use: add --accept-licence"):
+            open_encoder(wanted, model.modality)
+        assert prepared == []
+        open_encoder(wanted, model.modality, accept_licence=True)
+        assert prepared.pop()[1] == model.name
+
+
+@pytest.mark.parametrize(
+    ("front_matter", "named"),
+    [
+        ("license: cc-by-nc-4.0", "cc-by-nc-4.0"),
+        ("license: 'CC-BY-NC-SA-4.0'  # of the data too", "CC-BY-NC-SA-4.0"),
+        ("license:\n- mit\n- cc-by-nc-nd-4.0", "mit, cc-by-nc-nd-4.0"),
+        ("license: [mit, cc-by-nc-4.0]", "mit, cc-by-nc-4.0"),
+        ("license: other\nlicense_name: apple-amlr", "apple-amlr"),
+        ("license_name: research-only\nlicense: other", "research-only"),
+    ],
+)
+@pytest.mark.parametrize("way", ["directory", "hub name in the cache"])
+def test_the_card_of_a_model_is_asked_in_every_way_in(
+    way: str, front_matter: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = in_cache(monkeypatch)
+    folder = carded(tmp_path / "model", front_matter)
+    monkeypatch.setattr(torch_choose, "_in_local_cache", lambda _: folder)
+    wanted = str(folder) if way == "directory" else "owner/model"
+    with pytest.raises(UsageError) as error:
+        open_encoder(wanted, "text")
+    assert str(error.value).startswith(
+        f"{wanted}: its licence ({named}, says {folder / 'README.md'}) forbids"
+    )
+    assert prepared == []
+    open_encoder(wanted, "text", accept_licence=True)
+    assert len(prepared) == 1
+
+
+@pytest.mark.parametrize("front_matter", ["license: mit", "license: other", "tags: nc", "license: ncsa"])
+def test_other_cards_need_no_acceptance(
+    front_matter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = in_cache(monkeypatch)
+    open_encoder(str(carded(tmp_path / "model", front_matter)), "text")
+    assert len(prepared) == 1
+
+
+def test_a_saved_encoder_keeps_its_licence_as_an_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_cache(monkeypatch)
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "encoder.json").write_text('{"licence": "cc-by-nc-4.0"}')
+    with pytest.raises(UsageError, match=r"cc-by-nc-4\.0, says .*encoder\.json"):
+        open_encoder(str(tmp_path), "text")
+
+
+# Which script the texts are in.
+
+
+@pytest.mark.parametrize(
+    ("texts", "script"),
+    [
+        (["a lamp of brass", "a chair"], "latin"),
+        (["Größe 42, été", "12"], "latin"),
+        (["红色跑步鞋", "Nike 跑步鞋 Air Max 2024"], "chinese"),
+        (["赤いランニングシューズ", "靴です"], "other"),
+        (["красная лампа", "стул"], "other"),
+        (["12", "-", ""], None),
+    ],
+)
+def test_script_of_texts(texts: list[str], script: str | None) -> None:
+    column = TextCells(Table(pa.table({"title": texts})), ["title"])
+    assert script_of(column, np.arange(len(texts))) == script
+
+
+def test_script_of_what_is_no_text() -> None:
+    table = Table(pa.table({"price": [1.0]}))
+    assert script_of(TabularCells(table, ["price"], []), np.arange(1)) is None
+
+
+MINILM, MULTILINGUAL = (
+    "sentence-transformers/all-MiniLM-L6-v2",
+    "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "hubs", "taken"),
+    [
+        (None, [MINILM], "minilm"),
+        ("latin", [MINILM, MULTILINGUAL], "minilm"),
+        ("chinese", [MINILM, MULTILINGUAL, "BAAI/bge-small-zh-v1.5"], "multilingual-minilm"),
+        ("chinese", [MINILM, "BAAI/bge-small-zh-v1.5"], "bge-small-zh"),
+        ("chinese", [MINILM], None),
+        ("latin", ["BAAI/bge-small-zh-v1.5"], None),
+        ("other", [MINILM, "BAAI/bge-small-zh-v1.5"], None),
+        ("other", ["intfloat/multilingual-e5-small"], "multilingual-e5-small"),
+    ],
+)
+def test_auto_takes_only_what_reads_the_script(
+    script: Script | None,
+    hubs: list[str],
+    taken: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "motet")
+    prepared = in_cache(monkeypatch, *hubs)
+    made = open_encoder("auto", "text", script=script)
+    if taken is None:
+        assert made.name == "lexical" and prepared == []
+        assert "was not taken: it reads" in caplog.messages[0]
+    else:
+        assert [name for _, name in prepared] == [taken]
 
 
 @pytest.mark.parametrize(
@@ -124,11 +258,52 @@ def test_a_non_commercial_licence_must_be_accepted(monkeypatch: pytest.MonkeyPat
         ("CC-BY-NC-SA-4.0", True),
         ("apple-amlr-nc", True),
         ("MIT", False),
+        ("CC BY-NC 4.0", True),
+        ("FAIR Noncommercial Research License", True),
+        ("apple-ascl", True),
+        ("research-only", True),
         ("ncsa", False),
+        ("not stated", False),
     ],
 )
 def test_which_licences_are_non_commercial(licence: str, bound: bool) -> None:
     assert Recommended("a", "image", "o/a", 1, "", licence).non_commercial is bound
+
+
+@pytest.mark.parametrize(
+    ("repository", "downloaded"),
+    [
+        (
+            ["model.safetensors", "open_clip_model.safetensors", "onnx/model.safetensors"],
+            {"model.safetensors"},
+        ),
+        (
+            ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+            {"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"},
+        ),
+    ],
+)
+def test_weights_are_downloaded_once(
+    repository: list[str], downloaded: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    siblings = [SimpleNamespace(rfilename=name, size=10) for name in repository]
+    info = SimpleNamespace(siblings=siblings, card_data={"license": "mit"})
+    asked: list[str] = []
+
+    def fetch(hub: str, *, allow_patterns: list[str]) -> str:
+        asked.extend(allow_patterns)
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: info)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    assert torch_choose._download("owner/model", False) == (
+        tmp_path,
+        Licence("mit", "the model card of owner/model"),
+    )
+    assert {name for name in asked if name.endswith(".safetensors")} == downloaded
+    info.card_data = {"license": "other", "license_name": "apple-amlr"}
+    with pytest.raises(UsageError, match=r"apple-amlr, says the model card of owner/model"):
+        torch_choose._download("owner/model", False)
 
 
 def test_the_registry_says_size_licence_and_languages() -> None:

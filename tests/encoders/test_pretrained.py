@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,8 +25,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from motet.data import cells, infer_schema, read_table
 from motet.encoders import load_encoder, save_encoder, torch_pretrained
 from motet.encoders.pretrained import PretrainedEncoder
+from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import TorchEngine
 from motet.encoders.torch_pretrained import prepare
+from motet.encoders.torch_sentence import sentence_pooling
 from motet.errors import EncoderError
 
 TOLERANCE = 1e-4  # of a feature of ordinary size: float32 sums in another order
@@ -116,14 +119,15 @@ def clip(folder: Path) -> Path:
     return folder
 
 
-def siglip(folder: Path) -> Path:
-    words = {**VIT, "vocab_size": 40, "max_position_embeddings": 12, "projection_size": 16, "pad_token_id": 0}
+def siglip(folder: Path, length: int = 12) -> Path:
+    words = {**VIT, "vocab_size": 40, "projection_size": 16, "pad_token_id": 0}
+    words["max_position_embeddings"] = length
     config = transformers.SiglipConfig(
         text_config=words, vision_config={**VIT, "image_size": SIDE, "patch_size": 8}
     )
     published(folder, transformers.SiglipModel(config))
     picture_files(folder, "SiglipImageProcessor")
-    word_files(folder, model_max_length=12)
+    word_files(folder, model_max_length=length)
     return folder
 
 
@@ -245,14 +249,22 @@ def test_texts_equal_the_model_itself(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
 
 
-def test_siglip_reads_every_text_at_one_length_without_a_mask(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("length", "said"), [(12, True), (64, False)])
+def test_siglip_reads_every_text_at_one_length_without_a_mask(
+    length: int, said: bool, tmp_path: Path
+) -> None:
     # Trained with padding to its full length and no mask, it takes the last position, which may be padding: padded
     # to its batch instead, a text would get other features beside other texts.
-    folder = siglip(tmp_path / "siglip")
+    folder = siglip(tmp_path / "siglip", length)
+    if not said:  # published files leave out what is the default of its class: 64
+        word_files(folder)
+        config = json.loads((folder / "config.json").read_text())
+        del config["text_config"]["max_position_embeddings"]
+        (folder / "config.json").write_text(json.dumps(config))
     encoder = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
     model = eager(folder)
-    for texts in (TEXTS[:1], TEXTS[2:3], TEXTS, TEXTS * 6):
-        ids, _ = tokens(texts, 12, pad_to=12)
+    for texts in (TEXTS[:1], TEXTS[2:3], TEXTS, TEXTS * 6, ["a lamp of brass " * 20]):
+        ids, _ = tokens(texts, length, pad_to=length)
         with torch.no_grad():
             expected = features(model.get_text_features(input_ids=ids)).numpy()
         got = np.full((len(texts), encoder.width), np.nan, np.float32)
@@ -390,6 +402,78 @@ def test_a_second_time_nothing_is_exported(tmp_path: Path, monkeypatch: pytest.M
     assert prepare(str(folder), "text", folder=tmp_path / "made") == first
     copied = shutil.copytree(folder, tmp_path / "elsewhere")
     assert prepare(str(copied), "text", folder=tmp_path / "made") == first
+
+
+def test_equal_weights_are_exported_once_under_each_name_and_licence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTET_CACHE", str(tmp_path / "cache"))
+    first = bert(tmp_path / "first")
+    second = Path(shutil.copytree(first, tmp_path / "second"))
+    (second / "README.md").write_text("---\nlicense: mit\n---\n")
+    one, other = open_encoder(str(first), "text"), open_encoder(str(second), "text")
+    assert isinstance(one, PretrainedEncoder) and isinstance(other, PretrainedEncoder)
+    assert (one.name, one.licence) == ("first", "not stated")
+    assert (other.name, other.licence) == ("second", "mit")
+    assert one.directory == other.directory and one.fingerprint == other.fingerprint
+    save_encoder(other, tmp_path / "model" / "text-second")
+    saved = load_encoder(tmp_path / "model" / "text-second")
+    assert (saved.name, saved.licence, saved.fingerprint) == ("second", "mit", other.fingerprint)
+
+
+@pytest.mark.parametrize(
+    "mode", ["max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken", "mean_and_cls"]
+)
+def test_other_poolings_of_sentences_are_refused(mode: str, tmp_path: Path) -> None:
+    folder = sentence(tmp_path / "published", "mean_tokens")
+    modes = {
+        "pooling_mode_mean_tokens": mode == "mean_and_cls",
+        "pooling_mode_cls_token": mode == "mean_and_cls",
+    }
+    modes |= {} if mode == "mean_and_cls" else {f"pooling_mode_{mode}": True}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(modes))
+    with pytest.raises(EncoderError, match=r"1_Pooling.config\.json: pooling by .* is not read"):
+        prepare(str(folder), "text", folder=tmp_path / "made")
+
+
+@pytest.mark.parametrize(
+    ("mode", "pooling"), [("cls", "cls"), ("mean", "mean"), ("max", None), (["cls", "mean"], None)]
+)
+def test_newer_names_of_poolings(mode: Any, pooling: str | None, tmp_path: Path) -> None:
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": mode}))
+    if pooling is None:
+        with pytest.raises(EncoderError, match="is not read"):
+            sentence_pooling(tmp_path)
+    else:
+        assert sentence_pooling(tmp_path) == pooling
+
+
+def modules_file(folder: Path, *kinds: str) -> None:
+    modules = [
+        {"idx": i, "path": "" if i == 0 else f"{i}_{kind}", "type": f"sentence_transformers.models.{kind}"}
+        for i, kind in enumerate(kinds)
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+
+
+def test_modules_of_sentences(tmp_path: Path) -> None:
+    folder = sentence(tmp_path / "published", "cls_token")
+    modules_file(folder, "Transformer", "Pooling", "Normalize")
+    made = prepare(str(folder), "text", folder=tmp_path / "made")
+    assert json.loads((made / "encoder.json").read_text())["pooling"] == "cls"
+    modules_file(folder, "Transformer", "Pooling", "Dense", "Normalize")
+    with pytest.raises(EncoderError, match=r"modules\.json: this model has a module Dense .* not read"):
+        prepare(str(folder), "text", folder=tmp_path / "made")
+
+
+@pytest.mark.parametrize("file", ["1_Pooling/config.json", "modules.json"])
+@pytest.mark.parametrize("content", ["{", "7", '["a"]', "\udcff"])
+def test_damaged_files_of_sentences_are_named(file: str, content: str, tmp_path: Path) -> None:
+    folder = sentence(tmp_path / "published", "mean_tokens")
+    (folder / file).write_text(content, errors="surrogateescape")
+    with pytest.raises(EncoderError, match=re.escape(str(folder / file))):
+        prepare(str(folder), "text", folder=tmp_path / "made")
 
 
 def test_one_model_has_two_sides(tmp_path: Path) -> None:

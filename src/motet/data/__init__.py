@@ -15,6 +15,7 @@ from motet.data.inference import infer_schema
 from motet.data.modalities import Cells, cells
 from motet.data.readers import read_table
 from motet.data.schema import Column, Schema, all_patterns, pattern_name
+from motet.data.scripts import Script, script_of
 from motet.data.splits import Split, make_split, split_sides
 from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
@@ -29,6 +30,7 @@ __all__ = [
     "ImageCells",
     "Labels",
     "Schema",
+    "Script",
     "Split",
     "Table",
     "TabularCells",
@@ -44,5 +46,6 @@ __all__ = [
     "pattern_name",
     "read_table",
     "row_ids",
+    "script_of",
     "split_sides",
 ]

@@ -72,6 +72,8 @@ class PretrainedEncoder:
     directory : a prepared encoder directory.
     engine : makes the engine when features are first needed; default onnxruntime on `model.onnx`.
     engine_name : name of that engine.
+    name, licence : what the encoder is called here; default what its directory says. Equal weights are prepared
+        once, whatever they are called.
     """
 
     learns = False
@@ -82,13 +84,15 @@ class PretrainedEncoder:
         *,
         engine: Callable[[], Engine] | None = None,
         engine_name: str = OnnxEngine.name,
+        name: str | None = None,
+        licence: str | None = None,
     ) -> None:
         self.directory = directory
         described = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
-        self.name: str = described["name"]
+        self.name: str = name or described["name"]
         self.modality: str = described["modality"]
         self.width: int = described["width"]
-        self.licence: str = described["licence"]
+        self.licence: str = licence or described["licence"]
         self.identity: str = described["identity"]
         self.max_tokens: int | None = described.get("max_tokens")
         self.engine_name = engine_name
@@ -153,9 +157,12 @@ class PretrainedEncoder:
             yield batch.rows, self.engine(_token_inputs(batch))
 
     def save(self, directory: Path) -> None:
-        """Copy the prepared directory."""
+        """Copy the prepared directory, under the name and licence that the encoder has here."""
         for path in self.directory.iterdir():
             shutil.copyfile(path, directory / path.name)
+        described = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
+        described |= {"name": self.name, "licence": self.licence}
+        (directory / "encoder.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 
 def _token_inputs(batch: Batch) -> dict[str, npt.NDArray[Any]]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motet.data.scripts import Script
 from motet.encoders.descriptor import DescriptorEncoder
 from motet.encoders.encoder import Encoder
 from motet.encoders.lexical import LexicalEncoder
+from motet.encoders.licences import forbids_commercial_use
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.tabular import TabularEncoder
 from motet.errors import EncoderError
@@ -21,6 +23,8 @@ EMBEDDED: dict[tuple[str, str], Callable[[], Encoder]] = {
     ("tabular", "tabular"): TabularEncoder,
 }
 FROM_SCRATCH = "small"  # learned from the table's own rows: see motet.training.from_scratch
+
+_LANGUAGE = {"latin": "English", "chinese": "Chinese"}  # what a model of few languages reads of each script
 
 
 @dataclass(frozen=True)
@@ -37,16 +41,19 @@ class Recommended:
     @property
     def non_commercial(self) -> bool:
         """The licence forbids commercial use: `--accept-licence` is needed."""
-        return "nc" in self.licence.lower().split("-")
+        return forbids_commercial_use(self.licence)
+
+    def reads(self, script: Script) -> bool:
+        """`languages` covers texts in this script."""
+        return "languages" in self.languages or _LANGUAGE.get(script, "none") in self.languages
 
 
 RECOMMENDED: tuple[Recommended, ...] = (
-    Recommended("clip-b32", "image", "openai/clip-vit-base-patch32", 605, "", "MIT"),
+    Recommended("clip-b32", "image", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", 605, "", "MIT"),
     Recommended("siglip-b16", "image", "google/siglip-base-patch16-224", 813, "", "Apache-2.0"),
     Recommended("dinov2-s", "image", "facebook/dinov2-small", 88, "", "Apache-2.0"),
     Recommended("mobilenet-v2", "image", "google/mobilenet_v2_1.0_224", 14, "", "Apache-2.0"),
     Recommended("vit-s16", "image", "WinKawaks/vit-small-patch16-224", 88, "", "Apache-2.0"),
-    Recommended("mobilevit-s", "image", "apple/mobilevit-small", 23, "", "apple-amlr-nc"),
     Recommended("minilm", "text", "sentence-transformers/all-MiniLM-L6-v2", 91, "English", "Apache-2.0"),
     Recommended(
         "multilingual-minilm",

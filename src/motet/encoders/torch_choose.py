@@ -12,49 +12,86 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from motet.data.scripts import Script
 from motet.encoders.encoder import Encoder
+from motet.encoders.licences import NOT_STATED, Licence, card_name, licence_of
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.registry import EMBEDDED, RECOMMENDED, Recommended, recommended
-from motet.encoders.torch_pretrained import prepare
+from motet.encoders.torch_pretrained import WEIGHTS, own_name, prepare, weight_files
 from motet.errors import EncoderError, UsageError
 
 log = logging.getLogger("motet")
 AUTO = "auto"
 HUB_NAME = re.compile(r"^(?!\.)[\w.-]+/(?!\.)[\w.-]+$")
-FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "README.md")
+FILES = ("*.json", "*.txt", "*.model", "README.md")
+_SCRIPTS = {"latin": "Latin letters", "chinese": "Chinese characters", "other": "another script"}
 DEFAULT = {"image": "descriptor", "text": "lexical", "tabular": "tabular"}
 
 
 @dataclass(frozen=True)
 class Found:
-    """A pretrained model on this machine, and what is known of it."""
+    """A pretrained model on this machine, its name, and its licences: the card's own, and what is known of it."""
 
     directory: Path
-    name: str | None
-    licence: str | None
+    name: str
+    licences: tuple[Licence, ...]
+
+    @property
+    def licence(self) -> Licence:
+        """The one that forbids most, then the first that says something."""
+        stated = [one for one in self.licences if one.name != NOT_STATED] or [Licence(NOT_STATED, "")]
+        return next((one for one in stated if one.non_commercial), stated[0])
 
 
-def open_encoder(wanted: str, modality: str, *, accept_licence: bool = False) -> Encoder:
+def open_encoder(
+    wanted: str, modality: str, *, accept_licence: bool = False, script: Script | None = None
+) -> Encoder:
     """Open the encoder that `wanted` names for a modality.
+
+    script : what the texts are written in, where that is known: `auto` then takes only a model that reads it.
 
     Raises EncoderError where there is none, UsageError where its licence must be accepted first.
     """
     if wanted == AUTO:
-        return _auto(modality)
+        return _auto(modality, script)
     if (modality, wanted) in EMBEDDED:
         return EMBEDDED[modality, wanted]()
     found = _find(wanted, modality, accept_licence)
-    return PretrainedEncoder(prepare(str(found.directory), modality, name=found.name, licence=found.licence))
+    _require_acceptance(wanted, found.licence, accept_licence)
+    return _opened(found, modality)
 
 
-def _auto(modality: str) -> Encoder:
+def _opened(found: Found, modality: str) -> PretrainedEncoder:
+    licence = found.licence.name
+    place = prepare(str(found.directory), modality, name=found.name, licence=licence)
+    return PretrainedEncoder(place, name=found.name, licence=licence)
+
+
+def _auto(modality: str, script: Script | None) -> Encoder:
     for model in recommended(modality):
         if model.non_commercial:
             continue
         snapshot = _in_local_cache(model.hub)
-        if snapshot is not None:
-            log.info("%s encoder: %s (from the local cache; %s)", modality, model.name, model.licence)
-            return PretrainedEncoder(prepare(str(snapshot), modality, name=model.name, licence=model.licence))
+        if snapshot is None:
+            continue
+        found = Found(snapshot, model.name, (licence_of(snapshot), _listed(model)))
+        if found.licence.non_commercial:
+            log.info(
+                "%s is in the local cache and was not taken: %s, says %s",
+                model.name,
+                found.licence.name,
+                found.licence.read_in,
+            )
+        elif script is not None and modality == "text" and not model.reads(script):
+            log.info(
+                "%s is in the local cache and was not taken: it reads %s, and most of the words here are in %s",
+                model.name,
+                model.languages,
+                _SCRIPTS[script],
+            )
+        else:
+            log.info("%s encoder: %s (from the local cache; %s)", modality, model.name, found.licence.name)
+            return _opened(found, modality)
     embedded = DEFAULT[modality]
     choices = recommended(modality)
     if choices:
@@ -76,7 +113,8 @@ def _auto(modality: str) -> Encoder:
 
 def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
     if wanted and Path(wanted).expanduser().is_dir():
-        return Found(Path(wanted).expanduser(), None, None)
+        directory = Path(wanted).expanduser()
+        return Found(directory, own_name(directory), (licence_of(directory),))
     named = next((m for m in RECOMMENDED if wanted in (m.name, m.hub) and m.modality == modality), None)
     hub = named.hub if named is not None else wanted
     if not HUB_NAME.match(hub):
@@ -86,14 +124,19 @@ def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
             f"no {modality} encoder {wanted!r}: neither a directory here nor one of {', '.join(names)}, small; "
             "a hub name has the form owner/name"
         )
-    if named is not None and named.non_commercial:
-        _require_acceptance(named.hub, named.licence, accept_licence)
+    known = (_listed(named),) if named is not None else ()
+    for licence in known:
+        _require_acceptance(hub, licence, accept_licence)
+    name = named.name if named is not None else hub.split("/")[1].lower()
     snapshot = _in_local_cache(hub)
-    if snapshot is not None:
-        return Found(
-            snapshot, named.name if named else hub.split("/")[1].lower(), named.licence if named else None
-        )
-    return _download(hub, named, accept_licence)
+    if snapshot is None:
+        snapshot, stated = _download(hub, accept_licence)
+        known = (*known, stated)
+    return Found(snapshot, name, (licence_of(snapshot), *known))
+
+
+def _listed(model: Recommended) -> Licence:
+    return Licence(model.licence, "the list of recommended models")
 
 
 def _in_local_cache(hub: str) -> Path | None:
@@ -104,11 +147,12 @@ def _in_local_cache(hub: str) -> Path | None:
         snapshot = Path(snapshot_download(hub, local_files_only=True))
     except (OSError, ValueError):
         return None
-    usable = (snapshot / "config.json").is_file() and any(snapshot.glob("*.safetensors"))
+    usable = (snapshot / "config.json").is_file() and bool(weight_files(snapshot))
     return snapshot if usable else None
 
 
-def _download(hub: str, named: Recommended | None, accept_licence: bool) -> Found:
+def _download(hub: str, accept_licence: bool) -> tuple[Path, Licence]:
+    """Fetch what is needed of a hub model; its licence is looked at first."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -119,20 +163,23 @@ def _download(hub: str, named: Recommended | None, accept_licence: bool) -> Foun
             f"{hub}: not in the local cache, and the hub cannot be reached ({type(error).__name__}): "
             "give a local model directory, or leave the option out for an embedded encoder"
         ) from error
-    sizes = [f.size or 0 for f in info.siblings or [] if f.rfilename.endswith(".safetensors")]
+    sizes = {f.rfilename: f.size or 0 for f in info.siblings or [] if f.rfilename.endswith(".safetensors")}
+    sizes = {name: size for name, size in sizes.items() if "/" not in name}
+    if WEIGHTS in sizes:
+        sizes = {WEIGHTS: sizes[WEIGHTS]}
     if not sizes:
         raise EncoderError(f"{hub}: has no safetensors weights (other weight formats are not read)")
     card = info.card_data
-    licence = (named.licence if named else None) or (card.get("license") if card else None) or "not stated"
-    log.info("%s: %.0f MB, licence: %s", hub, sum(sizes) / 1e6, licence)
-    if "nc" in str(licence).lower().split("-"):
-        _require_acceptance(hub, str(licence), accept_licence)
-    snapshot = Path(snapshot_download(hub, allow_patterns=list(FILES)))
-    return Found(snapshot, named.name if named else hub.split("/")[1].lower(), str(licence))
+    stated = card_name(card.get("license"), card.get("license_name")) if card else ""
+    licence = Licence(stated or NOT_STATED, f"the model card of {hub}")
+    log.info("%s: %.0f MB, licence: %s", hub, sum(sizes.values()) / 1e6, licence.name)
+    _require_acceptance(hub, licence, accept_licence)
+    return Path(snapshot_download(hub, allow_patterns=[*FILES, *sizes])), licence
 
 
-def _require_acceptance(hub: str, licence: str, accepted: bool) -> None:
-    if not accepted:
+def _require_acceptance(model: str, licence: Licence, accepted: bool) -> None:
+    if licence.non_commercial and not accepted:
         raise UsageError(
-            f"{hub}: its licence ({licence}) forbids commercial use: add --accept-licence if that suits you"
+            f"{model}: its licence ({licence.name}, says {licence.read_in}) forbids commercial use: "
+            "add --accept-licence if that suits you"
         )

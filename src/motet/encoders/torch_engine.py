@@ -77,7 +77,13 @@ def choose_engine(
         def engine() -> Engine:
             return TorchEngine(encoder.directory, encoder.modality)
 
-        encoder = PretrainedEncoder(encoder.directory, engine=engine, engine_name=TorchEngine.name)
+        encoder = PretrainedEncoder(
+            encoder.directory,
+            engine=engine,
+            engine_name=TorchEngine.name,
+            name=encoder.name,
+            licence=encoder.licence,
+        )
     return encoder, measured
 
 

@@ -19,11 +19,14 @@ import torch
 from torch import nn
 
 from motet.encoders.cache import cache_directory
+from motet.encoders.licences import licence_of
 from motet.encoders.torch_export import Inputs, export_onnx
+from motet.encoders.torch_sentence import sentence_pooling
 from motet.errors import EncoderError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+from motet.preprocessing.configs import read_config
 
-FORMAT = 2  # counts up whenever a prepared directory would be written differently
+FORMAT = 3  # counts up whenever a prepared directory would be written differently
 TEXT_LENGTH = 128  # word pieces read of a text at most, where the model itself does not ask for fewer
 PREPROCESSING = (
     "preprocessor_config.json",
@@ -31,7 +34,8 @@ PREPROCESSING = (
     "tokenizer_config.json",
     "special_tokens_map.json",
 )
-SENTENCE = ("sentence_bert_config.json", "1_Pooling/config.json")
+SENTENCE_LENGTH = "sentence_bert_config.json"
+WEIGHTS = "model.safetensors"
 
 
 class PooledVision(nn.Module):
@@ -113,13 +117,17 @@ def prepare(
     name : name of the source; default: the directory's or the model's own.
     folder : where prepared encoders lie; default the cache.
 
-    Raises EncoderError where it cannot be loaded, has weights missing, or cannot be exported.
+    Equal weights and preprocessing are exported once: a directory that was prepared under another name or licence
+    is given again, and `PretrainedEncoder` is told what they are called this time.
+
+    Raises EncoderError where it cannot be loaded, has weights missing, cannot be exported, or is a
+    sentence-transformers model whose features would be computed otherwise here.
     """
     directory = Path(model).expanduser()
-    if not (directory / "config.json").is_file():
-        raise EncoderError(f"{directory}: no config.json here, so this is not a model directory")
     _config(directory)
-    if not list(directory.glob("*.safetensors")):
+    if modality == "text":
+        sentence_pooling(directory)
+    if not weight_files(directory):
         raise EncoderError(f"{directory}: no .safetensors file (other weight formats are not read)")
     identity = _identity(directory, modality)
     place = (folder or cache_directory() / "encoders") / identity
@@ -130,7 +138,12 @@ def prepare(
         making = Path(made) / "encoder"
         making.mkdir()
         _write(
-            directory, making, modality, identity, name or own_name(directory), licence or _licence(directory)
+            directory,
+            making,
+            modality,
+            identity,
+            name or own_name(directory),
+            licence or licence_of(directory).name,
         )
         if not place.exists():
             making.rename(place)
@@ -198,13 +211,12 @@ def _padded(part: nn.Module) -> tuple[int, int] | None:
 def _pooling(
     directory: Path, model: nn.Module, part: nn.Module, modality: str, pooler_is_random: bool
 ) -> str:
-    recorded = directory / "encoder.json"
-    if recorded.is_file():
-        return str(json.loads(recorded.read_text(encoding="utf-8"))["pooling"])
-    described = directory / "1_Pooling" / "config.json"
-    if modality == "text" and described.is_file():
-        chosen = json.loads(described.read_text(encoding="utf-8"))
-        return "cls" if chosen.get("pooling_mode_cls_token") else "mean"
+    recorded = read_config(directory / "encoder.json") or {}
+    if recorded.get("pooling") in {"cls", "mean", "pooler"}:
+        return str(recorded["pooling"])
+    sentence = sentence_pooling(directory) if modality == "text" else None
+    if sentence is not None:
+        return sentence
     if part is not model:
         return "pooler"
     if modality == "text":
@@ -220,7 +232,7 @@ def _pooling(
 def _write(directory: Path, making: Path, modality: str, identity: str, name: str, licence: str) -> None:
     _check_preprocessing(directory, modality)
     module = load(directory, modality)
-    for file in (*PREPROCESSING, *SENTENCE[:1]):
+    for file in (*PREPROCESSING, SENTENCE_LENGTH):
         if (directory / file).is_file():
             shutil.copyfile(directory / file, making / file)
     if modality == "text" and not (making / "tokenizer.json").is_file():
@@ -232,6 +244,10 @@ def _write(directory: Path, making: Path, modality: str, identity: str, name: st
         if modality == "text"
         else None
     )
+    padded: Any = getattr(module, "padded", None)
+    if maximum is not None and padded is not None:
+        # Longer than it was trained on, a text would lose its end, and with it the token that closes it.
+        maximum = min(maximum, padded[0])
     example, check, dynamic = example_inputs(making, modality, maximum)
     export_onnx(module, example, check, making / "model.onnx", outputs=("pooled", "tokens"), dynamic=dynamic)
     with torch.no_grad():
@@ -284,8 +300,10 @@ def _identity(directory: Path, modality: str) -> str:
     names = [
         "config.json",
         *PREPROCESSING,
-        *SENTENCE,
-        *sorted(p.name for p in directory.glob("*.safetensors")),
+        SENTENCE_LENGTH,
+        *(f"{path.parent.name}/config.json" for path in sorted(directory.glob("*Pooling*/config.json"))),
+        "modules.json",
+        *(path.name for path in weight_files(directory)),
     ]
     for name in names:
         path = directory / name
@@ -297,13 +315,9 @@ def _identity(directory: Path, modality: str) -> str:
 
 
 def _config(directory: Path) -> dict[str, Any]:
-    path = directory / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EncoderError(f"{path}: not readable as JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise EncoderError(f"{path}: not a JSON object")
+    config = read_config(directory / "config.json")
+    if config is None:
+        raise EncoderError(f"{directory}: no config.json here, so this is not a model directory")
     return config
 
 
@@ -315,25 +329,24 @@ def _check_preprocessing(directory: Path, modality: str) -> None:
         WordPreprocessor.from_directory(directory, max_length=TEXT_LENGTH)
 
 
-def _licence(directory: Path) -> str:
-    """What the model's card says, in its front matter."""
-    card = directory / "README.md"
-    if card.is_file():
-        for line in card.read_text(encoding="utf-8", errors="replace").splitlines()[:60]:
-            if line.startswith("license:"):
-                return line.partition(":")[2].strip() or "not stated"
-    return "not stated"
+def weight_files(directory: Path) -> list[Path]:
+    """The safetensors that hold a model's weights: `model.safetensors` alone where it is there, else all.
+
+    The same weights often lie beside it once more, in the form of another library.
+    """
+    whole = directory / WEIGHTS
+    return [whole] if whole.is_file() else sorted(directory.glob("*.safetensors"))
 
 
 def _copy_weights(directory: Path, making: Path) -> None:
-    files = sorted(directory.glob("*.safetensors"))
+    files = weight_files(directory)
     if len(files) == 1:
-        shutil.copyfile(files[0], making / "model.safetensors")
+        shutil.copyfile(files[0], making / WEIGHTS)
         return
     from safetensors.torch import load_file, save_file
 
     tensors = {name: tensor for file in files for name, tensor in load_file(file).items()}
-    save_file(tensors, making / "model.safetensors", metadata={"format": "pt"})
+    save_file(tensors, making / WEIGHTS, metadata={"format": "pt"})
 
 
 def _convert_tokenizer(directory: Path, making: Path) -> None:
