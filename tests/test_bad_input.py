@@ -76,11 +76,11 @@ def refused(train: Motet, tmp_path: Path) -> Motet:
 
 
 def test_a_missing_file(refused: Motet, tmp_path: Path) -> None:
-    refused(tmp_path / "none.csv", said=["none.csv", "does not exist"])
+    refused(tmp_path / "none.csv", said=["none.csv", "does not exist"], code=2)
 
 
 def test_a_folder(refused: Motet, tmp_path: Path) -> None:
-    refused(tmp_path, said=[str(tmp_path), "is a folder"])
+    refused(tmp_path, said=[str(tmp_path), "is a folder"], code=2)
 
 
 @pytest.mark.parametrize("content", ["", "title,kind\n"])
@@ -90,7 +90,9 @@ def test_an_empty_table(refused: Motet, tmp_path: Path, content: str) -> None:
 
 
 def test_a_web_address(refused: Motet) -> None:
-    refused("https://example.org/t.csv", said=["https://example.org/t.csv", "web address", "download"])
+    refused(
+        "https://example.org/t.csv", said=["https://example.org/t.csv", "web address", "download"], code=2
+    )
 
 
 def test_no_such_label_column(refused: Motet) -> None:
@@ -191,7 +193,7 @@ def test_an_unseen_label_among_the_test_rows_counts_as_a_mistake(
     measured = json.loads(done.out)
     assert measured["n"] == 10
     notes = " ".join(measured["notes"])
-    assert "1 rows have no label" in notes and "never saw (kettle): counted as mistakes" in notes
+    assert "1 row has no label" in notes and "never saw (kettle): counted as a mistake" in notes
     right = round(measured["overall"]["metrics"]["accuracy"]["value"] * 10)
     assert right <= 9
 

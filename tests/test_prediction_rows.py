@@ -141,7 +141,7 @@ def test_columns_in_another_order_and_more_of_them(model: Model, folder: Path, c
     np.testing.assert_allclose(probabilities(model.predict(Table(turned, folder))), expected, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("kept", [["title"], ["image"], ["description", "image"], ["price"]])
+@pytest.mark.parametrize("kept", [["title"], ["image"], ["description", "image"], ["image", "price"]])
 def test_missing_columns_are_missing_modalities(
     model: Model, folder: Path, catalogue: Any, kept: list[str]
 ) -> None:
@@ -160,13 +160,44 @@ def test_a_column_that_is_missing_is_said(
     motet: Callable[..., Any], model_directory: Path, tmp_path: Path
 ) -> None:
     table, output = tmp_path / "table.csv", tmp_path / "answers.csv"
-    table.write_text("Title,price\na lamp,3\na cap,4\n")
+    table.write_text("title,price\na lamp,3\na cap,4\n")
     done = motet("predict", model_directory, table, "-o", output, "--json")
     assert done.code == 0
     said = json.loads(done.out)
-    assert said["patterns"] == {"none": 2} and said["rows"] == 2
-    assert said["notes"] == ["no column 'image', 'title', 'description' in table.csv: absent in every row"]
+    assert said["patterns"] == {"text": 2} and said["rows"] == 2
+    assert said["notes"] == ["no column 'image', 'description' in table.csv: absent in every row"]
     assert said["notes"][0] in done.err
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_table_without_any_column_of_the_model_is_an_error(
+    motet: Callable[..., Any], model_directory: Path, tmp_path: Path, command: str, model: Model
+) -> None:
+    table, output = tmp_path / "table.csv", tmp_path / "answers.csv"
+    table.write_text("Title,category\na lamp,home\na cap,clothing\n")
+    done = motet(command, model_directory, table, *(["-o", output] if command == "predict" else []))
+    assert done.code == 1 and done.out == "" and not output.exists()
+    assert "it reads 'image', 'title', 'description'; the table has 'Title', 'category'" in done.err
+    for call in (model.predict, model.predict_proba, model.evaluate):
+        with pytest.raises(TableError, match=r"table\.csv has none of the columns that the model reads"):
+            call(table)
+
+
+def test_values_that_a_spreadsheet_runs_are_kept_and_named(
+    motet: Callable[..., Any], model_directory: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    ids = ["-5", "=1+1", "@home", "＝1", "plain"]
+    table.write_text("id,title\n" + "".join(f"{name},a lamp\n" for name in ids), encoding="utf-8")
+    done = motet("predict", model_directory, table, "-o", tmp_path / "a.csv", "--json")
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == ids
+    warning = "column 'id' of a.csv has values that a spreadsheet runs as formulas, such as '=1+1'"
+    assert f"warning: {warning}" in done.err and done.err.count("warning") == 1
+    assert any(warning in note for note in json.loads(done.out)["notes"])
+    assert "warning" not in motet("predict", model_directory, table, "-o", tmp_path / "a.jsonl").err
+    table.write_text("id,title\n-5,a lamp\n+7,a cap\n-1.5e3,a book\n")
+    assert "warning" not in motet("predict", model_directory, table, "-o", tmp_path / "a.csv").err
 
 
 def test_an_empty_table_is_an_error(model: Model, tmp_path: Path) -> None:

@@ -165,7 +165,10 @@ class MultimodalClassifier:
         return self._fitted().predict_proba(X, image_root=self.image_root)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Accuracy on labels y [N], or on the label column of X where y is None; rows without a label are left out."""
+        """Accuracy on labels y [N] of all rows; where y is None, on the label column of X, as `evaluate` measures it.
+
+        Rows without a label are left out.
+        """
         if y is None:
             return float(self.evaluate(X)["overall"]["metrics"]["accuracy"]["value"])
         model = self._fitted()
@@ -176,9 +179,12 @@ class MultimodalClassifier:
             raise UsageError(f"X has {len(best)} rows and y {len(truth)}")
         return float(np.mean((best == truth)[truth != -1]))
 
-    def evaluate(self, X: Any) -> dict[str, Any]:
-        """Measure on a labelled table: the content of `evaluation.json`."""
-        return self._fitted().evaluate(X, image_root=self.image_root)
+    def evaluate(self, X: Any, *, all_rows: bool = False) -> dict[str, Any]:
+        """Measure on a labelled table: the content of `evaluation.json`.
+
+        Where X has the split column that `fit` saw, only its test rows count, unless `all_rows`.
+        """
+        return self._fitted().evaluate(X, image_root=self.image_root, all_rows=all_rows)
 
     def save(self, directory: str | Path) -> None:
         """Write the model directory, which `motet.load` and every command open without PyTorch."""

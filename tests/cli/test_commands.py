@@ -65,7 +65,7 @@ def test_wrong_usage_is_2_and_said_on_stderr(
     [
         (["--fusion", "stirred"], "no fusion 'stirred': one of auto, late, concat, gated"),
         (["--class-weights", "heavy"], "balanced"),
-        (["--test-size", "0.7", "--val-size", "0.4"], "leave rows to train on"),
+        (["--test-size", "0.7", "--val-size", "0.4"], "leave no rows to train on"),
         (["--test-size", "-0.1"], "test and validation sizes"),
         (["--text", "titel"], "did you mean 'title'?"),
         (["--image", "title", "--text", "title"], "'title' is named as image input and as text input"),
@@ -90,7 +90,8 @@ def test_a_bad_option_value_says_what_would_be_right(
         (["{table}", "--text", "a lamp"], "not both"),
         (["{table}", "-o", "a.csv", "--card", "c.html"], "--card is for one sample"),
         (["--text", "a lamp", "-o", "a.csv"], "-o is for tables"),
-        (["--image", "/no/such/picture.jpg"], "no such file"),
+        (["--image", "/no/such/picture.jpg"], "--image /no/such/picture.jpg: no such file"),
+        (["--image", "/tmp"], "--image /tmp: is a folder"),
     ],
 )
 def test_predict_refuses_what_does_not_go_together(
@@ -102,14 +103,126 @@ def test_predict_refuses_what_does_not_go_together(
 
 
 def test_a_failed_job_is_1_and_debug_shows_the_traceback(motet: Motet, tmp_path: Path) -> None:
-    missing = tmp_path / "none.csv"
-    done = motet("inspect", missing)
+    empty = tmp_path / "none.csv"
+    empty.write_text("")
+    done = motet("inspect", empty)
     assert done.code == 1 and done.out == ""
-    assert done.err == f"error: table {missing} does not exist\n"
+    assert done.err == f"error: {empty} is empty\n"
     from motet.errors import TableError
 
     with pytest.raises(TableError):
-        motet("inspect", missing, "--debug")
+        motet("inspect", empty, "--debug")
+
+
+TABLE_COMMANDS = {
+    "inspect": ["inspect", "{table}"],
+    "train": ["train", "{table}", "--label", "category", "-o", "{place}/new"],
+    "evaluate": ["evaluate", "{model}", "{table}"],
+    "predict": ["predict", "{model}", "{table}", "-o", "{place}/a.csv"],
+}
+
+
+@pytest.mark.parametrize("command", TABLE_COMMANDS)
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("{place}/none.csv", "none.csv does not exist"),
+        ("{place}", "is a folder"),
+        ("https://example.org/t.csv", "web address"),
+        ("n" * 5000, "is not a path"),
+    ],
+    ids=["missing", "folder", "address", "too long"],
+)
+def test_a_table_that_is_not_there_is_wrong_usage_everywhere(
+    motet: Motet, model_directory: Path, tmp_path: Path, command: str, table: str, said: str
+) -> None:
+    table = table.format(place=tmp_path)
+    arguments = [
+        a.format(table=table, model=model_directory, place=tmp_path) for a in TABLE_COMMANDS[command]
+    ]
+    done = motet(*arguments)
+    assert done.code == 2, done.err
+    assert done.out == "" and said in done.err and len(done.err.splitlines()) == 1
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_place_under_a_file_is_refused_before_the_demo_draws(motet: Motet, tmp_path: Path) -> None:
+    (tmp_path / "demo").write_text("mine")
+    done = motet("demo", "-o", tmp_path / "demo")
+    assert done.code == 1 and "is a file, so no folder can be made in it" in done.err
+    assert done.err.startswith("error: ")
+
+
+def test_a_bad_seed_is_refused_before_the_demo_draws(motet: Motet, tmp_path: Path) -> None:
+    done = motet("demo", "-o", tmp_path / "demo", "--seed", "-1")
+    assert done.code == 2 and "the seed is a number from 0" in done.err
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stopped", ["inspect", "train"])
+def test_ctrl_c_says_one_line_and_is_130(
+    motet: Motet, monkeypatch: pytest.MonkeyPatch, catalogue: Any, tmp_path: Path, stopped: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("motet.data.infer_schema", interrupted)
+    more = ["--label", "category", "-o", tmp_path / "model"] if stopped == "train" else []
+    done = motet(stopped, catalogue.table, *more)
+    assert done.code == 130 and done.out == ""
+    lines = [line for line in done.err.splitlines() if not line.startswith("label column")]
+    assert len(lines) == 1 and lines[0].startswith("stopped: it is not finished")
+    assert not any(tmp_path.iterdir())
+
+
+def test_help_names_the_exit_codes(motet: Motet) -> None:
+    done = motet("--help")
+    assert "Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--fusion", "stirred"],
+        ["--class-weights", "heavy"],
+        ["--test-size", "0.7", "--val-size", "0.4"],
+        ["--test-size", "-0.1"],
+        ["--seed", "-1"],
+    ],
+)
+def test_options_are_checked_before_the_table_is_read(
+    motet: Motet, monkeypatch: pytest.MonkeyPatch, catalogue: Any, tmp_path: Path, options: list[str]
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the table was read")
+
+    monkeypatch.setattr("motet.data.read_table", never)
+    done = motet("train", catalogue.table, "--label", "category", "-o", tmp_path / "model", *options)
+    assert done.code == 2, done.err
+
+
+def test_training_says_which_columns_are_not_read(
+    motet: Motet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from motet.data.inference import infer_schema
+
+    def then_stop(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr("motet.cli.train._refuse_broken", stop)
+        return infer_schema(*arguments, **options)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("motet.data.infer_schema", then_stop)
+    numbers = [f"n{n}" for n in range(12)]
+    table = tmp_path / "t.csv"
+    rows = [
+        f"a {word} lamp,{'ab'[n % 2]},{','.join('3' * 12)}" for n, word in enumerate(("red", "old", "new"))
+    ]
+    table.write_text("\n".join([f"title,kind,{','.join(numbers)}", *rows]))
+    done = motet("train", table, "--label", "kind", "-o", tmp_path / "model", "--strict")
+    said = [line for line in done.err.splitlines() if line.startswith("not read: ")]
+    assert said == [f"not read: {', '.join(map(repr, numbers[:10]))} and 2 more (motet inspect says why)"]
 
 
 def test_an_error_that_nobody_foresaw_has_no_traceback_either(
@@ -192,7 +305,9 @@ def test_a_folder_that_is_no_model(motet: Motet, catalogue: Any, tmp_path: Path,
     done = motet(command, tmp_path, catalogue.table, *more)
     assert done.code == 1 and "not a model directory" in done.err and done.out == ""
     done = motet(command, tmp_path / "none", catalogue.table, *more)
-    assert done.code == 1 and "no such model directory" in done.err and done.out == ""
+    assert done.code == 2 and "no such model directory" in done.err and done.out == ""
+    done = motet(command, catalogue.table, catalogue.table, *more)
+    assert done.code == 2 and "is a file, not a model directory" in done.err and done.out == ""
 
 
 def test_an_output_never_replaces_an_input(motet, catalogue, model_copy, tmp_path):

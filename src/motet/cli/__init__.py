@@ -10,6 +10,8 @@ import typer
 from motet import __version__
 from motet.cli import cache, demo, evaluate, inspect, predict, train
 
+STOPPED = 130  # what shells call a command that SIGINT ended
+
 app = typer.Typer(
     name="motet",
     help="Train, trust and ship a model that reads pictures and words together, and answers when one is missing.",
@@ -17,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    epilog="Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped with Ctrl-C.",
 )
 app.command("inspect")(inspect.inspect)
 app.command("train")(train.train)
@@ -35,8 +38,15 @@ def _version(
         raise typer.Exit
 
 
+def _say_stopped() -> None:
+    typer.echo("stopped: it is not finished; models and predictions are only written whole", err=True)
+
+
 def main() -> None:
-    """Run the command line: exit code 0 done, 1 the job failed, 2 wrong usage; no traceback without --debug."""
+    """Run the command line: exit code 0 done, 1 the job failed, 2 wrong usage, 130 stopped with Ctrl-C.
+
+    No traceback without --debug.
+    """
     from motet.errors import MotetError, UsageError
 
     arguments = sys.argv[1:]
@@ -48,8 +58,13 @@ def main() -> None:
             leave_pandas_out()
         app()
     except KeyboardInterrupt:
-        typer.echo("interrupted: nothing half-written was left", err=True)
-        raise SystemExit(130) from None
+        _say_stopped()
+        raise SystemExit(STOPPED) from None
+    except SystemExit as stop:
+        # typer itself turns Ctrl-C into this code, and says nothing
+        if stop.code == STOPPED:
+            _say_stopped()
+        raise
     except MotetError as error:
         if debug:
             raise

@@ -17,6 +17,17 @@ def message(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts: "1 row", "1,050 rows"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
+
+
 def print_json(value: Any) -> None:
     """Print `value` as the one JSON object of a `--json` call; NaN and infinities are null."""
     print(json.dumps(_finite(value), ensure_ascii=False, indent=1))

@@ -30,31 +30,36 @@ def demo(
 
       motet demo -o /tmp/demo --rows 400 --seed 3 --json
     """
-    from motet.cli.console import message, print_json
+    from motet.cli.console import counted, message, print_json
     from motet.cli.learning import require_learning_wing
     from motet.cli.results import print_evaluation
     from motet.data import audit, infer_schema, read_table
     from motet.data.catalogue import write_catalogue
+    from motet.model import check_place
     from motet.runtime import Model
     from motet.runtime.writing import write_predictions
 
+    model = output / "model"
+    check_place(model)
     require_learning_wing()
+    from motet.deployment import Options, build_model
+
+    options = Options(image_encoders=("descriptor",), text_encoders=("lexical",), seed=seed)
     begun = time.perf_counter()
     message(f"1/5 drawing and writing a catalogue of {rows} products in {output / 'catalogue'}")
     catalogue = write_catalogue(output / "catalogue", rows=rows, seed=seed)
     read = read_table(catalogue.table)
     schema = infer_schema(read, label=catalogue.label, split=catalogue.split)
     found = audit(read, schema)
-    message(f"2/5 inspecting it: {len(found.broken)} broken cells, {len(found.warnings)} warnings")
+    message(
+        f"2/5 inspecting it: {counted(len(found.broken), 'broken cell')}, "
+        f"{counted(len(found.warnings), 'warning')}"
+    )
     for warning in found.warnings:
         message(f"    {warning['level']}: {warning['message']}")
 
-    from motet.deployment import Options, build_model
-
-    model = output / "model"
     message("3/5 training, with the embedded encoders")
     ceilings = {name: best for name, best in catalogue.test_ceilings.items() if best is not None}
-    options = Options(image_encoders=("descriptor",), text_encoders=("lexical",), seed=seed)
     evaluation = build_model(read, schema, model, options, ceilings=ceilings)
     message("4/5 evaluating the saved model on the test rows, without PyTorch")
     if not json:

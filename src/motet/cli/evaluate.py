@@ -32,12 +32,9 @@ def evaluate(
 
       motet evaluate model new_products.csv --report new.html --json
     """
-    import numpy as np
-
     from motet.cli.console import message, print_json
+    from motet.cli.paths import check_model, check_table
     from motet.cli.results import print_evaluation
-    from motet.data import split_sides
-    from motet.data.splits import TEST
     from motet.encoders import FeatureCache
     from motet.report import mistake_thumbnails, write_report
     from motet.runtime import Model
@@ -46,14 +43,11 @@ def evaluate(
 
     if report is not None:
         check_output(report, table, suffixes=PAGES)
+    check_model(model)
+    check_table(table)
     opened = Model(model, cache=FeatureCache())
     read = opened.read(table, image_root=image_root)
-    rows, split = None, "given"
-    column = opened.manifest.schema.split
-    if column in read.columns and not all_rows:
-        rows, split = np.flatnonzero(split_sides(read, str(column)) == TEST), "test"
-        message(f"the {len(rows)} rows that column {column!r} calls test (--all-rows for all {len(read)})")
-    evaluation = measure(opened, read, rows, split=split)
+    evaluation = measure(opened, read, all_rows=all_rows)
     if report is not None:
         pictures = mistake_thumbnails(read, opened.manifest.schema, evaluation)
         write_report(report, evaluation, title=read.name, thumbnails=pictures)

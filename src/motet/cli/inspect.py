@@ -52,8 +52,10 @@ def inspect(
       motet inspect products.parquet --label category --text title --text body --image photo --json
     """
     from motet.cli.console import message, print_json
+    from motet.cli.paths import check_table
     from motet.data import audit, infer_schema, read_table
 
+    check_table(table)
     read = read_table(table, image_root=image_root)
     chosen = label or _usual_label(read, [*(image or ()), *(text or ()), *(categorical or ())])
     if chosen and not label:

@@ -32,6 +32,9 @@ def predict(
 ) -> None:
     """Answer every row of a table, in order; or one picture, one text, or both.
 
+    Ids and classes are written as they are: in a CSV, a spreadsheet takes those that begin with = + - or @ for
+    formulas (a warning names the column), so import such columns as text.
+
     Examples:
 
       motet predict model products.csv -o answers.csv
@@ -40,6 +43,7 @@ def predict(
 
       motet predict model --text "台灯" --json
     """
+    from motet.cli.paths import check_model, check_picture, check_table
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
     from motet.runtime import Model
@@ -56,6 +60,12 @@ def predict(
         raise UsageError("-o is for tables; one sample is printed (--json for a record, --card for a page)")
     if card is not None:
         check_output(card, image, suffixes=PAGES)
+    check_model(model)
+    if image is not None:
+        check_picture(image)
+    if table is not None and output is not None:
+        check_table(table)
+        check_output(output, table)
     opened = Model(model, cache=FeatureCache() if table is not None else None)
     if table is not None:
         assert output is not None
@@ -68,28 +78,39 @@ def _table(model: Model, table: str, output: Path, image_root: Path | None, json
     from collections import Counter
     from collections.abc import Iterator
 
-    from motet.cli.console import message, print_json
-    from motet.runtime.writing import check_output, write_predictions
+    from motet.cli.console import counted, message, print_json
+    from motet.runtime.writing import formula_cells, write_predictions
 
-    check_output(output, table)
     read = model.read(table, image_root=image_root)
     for note in read.notes:
         message(f"note: {note}")
     patterns: Counter[str] = Counter()
     issues: list[dict[str, object]] = []
+    formulas: dict[str, str] = {}  # the first of each column
 
-    def counted() -> Iterator[list[Prediction]]:
+    def watched() -> Iterator[list[Prediction]]:
         for window in model.predict_windows(read):
             patterns.update(one.pattern for one in window)
             issues.extend({"id": one.id, "issue": one.issue} for one in window if one.issue)
+            if output.suffix.lower() == ".csv":
+                for one in window:
+                    for column, value in formula_cells(one):
+                        formulas.setdefault(column, value)
             yield window
 
     identity = model.manifest.schema.id
-    rows = write_predictions(output, counted(), model.classes, named=identity in read.columns)
+    rows = write_predictions(output, watched(), model.classes, named=identity in read.columns)
     for problem in issues[:10]:
         message(f"{problem['id']}: {problem['issue']}")
     if len(issues) > 10:
-        message(f"and {len(issues) - 10} more rows with an issue: see the column 'issue'")
+        message(f"and {counted(len(issues) - 10, 'more row')} with an issue: see the column 'issue'")
+    warnings = [
+        f"column {column!r} of {output.name} has values that a spreadsheet runs as formulas, such as {value[:60]!r}: "
+        "import it as text"
+        for column, value in formulas.items()
+    ]
+    for warning in warnings:
+        message(f"warning: {warning}")
     if json:
         print_json(
             {
@@ -97,11 +118,12 @@ def _table(model: Model, table: str, output: Path, image_root: Path | None, json
                 "rows": rows,
                 "patterns": dict(patterns),
                 "issues": issues,
-                "notes": list(read.notes),
+                "notes": [*read.notes, *warnings],
             }
         )
     else:
-        message(f"{rows} rows: {output} ({', '.join(f'{n} {name}' for name, n in patterns.most_common())})")
+        found = ", ".join(f"{n:,} {name}" for name, n in patterns.most_common())
+        message(f"{counted(rows, 'row')}: {output} ({found})")
 
 
 def _sample(model: Model, image: Path | None, text: str | None, card: Path | None, json: bool) -> None:
@@ -120,7 +142,7 @@ def _sample(model: Model, image: Path | None, text: str | None, card: Path | Non
         try:
             data = read_media(image)
         except MediaError as error:
-            raise UsageError(f"{image}: {error}") from error
+            raise UsageError(f"--image: {error}") from error
         row[schema.inputs("image")[0]] = [data]
         try:
             picture = thumbnail(decode_image(data), size=640)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from motet.cli.console import message, print_table
+from motet.cli.console import counted, message, print_table
 
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("log_loss", "log-loss"), ("ece", "ECE"))
 
@@ -29,11 +29,13 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
         rows.append(_row(f"baseline {name}", entry) + ([""] if ceilings else []) + [""])
     columns = ["pattern", "rows", *(title for _, title in METRICS)]
     columns += (["best possible"] if ceilings else []) + ["answered by"]
-    title = f"{evaluation['n']} {evaluation['split']} rows; brackets: 95 % bootstrap interval"
+    title = (
+        f"{counted(evaluation['n'], str(evaluation['split']) + ' row')}; brackets: 95 % bootstrap interval"
+    )
     print_table(title, columns, rows, left=("answered by",))
     broken = evaluation["issues"]["broken"]
     if broken:
-        message(f"{broken} broken cells, treated as absent: see the report")
+        message(f"{counted(broken, 'broken cell')}, treated as absent: see the report")
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> list[str]:

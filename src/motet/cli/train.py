@@ -78,13 +78,33 @@ def train(
 
       motet train notes.parquet --label diagnosis --group patient --text-encoder ./minilm -o model --seed 1
     """
-    from motet.cli.console import message, print_json
+    from motet.cli.console import listed, message, print_json
     from motet.cli.learning import require_learning_wing
+    from motet.cli.paths import check_table
     from motet.cli.results import print_evaluation
     from motet.data import infer_schema, read_table
+    from motet.errors import UsageError
     from motet.model import check_place
 
+    # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
+    check_table(table)
     check_place(output)
+    if test_size + val_size >= 1:
+        raise UsageError(f"--test-size {test_size:g} and --val-size {val_size:g} leave no rows to train on")
+    require_learning_wing()
+    from motet.deployment import Options, build_model
+
+    options = Options(
+        image_encoders=tuple(image_encoder or ("auto",)),
+        text_encoders=tuple(text_encoder or ("auto",)),
+        lexical=not no_lexical,
+        fusion=fusion,
+        class_weights=class_weights,
+        accept_licence=accept_licence,
+        test_size=test_size,
+        validation_size=val_size,
+        seed=seed,
+    )
     if output.is_dir() and any(output.iterdir()):
         message(f"{output}: the model there will be replaced when this one is written")
     read = read_table(table, image_root=image_root)
@@ -100,24 +120,13 @@ def train(
         id=id_column,
     )
     for column in schema.columns:
-        if column.role not in ("ignored",):
+        if column.role != "ignored":
             message(f"{column.name}: {column.role}, {column.kind} ({column.why})")
+    unread = [column.name for column in schema.columns if column.role == "ignored"]
+    if unread:
+        message(f"not read: {listed(unread)} (motet inspect says why)")
     if strict:
         _refuse_broken(read, schema)
-    require_learning_wing()
-    from motet.deployment import Options, build_model
-
-    options = Options(
-        image_encoders=tuple(image_encoder or ("auto",)),
-        text_encoders=tuple(text_encoder or ("auto",)),
-        lexical=not no_lexical,
-        fusion=fusion,
-        class_weights=class_weights,
-        accept_licence=accept_licence,
-        test_size=test_size,
-        validation_size=val_size,
-        seed=seed,
-    )
     evaluation = build_model(read, schema, output, options)
     if json:
         print_json(evaluation)
@@ -129,6 +138,7 @@ def train(
 
 
 def _refuse_broken(read: object, schema: object) -> None:
+    from motet.cli.console import counted
     from motet.data import Schema, Table, audit
     from motet.errors import TableError
 
@@ -137,6 +147,6 @@ def _refuse_broken(read: object, schema: object) -> None:
     if broken:
         shown = "; ".join(f"row {i.row}, {i.column}: {i.reason}" for i in broken[:5])
         raise TableError(
-            f"{read.name}: {len(broken)} broken cells ({shown}{'; ...' if len(broken) > 5 else ''}): "
+            f"{read.name}: {counted(len(broken), 'broken cell')} ({shown}{'; ...' if len(broken) > 5 else ''}): "
             "mend them, or leave --strict out"
         )

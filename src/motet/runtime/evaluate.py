@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from motet import __version__
-from motet.data import Table, encode_labels, row_ids
+from motet.data import Labels, Table, encode_labels, row_ids, split_sides
+from motet.data.splits import NAMES, TEST
 from motet.errors import TableError
 from motet.evaluation import class_table, classification_metrics, evaluate_patterns, row_patterns
+from motet.model import table_digest
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -22,39 +24,47 @@ MISTAKES = 24
 TEXT_SHOWN = 600
 
 
-def evaluate(model: Model, table: Table, rows: Rows | None = None, *, split: str = "test") -> dict[str, Any]:
-    """Measure a saved model on labelled rows.
+def evaluate(
+    model: Model,
+    table: Table,
+    rows: Rows | None = None,
+    *,
+    split: str | None = None,
+    all_rows: bool = False,
+) -> dict[str, Any]:
+    """Measure a saved model on labelled rows: the content of `evaluation.json`.
 
-    rows : which (default: all). Rows without a label are left out and counted; a label that the model does not
-    know counts as a mistake, and is noted.
+    rows : row numbers to measure [n]. Not given: where the table has the split column that the model was trained
+        with, the rows that it calls test, else all rows; a note says which.
+    split : what the rows are called (default: `test`, or `given` for all rows of a table).
+    all_rows : all rows, also where the split column names test rows.
 
-    Raises TableError where no row has a label.
+    Rows without a label are left out and counted; a label that the model does not know counts as a mistake. Both
+    are noted, and so is a table that trained the model and is measured whole.
+
+    Of `issues`, `broken_measured` counts broken cells of the measured rows, and `absent` the measured rows without
+    each modality (empty or broken). `broken` is the same as `broken_measured` here; where a model is built it counts
+    the cells of all rows, also of those that train.
+
+    Raises TableError where no row is there to measure, and for a split column that says something else.
     """
     begun = time.perf_counter()
     manifest = model.manifest
-    rows = np.arange(len(table)) if rows is None else rows
+    notes = [*table.notes]
+    if rows is None:
+        rows, found, note = _rows_to_measure(model, table, all_rows)
+        notes += [note] if note else []
+    else:
+        found = "test"
+    split = found if split is None else split
     labels = encode_labels(table, manifest.schema, manifest.classes)
-    unlabelled = int((labels.values[rows] == -1).sum())
-    rows = rows[labels.values[rows] != -1]
-    if len(rows) == 0:
-        raise TableError(
-            f"{table.name}: no row has a label in column {manifest.schema.label!r}: nothing to measure"
-        )
+    rows = _labelled(table, labels, rows, split, str(manifest.schema.label), notes)
     truth = labels.values[rows]
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
     measured, answers = evaluate_patterns(
         lambda present: model.probabilities(encoded, present), encoded.present, truth, seed=manifest.seed
     )
-    unseen = int((truth == -2).sum())
-    notes = [*table.notes]
-    if unlabelled:
-        notes.append(f"{unlabelled} rows have no label and were left out")
-    if unseen:
-        names = sorted({issue.value for issue in labels.issues})[:5]
-        notes.append(
-            f"{unseen} rows have a label that the model never saw ({', '.join(names)}): counted as mistakes"
-        )
     mine = set(rows.tolist())
     broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
     return {
@@ -66,6 +76,7 @@ def evaluate(model: Model, table: Table, rows: Rows | None = None, *, split: str
         "baselines": _baselines(model, encoded, truth),
         "issues": {
             "broken": len(broken),
+            "broken_measured": len(broken),
             "absent": {m: int((~have).sum()) for m, have in encoded.present.items()},
         },
         "classes": list(manifest.classes),
@@ -81,6 +92,64 @@ def evaluate(model: Model, table: Table, rows: Rows | None = None, *, split: str
         "versions": {"motet": __version__, "python": platform.python_version(), "numpy": np.__version__},
         "data": {"name": table.name},
     }
+
+
+def _rows_to_measure(model: Model, table: Table, all_rows: bool) -> tuple[Rows, str, str]:
+    """Rows [n], what they are called, and a note on them, which may be empty."""
+    column = model.manifest.schema.split
+    if column is None or column not in table.columns or all_rows:
+        return np.arange(len(table)), "given", _note_of_training_table(model, table)
+    way_out = "to measure all rows: --all-rows, in Python all_rows=True"
+    try:
+        sides = split_sides(table, column)
+    except TableError as error:
+        raise TableError(f"{table.name}: {error}; {way_out}") from error
+    rows = np.flatnonzero(sides == TEST)
+    if len(rows) == 0:
+        there = ", ".join(f"{int((sides == n).sum())} {name}" for n, name in enumerate(NAMES) if n != TEST)
+        raise TableError(
+            f"{table.name}: split column {column!r} names no test rows (it has {there}); {way_out}"
+        )
+    note = f"measured: the {_count(len(rows))} that column {column!r} calls test, of {len(table)} ({way_out})"
+    return rows, "test", note
+
+
+def _note_of_training_table(model: Model, table: Table) -> str:
+    """Words where every row of the table that trained the model is about to be measured, else nothing."""
+    trained = model.manifest.training.get("table")
+    if not isinstance(trained, dict) or trained.get("rows") != len(table):
+        return ""
+    if trained.get("digest") != table_digest(table):
+        return ""
+    return (
+        f"these {len(table)} rows are the table that trained the model ({trained.get('name')}): the figures are too "
+        "good; measure on rows that it never saw"
+    )
+
+
+def _labelled(table: Table, labels: Labels, rows: Rows, split: str, column: str, notes: list[str]) -> Rows:
+    """The rows that have a label; notes say how many have none, and how many one that the model never saw."""
+    values = labels.values[rows]
+    unlabelled, unseen = int((values == -1).sum()), int((values == -2).sum())
+    if unlabelled == len(rows):
+        which = "row" if split == "given" else f"{split} row"
+        raise TableError(f"{table.name}: no {which} has a label in column {column!r}: nothing to measure")
+    if unlabelled:
+        has = "has no label and was" if unlabelled == 1 else "have no label and were"
+        notes.append(f"{_count(unlabelled)} {has} left out")
+    if unseen:
+        mine = set(rows[values == -2].tolist())
+        names = sorted({issue.value for issue in labels.issues if issue.row in mine})[:5]
+        has, counted = ("has", "a mistake") if unseen == 1 else ("have", "mistakes")
+        notes.append(
+            f"{_count(unseen)} {has} a label that the model never saw ({', '.join(names)}): counted as {counted}"
+        )
+    labelled: Rows = rows[values != -1]
+    return labelled
+
+
+def _count(rows: int) -> str:
+    return f"{rows} row" if rows == 1 else f"{rows} rows"
 
 
 def _baselines(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Model:
             return table
         if len(lacking) == len(wanted):
             raise TableError(
-                f"{table.name} has none of the columns that the model reads: it reads {_listed(wanted)}, "
+                f"{table.name} has none of the columns that the model reads: it reads {_listed(wanted)}; "
                 f"the table has {_listed(table.columns)}; name them as the model does"
             )
         note = f"no column {', '.join(map(repr, lacking))} in {table.name}: absent in every row"

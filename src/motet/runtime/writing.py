@@ -17,6 +17,8 @@ from motet.runtime.prediction import Prediction
 
 FORMATS = (".csv", ".parquet", ".jsonl")
 PAGES = (".html", ".htm")
+# What makes a spreadsheet take a CSV cell for a formula, also in full width.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 class _Writer(Protocol):
@@ -31,6 +33,19 @@ def check_output(path: Path, *inputs: str | Path | None, suffixes: Sequence[str]
         raise UsageError(f"{path}: is what is read, and would be replaced: give the output another name")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
+
+
+def formula_cells(one: Prediction) -> list[tuple[str, str]]:
+    """(column, value) of the cells of an answer's CSV row that a spreadsheet would run as formulas.
+
+    They are written as they are, since ids and classes must come back as they went in; numbers such as -5 do no harm.
+    """
+    cells = (("id", one.id), ("prediction", one.prediction), ("issue", one.issue))
+    return [
+        (column, value)
+        for column, value in cells
+        if isinstance(value, str) and value.startswith(FORMULA) and not _is_number(value)
+    ]
 
 
 def write_predictions(
@@ -61,6 +76,14 @@ def write_predictions(
     finally:
         unfinished.unlink(missing_ok=True)
     return rows
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager
