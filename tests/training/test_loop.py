@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,30 +17,25 @@ from motet.encoders import ArrayRows, Features, FeatureTable
 from motet.evaluation import log_loss
 from motet.fusion import FUSIONS, Source
 from motet.runtime.combination import log_softmax
-from motet.tasks import FusedClassifier
-from motet.training import Settings, fit_probe, predict_logits, train_head
-from motet.training.loop import Trained, hide_modalities
+from motet.tasks import FusedClassifier, classification_loss
+from motet.training import Fold, Settings, Trained, fit_probe, predict_logits, train_heads
+from motet.training.loop import MakeHead, shown_modalities
+from motet.training.schedule import warm_then_cosine
+from motet.training.stacked import StackedHeads
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 IMAGE, TEXT = Source("image:a", "image", 6), Source("text:b", "text", 4)
-QUICK = Settings(epochs=6, patience=6, learning_rate=1e-3, batch_size=32)
+QUICK = Settings(epochs=6, patience=6, batch_size=32)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Heads this small are slower on several threads, and far slower where other tests run beside them."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def maker(fusion: str = "concat", *, classes: int = 2, width: int = 32, dropout: float = 0.2) -> MakeHead:
+    def make(sources: Sequence[Source]) -> FusedClassifier:
+        return FusedClassifier(
+            FUSIONS[fusion](sources, width=width, dropout=dropout), classes, dropout=dropout
+        )
 
-
-def head_of(
-    *sources: Source, fusion: str = "concat", classes: int = 2, width: int = 32, seed: int = 0
-) -> FusedClassifier:
-    torch.manual_seed(seed)
-    return FusedClassifier(FUSIONS[fusion](sources or (IMAGE, TEXT), width=width), classes)
+    return make
 
 
 def problem(n: int = 300, *, seed: int = 0, gaps: bool = True) -> tuple[dict[str, FeatureTable], Labels]:
@@ -54,61 +50,144 @@ def problem(n: int = 300, *, seed: int = 0, gaps: bool = True) -> tuple[dict[str
     return tables, labels
 
 
-def rows_of(n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    return np.arange(2 * n // 3), np.arange(2 * n // 3, n)
+def fold_of(tables: dict[str, FeatureTable], labels: Labels, *, held: bool = True) -> Fold:
+    """The first two thirds to fit on; the last to look at."""
+    rows = np.arange(len(labels))
+    cut = 2 * len(rows) // 3
+    return Fold(tables, labels, rows[:cut], rows[cut:] if held else rows[:0])
+
+
+def train(fold: Fold, asked: Settings = QUICK, make: MakeHead | None = None, **options: object) -> Trained:
+    return train_heads(make or maker(), (IMAGE, TEXT), [fold], asked, **options)  # type: ignore[arg-type]
 
 
 def same(one: Trained, other: Trained) -> bool:
-    first, second = one.module.state_dict(), other.module.state_dict()
-    return all(torch.equal(first[key], second[key]) for key in first) and one.history == other.history
+    pairs = zip(one.heads, other.heads, strict=True)
+    states = [(a.state_dict(), b.state_dict()) for a, b in pairs]
+    return all(torch.equal(a[key], b[key]) for a, b in states for key in a) and one.history == other.history
 
 
 @pytest.mark.parametrize("fusion", sorted(FUSIONS))
 def test_equal_seeds_give_equal_weights(fusion: str) -> None:
-    tables, labels = problem()
-    train, validation = rows_of(300)
+    fold = fold_of(*problem())
 
     def run(seed: int) -> Trained:
         torch.rand(7)  # what happened before must not matter
-        head = head_of(fusion=fusion)
-        return train_head(head, tables, labels, train, validation, Settings(epochs=4, seed=seed))
+        return train(fold, Settings(epochs=4, seed=seed), maker(fusion))
 
     assert same(run(1), run(1))
     assert not same(run(1), run(2))
 
 
+@pytest.mark.parametrize("fusion", sorted(FUSIONS))
+def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str) -> None:
+    """The slow way: one head at a time, with PyTorch's own modules, optimiser and clipping. Without dropout, which
+    draws its noise otherwise. Two folds of other sizes, two members each."""
+    tables, labels = problem(100)
+    rows = np.arange(100)
+    folds = [Fold(tables, labels, rows[:60], rows[60:]), Fold(tables, labels, rows[40:], rows[:40])]
+    asked = Settings(epochs=2, batch_size=20, members=2, modality_dropout=0.3, seed=3)
+    made = train_heads(maker(fusion, dropout=0.0), (IMAGE, TEXT), folds, asked, stop_after=2)
+    torch.manual_seed(3)
+    heads = [maker(fusion, dropout=0.0)((IMAGE, TEXT)) for _ in range(4)]
+    order = np.random.default_rng(3)
+    for number, head in enumerate(heads):
+        for source, projection in zip(head.sources, head.fusion.projections, strict=True):
+            fit = folds[number // 2].fit
+            seen = tables[source.name].rows.dense(fit[tables[source.name].present[fit]])
+            projection.linear.standardise(
+                torch.from_numpy(seen.mean(axis=0)), torch.from_numpy(1 / seen.std(axis=0))
+            )
+    optimizers = [
+        torch.optim.AdamW(head.parameters(), lr=0.0, weight_decay=asked.weight_decay) for head in heads
+    ]
+    step = 0
+    for _ in range(2):
+        shuffled = [order.permutation(fold.fit) for fold in folds]
+        for begin in range(0, 60, 20):
+            chosen = [np.sort(each[begin : begin + 20]) for each in shuffled]
+            have = np.stack(
+                [np.stack([tables[s.name].present[rows] for s in (IMAGE, TEXT)], axis=-1) for rows in chosen]
+            )
+            shown = shown_modalities(have, 0.3, order)
+            for number, (head, optimizer) in enumerate(zip(heads, optimizers, strict=True)):
+                rows = chosen[number // 2]
+                batch = {
+                    s.name: Features(
+                        torch.from_numpy(tables[s.name].rows.dense(rows)),
+                        torch.from_numpy(shown[number // 2, :, column]),
+                    )
+                    for column, s in enumerate((IMAGE, TEXT))
+                }
+                optimizer.zero_grad()
+                classification_loss(head.train()(batch), torch.from_numpy(labels[rows])).backward()
+                torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+                for group in optimizer.param_groups:
+                    group["lr"] = asked.learning_rate * warm_then_cosine(step, 6, asked.warmup)
+                optimizer.step()
+            step += 1
+    for ensemble, pair in zip(made.heads, (heads[:2], heads[2:]), strict=True):
+        for member, head in zip(ensemble.members, pair, strict=True):
+            for key, value in head.state_dict().items():
+                torch.testing.assert_close(member.state_dict()[key], value, atol=2e-4, rtol=2e-3, msg=key)
+
+
+def test_gradients_are_clipped_head_by_head() -> None:
+    heads = [maker()((IMAGE, TEXT)) for _ in range(2)]
+    stack = StackedHeads(heads, torch.device("cpu"))
+    for parameter in stack.parameters.values():
+        parameter.grad = torch.zeros_like(parameter)
+        parameter.grad[0], parameter.grad[1] = 1.0, 1e-5
+    stack.clip_gradients(1.0)
+    norms = [
+        math.sqrt(
+            sum(float(p.grad[head].square().sum()) for p in stack.parameters.values() if p.grad is not None)
+        )
+        for head in range(2)
+    ]
+    count = sum(p[0].numel() for p in stack.parameters.values())
+    assert norms == [pytest.approx(1.0, rel=1e-4), pytest.approx(1e-5 * math.sqrt(count), rel=1e-4)]
+
+
 def test_the_best_epoch_is_kept() -> None:
-    """Labels that are noise: the loop overfits, and the weights that it returns are those from before."""
+    """Labels that are noise: the loop overfits, and the weights that it returns are those from before.
+
+    Without features of any use the temperature makes every answer even, at ln 2; what counts is that the loop stops
+    `patience` epochs after the best, and that the weights are those of that epoch.
+    """
     tables, _ = problem(120, gaps=False)
-    labels = np.random.default_rng(5).integers(0, 2, 120)
-    train, validation = rows_of(120)
-    asked = Settings(epochs=60, patience=5, learning_rate=3e-3, modality_dropout=0.0)
-    trained = train_head(head_of(width=64), tables, labels, train, validation, asked)
-    losses = [epoch.validation_loss for epoch in trained.history]
-    assert len(losses) < 60  # it stopped early
-    assert losses[-1] > min(losses) + 0.01
-    assert [epoch.epoch for epoch in trained.history] == list(range(1, len(losses) + 1))
-    logits = predict_logits(trained.module, tables, validation)
-    got = log_loss(log_softmax(logits), labels[validation])
-    # Improvements under 1e-4 do not count, so it may miss the lowest by as much.
-    assert min(losses) - 1e-6 <= got <= min(losses) + 1e-4 + 1e-6
-    kept = next(e for e in trained.history if e.validation_loss == pytest.approx(got, abs=1e-6))
-    accuracy = (logits.argmax(axis=1) == labels[validation]).mean()
-    assert kept.validation_accuracy == pytest.approx(accuracy)
-    assert not trained.module.training
+    fold = fold_of(tables, np.random.default_rng(5).integers(0, 2, 120))
+    asked = Settings(epochs=60, patience=5, modality_dropout=0.0, batch_size=64)
+    trained = train(fold, asked, maker(width=64))
+    assert len(trained.history) == trained.best_epoch + 5 < 60
+    assert [epoch.epoch for epoch in trained.history] == list(range(1, len(trained.history) + 1))
+    logits = predict_logits(trained.heads[0], fold.tables, fold.held)
+    kept = trained.history[trained.best_epoch - 1]
+    assert kept.validation_loss == pytest.approx(
+        log_loss(log_softmax(logits), fold.labels[fold.held]), abs=1e-5
+    )
+    assert kept.validation_accuracy == (logits.argmax(axis=1) == fold.labels[fold.held]).mean()
+    assert not trained.heads[0].training
+
+
+def test_a_given_number_of_epochs_is_the_beginning_of_the_same_schedule() -> None:
+    tables, labels = problem()
+    long = train(fold_of(tables, labels), replace(QUICK, patience=99))
+    short = train(fold_of(tables, labels, held=False), QUICK, stop_after=3)
+    assert [e.train_loss for e in short.history] == [e.train_loss for e in long.history[:3]]
+    assert short.best_epoch == 3
 
 
 def test_without_validation_rows() -> None:
-    tables, labels = problem()
-    trained = train_head(head_of(), tables, labels, np.arange(300), np.zeros(0, np.int64), QUICK)
+    trained = train(fold_of(*problem(), held=False))
     assert all(e.validation_loss is None and e.validation_accuracy is None for e in trained.history)
+    assert trained.best_epoch == 6
     assert trained.history[-1].train_loss < trained.history[0].train_loss
     assert trained.history[0].to_json()["validation_loss"] is None
 
 
 def test_numbers_of_absent_cells_change_no_weight() -> None:
     tables, labels = problem()
-    train, validation = rows_of(300)
     spoiled = {
         name: FeatureTable(
             ArrayRows(np.where(table.present[:, None], table.rows.dense(np.arange(300)), np.nan)),
@@ -116,37 +195,49 @@ def test_numbers_of_absent_cells_change_no_weight() -> None:
         )
         for name, table in tables.items()
     }
-    one, two = (train_head(head_of(), each, labels, train, validation, QUICK) for each in (tables, spoiled))
+    one, two = (train(fold_of(each, labels)) for each in (tables, spoiled))
     assert same(one, two)
-    assert all(torch.isfinite(value).all() for value in two.module.state_dict().values())
+    assert all(torch.isfinite(value).all() for value in two.heads[0].state_dict().values())
 
 
 def test_features_are_standardised_by_present_training_rows() -> None:
+    fold = fold_of(*problem())
+    for member in train(fold, Settings(epochs=1)).heads[0].members:
+        for source, projection in zip(member.sources, member.fusion.projections, strict=True):
+            rows = fold.fit[fold.tables[source.name].present[fold.fit]]
+            values = fold.tables[source.name].rows.dense(rows)
+            np.testing.assert_allclose(projection.linear.mean.numpy(), values.mean(axis=0), atol=1e-5)
+            np.testing.assert_allclose(projection.linear.scale.numpy(), 1 / values.std(axis=0), rtol=1e-4)
+
+
+def test_folds_of_other_widths_are_filled_with_what_is_never_looked_at() -> None:
+    """A vocabulary learned in each fold differs in size."""
     tables, labels = problem()
-    train, validation = rows_of(300)
-    trained = train_head(head_of(), tables, labels, train, validation, Settings(epochs=1))
-    for source, projection in zip(trained.module.sources, trained.module.fusion.projections, strict=True):
-        rows = train[tables[source.name].present[train]]
-        values = tables[source.name].rows.dense(rows)
-        np.testing.assert_allclose(projection.linear.mean.numpy(), values.mean(axis=0), atol=1e-5)
-        np.testing.assert_allclose(projection.linear.scale.numpy(), 1 / values.std(axis=0), rtol=1e-4)
+    wide = dict(tables)
+    extra = np.pad(tables[TEXT.name].rows.dense(np.arange(300)), ((0, 0), (0, 2)))
+    wide[TEXT.name] = FeatureTable(ArrayRows(extra), tables[TEXT.name].present)
+    rows = np.arange(300)
+    folds = [Fold(tables, labels, rows[:200], rows[200:]), Fold(wide, labels, rows[100:], rows[:100])]
+    trained = train_heads(maker(), (IMAGE, TEXT), folds, QUICK)
+    for head, fold in zip(trained.heads, folds, strict=True):
+        right = predict_logits(head, fold.tables, fold.held).argmax(axis=1) == labels[fold.held]
+        assert right.mean() > 0.6
 
 
 def test_class_weights_of_one_change_nothing_and_others_do() -> None:
     tables, labels = problem(400)
     labels = np.where(np.random.default_rng(0).random(400) < 0.7, 0, labels)  # one class is rare
-    train, validation = rows_of(400)
+    fold = fold_of(tables, labels)
 
     def run(weights: list[float] | None) -> Trained:
-        array = None if weights is None else np.array(weights, np.float32)
-        return train_head(head_of(), tables, labels, train, validation, QUICK, class_weights=array)
+        return train(fold, class_weights=None if weights is None else np.array(weights, np.float32))
 
     plain, ones, rare = run(None), run([1, 1]), run([1, 8])
-    a, b = plain.module.state_dict(), ones.module.state_dict()
+    a, b = plain.heads[0].state_dict(), ones.heads[0].state_dict()
     for key in a:
         torch.testing.assert_close(a[key], b[key], atol=1e-5, rtol=1e-4)
     found = [
-        (predict_logits(t.module, tables, validation).argmax(axis=1) == 1)[labels[validation] == 1].mean()
+        (predict_logits(t.heads[0], tables, fold.held).argmax(axis=1) == 1)[labels[fold.held] == 1].mean()
         for t in (plain, rare)
     ]
     assert found[1] > found[0] + 0.2
@@ -169,58 +260,37 @@ def test_what_needs_both_modalities_is_learnt_by_fusion_and_by_no_linear_probe(f
     tables[joined.name] = FeatureTable(
         ArrayRows(np.concatenate(everything, axis=1).astype(np.float32)), np.ones(600, bool)
     )
-    train, validation, test = np.arange(300), np.arange(300, 450), np.arange(450, 600)
+    fold, test = Fold(tables, labels, np.arange(300), np.arange(300, 450)), np.arange(450, 600)
     # 150 fair coins: deviation sqrt(.25 / 150) = .041; three of those.
     for source in (IMAGE, TEXT, joined):
-        probe = fit_probe(source, tables[source.name], labels, train, validation, 2)
+        probe = fit_probe(source, fold, [fold], 2)
         right = predict_logits(probe.module, tables, test).argmax(axis=1) == labels[test]
         assert abs(right.mean() - 0.5) < 3 * 0.041
-    asked = Settings(epochs=30, patience=10, batch_size=32, learning_rate=3e-3)
-    trained = train_head(head_of(fusion=fusion), tables, labels, train, validation, asked)
-    right = predict_logits(trained.module, tables, test).argmax(axis=1) == labels[test]
+    trained = train(fold, Settings(epochs=30, patience=10, batch_size=32), maker(fusion))
+    right = predict_logits(trained.heads[0], tables, test).argmax(axis=1) == labels[test]
     assert right.mean() > 0.95
 
 
 # Modality dropout
 
-PAIR = Source("text:c", "text", 2)  # a second source of the same modality
 
-
-def batch_of(present: npt.NDArray[np.bool_]) -> dict[str, Features[torch.Tensor]]:
-    """Columns of `present` [B, 2]: image, text."""
-    return {
-        source.name: Features(
-            torch.zeros(len(present), source.width),
-            torch.from_numpy(present[:, int(source.modality == "text")]),
-        )
-        for source in (IMAGE, TEXT, PAIR)
-    }
-
-
-def hidden_by(
-    present: npt.NDArray[np.bool_], rate: float, seed: int = 0
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """What is shown afterwards [B, 2], and the same of the second text source [B]."""
-    head = head_of(IMAGE, TEXT, PAIR, width=4)
-    shown = hide_modalities(head, batch_of(present), rate, np.random.default_rng(seed))
-    columns = [shown[source.name].present.numpy() for source in (IMAGE, TEXT)]
-    return np.stack(columns, axis=1), shown[PAIR.name].present.numpy()
+def hidden_by(present: npt.NDArray[np.bool_], rate: float, seed: int = 0) -> npt.NDArray[np.bool_]:
+    return shown_modalities(present, rate, np.random.default_rng(seed))
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=20),
+    st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=20),
     st.floats(0, 1),
     st.integers(0, 1000),
 )
 def test_hiding_never_empties_a_row_nor_shows_what_is_absent(
-    rows: list[tuple[bool, bool]], rate: float, seed: int
+    rows: list[tuple[bool, bool, bool]], rate: float, seed: int
 ) -> None:
     present = np.array(rows, bool)
-    shown, pair = hidden_by(present, rate, seed)
+    shown = hidden_by(present, rate, seed)
     assert not (shown & ~present).any()
     np.testing.assert_array_equal(shown.any(axis=1), present.any(axis=1))
-    np.testing.assert_array_equal(pair, shown[:, 1])  # sources of one modality go together
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 1.0])
@@ -230,40 +300,53 @@ def test_hiding_happens_as_often_as_it_says(rate: float) -> None:
     Counts are binomial: N p with deviation sqrt(N p (1 - p)); five of those.
     """
     n = 4000
-    shown, _ = hidden_by(np.ones((n, 2), bool), rate)
+    shown = hidden_by(np.ones((n, 2), bool), rate)
     p = rate - rate**2
     for column in range(2):
         count = (~shown[:, column]).sum()
         assert abs(count - n * p) <= 5 * math.sqrt(n * p * (1 - p))
-    alone, _ = hidden_by(np.tile([True, False], (50, 1)), rate)
+    alone = hidden_by(np.tile([True, False], (50, 1)), rate)
     assert alone[:, 0].all()  # the only one that a row has is never hidden
 
 
-def test_a_source_that_has_less_than_its_modality_is_not_shown_where_it_is_absent() -> None:
-    batch = batch_of(np.ones((30, 2), bool))
-    gone = torch.arange(30) % 3 == 0
-    batch[PAIR.name] = Features(batch[PAIR.name].pooled, ~gone)
-    head = head_of(IMAGE, TEXT, PAIR, width=4)
-    shown = hide_modalities(head, batch, 0.3, np.random.default_rng(0))
-    assert not shown[PAIR.name].present[gone].any()
-    assert shown[TEXT.name].present[gone].any()
+def test_sources_of_one_modality_are_hidden_together_and_never_shown_where_absent() -> None:
+    """A head that tells which of its sources it was shown, by rows that hold only their own number."""
+    from motet.training.loop import _read
+
+    pair = Source("text:c", "text", 2)
+    present = {IMAGE.name: np.ones(60, bool), TEXT.name: np.ones(60, bool), pair.name: np.arange(60) % 3 > 0}
+    sources = (IMAGE, TEXT, pair)
+    tables = {
+        s.name: FeatureTable(ArrayRows(np.zeros((60, s.width), np.float32)), present[s.name]) for s in sources
+    }
+    fold = Fold(tables, np.zeros(60, np.int64), np.arange(60))
+    asked = Settings(members=2, modality_dropout=0.4)
+    batch, _ = _read(sources, [fold], [np.arange(60)], asked, np.random.default_rng(0), torch.device("cpu"))
+    shown = {name: has.numpy() for name, (_, has) in batch.items()}
+    assert shown[TEXT.name].shape == (2, 60)
+    np.testing.assert_array_equal(shown[pair.name], shown[TEXT.name] & present[pair.name])
+    assert (~shown[TEXT.name]).any() and (~shown[IMAGE.name]).any()
+    assert (shown[TEXT.name] | shown[IMAGE.name]).all()
 
 
 # Prediction
 
 
-def test_logits_do_not_depend_on_the_size_of_batches_nor_on_the_order() -> None:
-    tables, labels = problem()
-    head = train_head(head_of(), tables, labels, *rows_of(300), Settings(epochs=2)).module
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train(fold_of(*problem()), Settings(epochs=2))
+
+
+def test_logits_do_not_depend_on_the_size_of_batches_nor_on_the_order(trained: Trained) -> None:
+    tables, _ = problem()
     rows = np.random.default_rng(0).permutation(300)
-    want = predict_logits(head, tables, np.arange(300))
-    np.testing.assert_allclose(predict_logits(head, tables, rows, size=7), want[rows], atol=1e-5)
+    want = predict_logits(trained.heads[0], tables, np.arange(300))
+    np.testing.assert_allclose(predict_logits(trained.heads[0], tables, rows, size=7), want[rows], atol=1e-5)
 
 
-def test_hidden_modalities_are_as_though_absent() -> None:
-    tables, labels = problem()
-    head = train_head(head_of(), tables, labels, *rows_of(300), Settings(epochs=2)).module
-    rows = np.arange(300)
+def test_hidden_modalities_are_as_though_absent(trained: Trained) -> None:
+    tables, _ = problem()
+    head, rows = trained.heads[0], np.arange(300)
     without = {**tables, TEXT.name: FeatureTable(tables[TEXT.name].rows, np.zeros(300, bool))}
     got = predict_logits(head, tables, rows, shown=frozenset({"image"}))
     np.testing.assert_array_equal(got, predict_logits(head, without, rows))
@@ -275,11 +358,16 @@ def test_hidden_modalities_are_as_though_absent() -> None:
 
 def test_no_rows_give_no_logits() -> None:
     tables, _ = problem()
-    assert predict_logits(head_of(classes=5), tables, np.zeros(0, np.int64)).shape == (0, 5)
+    head = maker(classes=5)((IMAGE, TEXT))
+    assert predict_logits(head, tables, np.zeros(0, np.int64)).shape == (0, 5)
 
 
-@pytest.mark.parametrize("rows,size", [(1, 128), (1050, 128), (3000, 128), (6000, 256), (10**6, 512)])
-def test_batches_grow_with_the_table(rows: int, size: int) -> None:
-    """About 24 steps an epoch: 1050 / 24 = 44, under the least of 128; 3000 / 24 = 125, so 128."""
+@pytest.mark.parametrize(
+    "rows,size,epochs", [(1, 64, 10), (1050, 64, 10), (3000, 128, 10), (6000, 256, 10), (10**6, 512, 3)]
+)
+def test_batches_grow_and_epochs_shrink_with_the_table(rows: int, size: int, epochs: int) -> None:
+    """About 32 steps an epoch: 1050 / 32 = 33, under the least of 64; 3000 / 32 = 94, nearest power 128; 3 M rows
+    shown in all: 3 epochs of a million."""
     assert Settings().rows_a_batch(rows) == size
     assert Settings(batch_size=7).rows_a_batch(rows) == 7
+    assert Settings().epochs_for(rows) == epochs

@@ -13,8 +13,9 @@ from motet.encoders import ArrayRows, Features, FeatureTable, SparseRows
 from motet.evaluation import log_loss
 from motet.fusion import Source
 from motet.runtime.combination import log_softmax
-from motet.training import Probe, fit_probe
-from motet.training.probe import MAXIMUM_ITERATIONS, START_DENSE, START_SPARSE, STEPS, standardisation
+from motet.training import Fold, Probe, fit_probe
+from motet.training.designs import standardisation
+from motet.training.probe import MAXIMUM_ITERATIONS, START_DENSE, START_SPARSE, STEPS
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
@@ -64,8 +65,10 @@ def source_of(table: FeatureTable) -> Source:
 
 
 def fitted(table: FeatureTable, labels: Labels, classes: int, **options: object) -> Probe:
+    """One fold: fitted on the training rows, its penalty chosen on the validation rows."""
     train, validation = options.pop("train", TRAIN), options.pop("validation", VALIDATION)
-    return fit_probe(source_of(table), table, labels, train, validation, classes, **options)  # type: ignore[arg-type]
+    fold = Fold({source_of(table).name: table}, labels, train, validation)  # type: ignore[arg-type]
+    return fit_probe(source_of(table), fold, [fold], classes, **options)  # type: ignore[arg-type]
 
 
 def logits_of(probe: Probe, table: FeatureTable, rows: npt.NDArray[np.int64]) -> Floats:
@@ -149,6 +152,37 @@ def test_the_walk_finds_what_trying_every_penalty_finds() -> None:
     assert losses[probe.inverse_penalty] <= min(losses.values()) + 1e-4
 
 
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_held_rows_are_answered_by_probes_that_never_saw_them(kind: str) -> None:
+    """Each fold's held logits are those of scikit-learn fitted on its other rows, with the penalty of the first."""
+    from sklearn.linear_model import LogisticRegression
+
+    values, labels = sample(3, spread=0.4) if kind == "dense" else sparse_sample(3)
+    present = np.random.default_rng(2).random(400) < 0.8
+    table = dense_table(values) if kind == "dense" else sparse_table(values)
+    table = FeatureTable(table.rows, present)
+    name = source_of(table).name
+    folds = [Fold({name: table}, labels, np.setdiff1d(ALL, ALL[k::4]), ALL[k::4]) for k in range(4)]
+    whole = Fold({name: table}, labels, ALL)
+    probe = fit_probe(source_of(table), whole, folds, 3)
+    assert probe.inverse_penalty == fit_probe(source_of(table), whole, folds[:1], 3).inverse_penalty
+    for fold, held in zip(folds, probe.held_logits, strict=True):
+        fit, asked = fold.fit[present[fold.fit]], present[fold.held]
+        assert np.isnan(held[~asked]).all()
+        x = values.astype(np.float64)
+        if kind == "dense":
+            x = (x - x[fit].mean(axis=0)) / x[fit].std(axis=0)
+        same = LogisticRegression(C=probe.inverse_penalty, max_iter=MAXIMUM_ITERATIONS).fit(
+            x[fit], labels[fit]
+        )
+        want = same.predict_log_proba(x[fold.held[asked]])
+        # The solver stops at a gradient of 1e-4 in float32, which a weak penalty lets lie further from the optimum.
+        near = 1e-3 if kind == "dense" else 0.03
+        np.testing.assert_allclose(np.exp(log_softmax(held[asked])), np.exp(want), atol=near)
+    alone = fit_probe(source_of(table), whole, [], 3)
+    assert alone.held_logits == [] and alone.tried == {}
+
+
 def test_torch_equals_numpy() -> None:
     values, labels = sample(4)
     table = dense_table(values)
@@ -165,13 +199,12 @@ def test_rows_without_the_source_are_neither_learnt_from_nor_looked_at() -> None
     present = np.random.default_rng(1).random(400) < 0.6
     spoiled = np.where(present[:, None], values, np.nan).astype(np.float32)
     probe = fitted(dense_table(spoiled, present), labels, 3)
-    kept = fit_probe(
-        source_of(dense_table(values)),
+    kept = fitted(
         dense_table(values),
         labels,
-        TRAIN[present[TRAIN]],
-        VALIDATION[present[VALIDATION]],
         3,
+        train=TRAIN[present[TRAIN]],
+        validation=VALIDATION[present[VALIDATION]],
     )
     assert probe.tried == kept.tried
     table = dense_table(spoiled, present)
@@ -195,7 +228,7 @@ def test_a_class_without_training_rows_is_improbable_and_disturbs_nothing(
     assert made[:, list(missing)].max() < 0.02
     seen = [k for k in range(classes) if k not in missing]
     validation = VALIDATION[~np.isin(labels[VALIDATION], missing)]
-    compact = fit_probe(source_of(table), table, np.searchsorted(seen, labels), train, validation, len(seen))
+    compact = fitted(table, np.searchsorted(seen, labels), len(seen), train=train, validation=validation)
     if compact.inverse_penalty == probe.inverse_penalty:
         want = probabilities(compact, table)
         got = made[:, seen] / made[:, seen].sum(axis=1, keepdims=True)
@@ -208,7 +241,7 @@ def test_without_validation_rows_the_usual_penalty_is_taken(kind: str) -> None:
     table = dense_table(values) if kind == "dense" else sparse_table(values)
     probe = fitted(table, labels, 3, validation=np.zeros(0, np.int64))
     assert probe.inverse_penalty == STEPS[START_DENSE if kind == "dense" else START_SPARSE]
-    assert list(probe.tried) == [probe.inverse_penalty]
+    assert probe.tried == {}
     right = probabilities(probe, table).argmax(axis=1) == labels[TEST]
     assert right.mean() > 0.6
 

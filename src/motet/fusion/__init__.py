@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from motet.fusion.contract import FusedState, Fusion, Projection, Source, SourceBatch
-from motet.fusion.linear import StandardisedLinear, sparse_batch
+from motet.fusion.linear import StandardisedLinear
 from motet.fusion.registry import FUSIONS
 
 __all__ = [
@@ -14,5 +14,4 @@ __all__ = [
     "Source",
     "SourceBatch",
     "StandardisedLinear",
-    "sparse_batch",
 ]

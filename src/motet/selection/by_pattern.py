@@ -1,7 +1,7 @@
-"""For each pattern, which heads answer: the candidate with the lowest log-loss on validation rows.
+"""For each pattern, which heads answer: the candidate with the lowest log-loss on held-out rows.
 
 The candidates of a pattern: every unimodal head in it; the product of the sources of one modality; every fused head,
-with the modalities outside the pattern hidden; and `late`, the product or mean over modalities of what was chosen for
+with the modalities outside the pattern hidden; and `late`, the product or mean over modalities of the best that reads
 each alone. Each is compared after its own temperature.
 """
 
@@ -94,12 +94,13 @@ def select(
         elif len(rows) < FEW_ROWS:
             # Too few rows to compare on: take the rule with the fewest assumptions.
             best = next((c for c in candidates if c.name.startswith("late")), candidates[0])
-            why = f"only {len(rows)} validation rows have {pattern}: taken without a comparison"
+            why = f"only {len(rows)} held-out rows have {pattern}: taken without a comparison"
         else:
             best = min(candidates, key=lambda c: c.log_loss)
             why = _reason(best, candidates, len(rows))
-        if len(shown) == 1:
-            alone[pattern] = best
+        if len(shown) == 1:  # a fused head that answers for one modality would count the others' heads twice
+            unimodal = [c for c in candidates if all(heads[m.head].kind == "unimodal" for m in c.members)]
+            alone[pattern] = min(unimodal, key=lambda c: c.log_loss)
         compared[pattern] = sorted(candidates, key=lambda c: c.log_loss)
         chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why)
     order = all_patterns(modalities)
@@ -171,6 +172,6 @@ def _reason(best: Candidate, candidates: Sequence[Candidate], rows: int) -> str:
     if not others:
         return "the only candidate"
     return (
-        f"lowest log-loss on {rows} validation rows: {best.log_loss:.3f}, "
+        f"lowest log-loss on {rows} held-out rows: {best.log_loss:.3f}, "
         f"before {others[0].name} with {others[0].log_loss:.3f}"
     )

@@ -1,8 +1,21 @@
-"""How it is learned: linear probes by convex optimisation, fused heads by one loop."""
+"""How it is learned: linear probes by convex optimisation, fused heads by one loop, both out of fold."""
 
 from __future__ import annotations
 
-from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_head
+from motet.training.folds import Fold
+from motet.training.latent import multiply_out, to_latent
+from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_heads
 from motet.training.probe import Probe, fit_probe
 
-__all__ = ["Epoch", "Probe", "Settings", "Trained", "fit_probe", "predict_logits", "train_head"]
+__all__ = [
+    "Epoch",
+    "Fold",
+    "Probe",
+    "Settings",
+    "Trained",
+    "fit_probe",
+    "multiply_out",
+    "predict_logits",
+    "to_latent",
+    "train_heads",
+]

@@ -36,6 +36,7 @@ from motet.progress import progress
 from motet.runtime.combination import log_softmax
 from motet.tasks import classification_loss
 from motet.training.loop import Epoch
+from motet.training.schedule import warm_then_cosine
 from motet.training.scratch_rows import (
     Batch,
     PictureReader,
@@ -201,7 +202,7 @@ def _train(
     epochs, size = settings.epochs_for(len(train)), settings.rows_a_batch(len(train))
     steps = epochs * -(-len(train) // size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _warm_then_cosine(step, steps, settings.warmup)
+        optimizer, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
     module, optimizer, schedule = accelerator.prepare(module, optimizer, schedule)
     weights = None if class_weights is None else class_weights.to(accelerator.device)
@@ -269,14 +270,6 @@ def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     decayed = [p for p in module.parameters() if p.dim() > 1 and id(p) not in embeddings]
     others = [p for p in module.parameters() if p.dim() <= 1 or id(p) in embeddings]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def _warm_then_cosine(step: int, steps: int, warmup: float) -> float:
-    """Share of the learning rate: rises over the first steps, then falls to a hundredth along a cosine."""
-    rising = max(1, round(steps * warmup))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.01 + 0.99 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising))) / 2
 
 
 @contextmanager

@@ -1,12 +1,11 @@
-"""The training loop of fused heads: AdamW over cached features, modality dropout, early stopping."""
+"""The training loop of fused heads: AdamW over cached features, modality dropout, early stopping on held-out rows."""
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -14,43 +13,54 @@ import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.func import vmap  # type: ignore[attr-defined]
 
-from motet.encoders import Features, FeatureTable, SparseRows
+from motet.encoders import Features
 from motet.evaluation import log_loss
-from motet.fusion import Projection, sparse_batch
+from motet.fusion import Projection, Source
 from motet.progress import progress
 from motet.runtime.combination import log_softmax
+from motet.selection import fit_temperature
 from motet.tasks import ClassifierEnsemble, FusedClassifier, classification_loss
-from motet.training.probe import standardisation
+from motet.training.designs import standardisation
+from motet.training.folds import Fold, Tables
+from motet.training.schedule import warm_then_cosine
+from motet.training.stacked import StackedHeads
+from motet.training.threads import one_thread
 
 Rows = npt.NDArray[np.int64]
-Labels = npt.NDArray[np.int64]
-Tables = Mapping[str, FeatureTable]
-Head = FusedClassifier | ClassifierEnsemble
-LEAST_GAIN = 1e-4  # of validation log-loss: less is no gain
+Bools = npt.NDArray[np.bool_]
+MakeHead = Callable[[Sequence[Source]], FusedClassifier]
+LEAST_GAIN = 1e-4  # of held-out log-loss: less is no gain
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a fused head is trained."""
 
-    epochs: int = 40
-    patience: int = 5
-    learning_rate: float = 1e-3
+    epochs: int = 10
+    rows_shown: int = 3_000_000  # in all epochs together, so that large tables take fewer epochs
+    patience: int = 4
+    learning_rate: float = 3e-3
+    warmup: float = 0.1  # share of all steps
     weight_decay: float = 0.05
-    batch_size: int | None = None  # None: 128 to 512, growing with the table
+    batch_size: int | None = None  # None: 64 to 512, growing with the table
     members: int = 2  # classifiers with different first weights, whose probabilities are averaged
     modality_dropout: float = 0.2  # chance that a row hides a modality, for each modality that it has
     seed: int = 0
 
     def rows_a_batch(self, rows: int) -> int:
-        """Batch size for this many training rows: about 24 steps an epoch, within 128 to 512."""
-        return self.batch_size or int(2 ** min(9, max(7, round(math.log2(max(rows, 1) / 24)))))
+        """Batch size for this many training rows: about 32 steps an epoch, within 64 to 512."""
+        return self.batch_size or int(2 ** min(9, max(6, round(math.log2(max(rows, 1) / 32)))))
+
+    def epochs_for(self, rows: int) -> int:
+        """Epochs at most for this many training rows: at least 2."""
+        return min(self.epochs, max(2, self.rows_shown // max(rows, 1)))
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: mean training loss, validation log-loss and accuracy (null without such rows)."""
+    """What one epoch gave: mean training loss, held-out log-loss and accuracy (null without such rows)."""
 
     epoch: int
     train_loss: float
@@ -64,26 +74,29 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained head at its best epoch, and its history."""
+    """Trained heads, one ensemble for each fold, all at their best common epoch (from 1); and the history."""
 
-    module: Head
+    heads: list[ClassifierEnsemble]
+    best_epoch: int
     history: list[Epoch] = field(default_factory=list)
 
 
-def train_head(
-    head: Head,
-    tables: Tables,
-    labels: Labels,
-    train: Rows,
-    validation: Rows,
+def train_heads(
+    make: MakeHead,
+    sources: Sequence[Source],
+    folds: Sequence[Fold],
     settings: Settings,
     *,
+    stop_after: int | None = None,
     class_weights: npt.NDArray[np.float32] | None = None,
     description: str = "fusion",
 ) -> Trained:
-    """Train `head` on the training rows; keep the weights of the epoch with the lowest validation log-loss.
+    """Train an ensemble of heads for each fold, all together; keep the epoch with the lowest held-out log-loss.
 
-    tables : features of each source, all of N rows; labels [N]; train, validation : row numbers.
+    make : a new head, its weights drawn from PyTorch's generator. sources : names and modalities; widths are those
+    of the folds' tables (narrower ones are filled with zeros). Log-loss is measured over the held rows of all folds
+    after a temperature of its own, so that what is only too sure of itself does not stop the training.
+    stop_after : end after this many epochs of the same schedule, whatever is held out, and keep the last.
 
     Modality dropout: in each batch every row hides each of its modalities with a chance of its own, but never
     its last one, so that the learned missing tokens are trained and no modality is leaned on alone.
@@ -91,113 +104,58 @@ def train_head(
     torch.manual_seed(settings.seed)
     order = np.random.default_rng(settings.seed)
     accelerator = Accelerator()
-    for place, source in enumerate(head.sources):
-        mean, scale = standardisation(tables[source.name], train)
-        for member in head.members:
-            projection = cast(Projection, member.fusion.projections[place])
-            projection.linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
+    sources = [replace(s, width=max(fold.tables[s.name].width for fold in folds)) for s in sources]
+    heads = [make(sources) for _ in folds for _ in range(settings.members)]
+    for number, fold in enumerate(folds):
+        for head in heads[number * settings.members : (number + 1) * settings.members]:
+            _standardise(head, fold)
+    stack = StackedHeads(heads, accelerator.device)
     weights = None if class_weights is None else torch.from_numpy(class_weights).to(accelerator.device)
     optimizer = torch.optim.AdamW(
-        head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        stack.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    head, optimizer = accelerator.prepare(head, optimizer)
-    size = settings.rows_a_batch(len(train))
+    rows = min(len(fold.fit) for fold in folds)  # a fold with more leaves others out in each epoch
+    size, epochs = settings.rows_a_batch(rows), settings.epochs_for(rows)
+    steps = epochs * -(-rows // size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: warm_then_cosine(step, steps, settings.warmup)
+    )
+    optimizer, schedule = accelerator.prepare(optimizer, schedule)
+    loss_of_each = vmap(partial(classification_loss, class_weights=weights))
     history: list[Epoch] = []
-    best, best_weights, since = math.inf, copy.deepcopy(head.state_dict()), 0
-    with one_thread(), progress(f"training {description}", settings.epochs) as advance:
-        for number in range(1, settings.epochs + 1):
-            head.train()
+    lowest, best, best_epoch = math.inf, stack.state(), 0
+    with one_thread(), progress(f"training {description}", min(epochs, stop_after or epochs)) as advance:
+        for number in range(1, min(epochs, stop_after or epochs) + 1):
             total = 0.0
-            shuffled = order.permutation(train)
-            for begin in range(0, len(shuffled), size):
-                rows = np.sort(shuffled[begin : begin + size])
-                batch = read_batch(head, tables, rows, accelerator.device)
-                batch = hide_modalities(head, batch, settings.modality_dropout, order)
-                wanted = torch.from_numpy(labels[rows]).to(accelerator.device)
-                losses = [classification_loss(member(batch), wanted, weights) for member in head.members]
-                accelerator.backward(torch.stack(losses).sum())
-                for member in head.members:
-                    accelerator.clip_grad_norm_(member.parameters(), 1.0)
+            shuffled = [order.permutation(fold.fit)[:rows] for fold in folds]
+            for begin in range(0, rows, size):
+                chosen = [np.sort(each[begin : begin + size]) for each in shuffled]
+                batch, labels = _read(sources, folds, chosen, settings, order, accelerator.device)
+                logits = stack.train_logits(batch)
+                # Each head has a loss of its own: trained on that of their mean they would lean on one another.
+                losses = loss_of_each(logits, labels)  # [G]
+                accelerator.backward(losses.sum())
+                stack.clip_gradients(1.0)
                 optimizer.step()
+                schedule.step()
                 optimizer.zero_grad()
-                total += sum(float(loss.detach()) for loss in losses) / len(losses) * len(rows)
-            epoch = Epoch(number, total / max(len(train), 1), *_validate(head, tables, labels, validation))
-            history.append(epoch)
+                total += float(losses.detach().mean()) * len(chosen[0])
+            watched, validation = _validate(stack, sources, folds, settings.members)
+            history.append(Epoch(number, total / max(rows, 1), *validation))
             advance(1)
-            watched = epoch.train_loss if epoch.validation_loss is None else epoch.validation_loss
-            if watched < best - LEAST_GAIN:
-                best, best_weights, since = watched, copy.deepcopy(head.state_dict()), 0
-            else:
-                since += 1
-            if since >= settings.patience:
+            if stop_after is not None or watched is None or watched < lowest - LEAST_GAIN:
+                lowest, best, best_epoch = watched or math.inf, stack.state(), number
+            if number - best_epoch >= settings.patience:
                 break
-    head.load_state_dict(best_weights)
-    return Trained(head.cpu().eval(), history)
-
-
-def _validate(
-    head: Head, tables: Tables, labels: Labels, validation: Rows
-) -> tuple[float | None, float | None]:
-    """Log-loss and accuracy on validation rows, or nothing where there are none."""
-    if len(validation) == 0:
-        return None, None
-    logits = predict_logits(head, tables, validation)
-    right = logits.argmax(axis=1) == labels[validation]
-    return log_loss(log_softmax(logits), labels[validation]), float(right.mean())
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep PyTorch to one thread: a step over cached features is too small to share.
-
-    Starting and joining threads costs about what they save, and many times more where another program runs beside.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def read_batch(
-    head: Any, tables: Tables, rows: Rows, device: torch.device | str = "cpu"
-) -> dict[str, Features[Tensor]]:
-    """The given rows of each source that `head` reads, as torch tensors."""
-    batch = {}
-    for source in head.sources:
-        table = tables[source.name]
-        pooled = (
-            sparse_batch(table.rows.take(rows))
-            if isinstance(table.rows, SparseRows)
-            else torch.from_numpy(table.rows.dense(rows))
-        )
-        present = torch.from_numpy(table.present[rows])
-        batch[source.name] = Features(pooled.to(device), present.to(device))
-    return batch
-
-
-def hide_modalities(
-    head: Head, batch: Mapping[str, Features[Tensor]], rate: float, order: np.random.Generator
-) -> dict[str, Features[Tensor]]:
-    """Hide each present modality of each row with chance `rate`, but never all that a row has."""
-    modalities = list(dict.fromkeys(source.modality for source in head.sources))
-    of = {modality: [s.name for s in head.sources if s.modality == modality] for modality in modalities}
-    present = np.stack(
-        [np.any([batch[name].present.cpu().numpy() for name in of[m]], axis=0) for m in modalities], axis=1
-    )  # [B, M]
-    hidden = order.random(present.shape) < rate
-    emptied = present.any(axis=1) & ~(present & ~hidden).any(axis=1)
-    hidden[emptied] = False
-    kept = torch.from_numpy(present & ~hidden)
-    shown = dict(batch)
-    for column, modality in enumerate(modalities):
-        for name in of[modality]:
-            features = batch[name]
-            shown[name] = Features(
-                features.pooled, features.present & kept[:, column].to(features.present.device)
-            )
-    return shown
+    trained = stack.unstack(best)
+    return Trained(
+        [
+            ClassifierEnsemble(trained[i : i + settings.members])
+            for i in range(0, len(trained), settings.members)
+        ],
+        best_epoch,
+        history,
+    )
 
 
 def predict_logits(
@@ -205,15 +163,95 @@ def predict_logits(
 ) -> npt.NDArray[np.float32]:
     """Logits [n, C] of the given rows in eval mode; `shown`: modalities not to be hidden (default: all)."""
     head.eval()
-    device = next(head.parameters()).device
     parts = []
     with one_thread(), torch.inference_mode():
         for begin in range(0, max(len(rows), 1), size):
-            batch = read_batch(head, tables, rows[begin : begin + size], device)
-            if shown is not None:
-                for source in head.sources:
-                    if source.modality not in shown:
-                        hidden = batch[source.name]
-                        batch[source.name] = Features(hidden.pooled, torch.zeros_like(hidden.present))
-            parts.append(head(batch).float().cpu().numpy())
+            batch = {}
+            for source in head.sources:
+                pooled, present = read_rows(source, tables, rows[begin : begin + size])
+                if shown is not None and source.modality not in shown:
+                    present = np.zeros_like(present)
+                batch[source.name] = Features(torch.from_numpy(pooled), torch.from_numpy(present))
+            parts.append(head(batch).float().numpy())
     return np.concatenate(parts)
+
+
+def read_rows(source: Source, tables: Tables, rows: Rows) -> tuple[npt.NDArray[np.float32], Bools]:
+    """Pooled [n, D] of a source, filled with zeros up to its width, and present [n]."""
+    table = tables[source.name]
+    pooled = table.rows.dense(rows)
+    lacking = source.width - pooled.shape[1]
+    return (np.pad(pooled, ((0, 0), (0, lacking))) if lacking else pooled), table.present[rows]
+
+
+def shown_modalities(present: Bools, rate: float, order: np.random.Generator) -> Bools:
+    """Of the modalities that rows have [..., M], those not hidden: each is with chance `rate`, but never all."""
+    hidden = order.random(present.shape) < rate
+    emptied = present.any(axis=-1) & ~(present & ~hidden).any(axis=-1)
+    hidden[emptied] = False
+    return present & ~hidden
+
+
+def _standardise(head: FusedClassifier, fold: Fold) -> None:
+    for source, module in zip(head.sources, head.fusion.projections, strict=True):
+        mean, scale = standardisation(fold.tables[source.name], fold.fit)
+        lacking = (0, source.width - len(mean))
+        linear = cast(Projection, module).linear
+        linear.standardise(torch.from_numpy(np.pad(mean, lacking)), torch.from_numpy(np.pad(scale, lacking)))
+
+
+def _read(
+    sources: Sequence[Source],
+    folds: Sequence[Fold],
+    chosen: Sequence[Rows],
+    settings: Settings,
+    order: np.random.Generator,
+    device: torch.device,
+) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
+    """The chosen rows of each fold, some modalities hidden, for each member of each fold: [G, B, D], [G, B]."""
+    read = {
+        source.name: [read_rows(source, fold.tables, rows) for fold, rows in zip(folds, chosen, strict=True)]
+        for source in sources
+    }
+    present = {name: np.stack([has for _, has in each]) for name, each in read.items()}  # [K, B]
+    modalities = list(dict.fromkeys(source.modality for source in sources))
+    of = {m: [s.name for s in sources if s.modality == m] for m in modalities}
+    have = np.stack([np.any([present[name] for name in of[m]], axis=0) for m in modalities], axis=-1)
+    shown = shown_modalities(have, settings.modality_dropout, order)
+
+    def for_members(values: npt.NDArray[Any]) -> Tensor:
+        return torch.from_numpy(np.repeat(values, settings.members, axis=0)).to(device)
+
+    batch = {
+        source.name: (
+            for_members(np.stack([pooled for pooled, _ in read[source.name]])),
+            for_members(present[source.name] & shown[..., modalities.index(source.modality)]),
+        )
+        for source in sources
+    }
+    labels = np.stack([fold.labels[rows] for fold, rows in zip(folds, chosen, strict=True)])
+    return batch, for_members(labels)
+
+
+def _validate(
+    stack: StackedHeads, sources: Sequence[Source], folds: Sequence[Fold], members: int, *, size: int = 4096
+) -> tuple[float | None, tuple[float | None, float | None]]:
+    """Log-loss after a temperature, and (log-loss, accuracy), of the held rows of all folds; None without any."""
+    logits, labels = [], []
+    with torch.inference_mode():
+        for number, fold in enumerate(folds):
+            for begin in range(0, len(fold.held), size):
+                rows = fold.held[begin : begin + size]
+                features = {}
+                for source in sources:
+                    pooled, present = (torch.from_numpy(a) for a in read_rows(source, fold.tables, rows))
+                    features[source.name] = Features(pooled.to(stack.device), present.to(stack.device))
+                each = [stack.logits(number * members + m, features).log_softmax(-1) for m in range(members)]
+                logits.append(torch.stack(each).logsumexp(dim=0).float().cpu().numpy())
+                labels.append(fold.labels[rows])
+    if not logits:
+        return None, (None, None)
+    answers, wanted = np.concatenate(logits), np.concatenate(labels)
+    calibrated = log_softmax(answers / fit_temperature(answers, wanted))
+    right = float((answers.argmax(axis=1) == wanted).mean())
+    return log_loss(calibrated, wanted), (log_loss(log_softmax(answers), wanted), right)

@@ -1,4 +1,4 @@
-"""Linear probes: logistic regression on one source, its penalty chosen on validation rows.
+"""Linear probes: logistic regression on one source, its penalty chosen on held-out rows.
 
 Convex, so there is nothing to tune but the penalty, and the answer does not depend on a seed. A probe is both
 the baseline that every report shows and the unimodal head of its source.
@@ -7,6 +7,7 @@ the baseline that every report shows and the unimodal head of its source.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,90 +20,103 @@ from motet.evaluation import log_loss
 from motet.fusion import Source
 from motet.runtime.combination import log_softmax
 from motet.tasks import LinearClassifier
+from motet.training.designs import design, standardisation
+from motet.training.folds import Fold
+from motet.training.threads import one_thread
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 STEPS = tuple(float(10 ** (k / 2)) for k in range(-8, 6))  # inverse penalties: 1e-4 ... 316, half decades
-START_DENSE, START_SPARSE = 6, 12  # 0.1 for standardised features, 100 for TF-IDF: usual optima
+START_DENSE, START_SPARSE = 4, 11  # .01 for standardised features, 32 for TF-IDF: usual optima
 MAXIMUM_ITERATIONS = 200
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A fitted probe: the module, its inverse penalty C, and what each C tried gave on validation rows."""
+    """A probe fitted on all rows; its inverse penalty C; the held-out log-loss of each C tried; and for each fold the
+    logits [n, C] of its held rows, by a probe fitted without them: NaN where a row has nothing of the source."""
 
     module: LinearClassifier
     inverse_penalty: float
     tried: dict[float, float]
+    held_logits: list[npt.NDArray[np.floating]]
 
 
 def fit_probe(
     source: Source,
-    table: FeatureTable,
-    labels: npt.NDArray[np.int64],
-    train: Rows,
-    validation: Rows,
+    whole: Fold,
+    folds: Sequence[Fold],
     classes: int,
     *,
     class_weights: Floats | None = None,
 ) -> Probe:
-    """Fit on the training rows where the source is present; choose C by log-loss on such validation rows.
+    """Choose C on the first fold, answer the held rows of every fold with it, and fit on the rows of `whole`.
 
-    The search begins at a usual value and walks downhill in half decades: log-loss in log C has one valley.
-    With no validation row to choose on, the usual value is taken.
+    Rows where the source is absent are left out. The search begins at a usual value and walks downhill in half
+    decades: log-loss in log C has one valley. Without a held row to choose on, the usual value is taken.
     """
-    train, validation = train[table.present[train]], validation[table.present[validation]]
-    mean, scale = standardisation(table, train)
-    design, check = _design(table, train, mean, scale), _design(table, validation, mean, scale)
-    sparse = isinstance(table.rows, SparseRows)
-    fitted: dict[int, tuple[Floats, Floats, float]] = {}
-
-    def loss(step: int) -> float:
-        if step not in fitted:
-            # Each fit starts from zero: started at a neighbour's answer, a solver that stops on small gradients
-            # stays there, and all penalties look alike.
-            weight, bias = _logistic_regression(design, labels[train], classes, STEPS[step], class_weights)
-            logits = np.asarray(check @ weight.T) + bias
-            value = log_loss(log_softmax(logits), labels[validation]) if len(validation) else 0.0
-            fitted[step] = (weight, bias, value)
-        return fitted[step][2]
-
-    best = START_SPARSE if sparse else START_DENSE
-    if len(validation):
-        while True:
-            step = min((s for s in (best - 1, best, best + 1) if 0 <= s < len(STEPS)), key=loss)
-            if step == best:
-                break
-            best = step
-    loss(best)
-    weight, bias, _ = fitted[best]
-    module = LinearClassifier(source, *(torch.from_numpy(np.array(a)) for a in (mean, scale, weight, bias)))
-    return Probe(module.eval(), STEPS[best], {STEPS[step]: made[2] for step, made in sorted(fitted.items())})
+    table = whole.tables[source.name]
+    best = START_SPARSE if isinstance(table.rows, SparseRows) else START_DENSE
+    tried: dict[int, tuple[npt.NDArray[np.floating], float]] = {}
+    with one_thread():
+        first = _Fit(source, folds[0], classes, class_weights) if folds else None
+        if first is not None and first.can_choose:
+            while True:
+                for step in (best - 1, best, best + 1):
+                    if 0 <= step < len(STEPS) and step not in tried:
+                        tried[step] = first.held(STEPS[step])
+                step = min((s for s in (best - 1, best, best + 1) if s in tried), key=lambda s: tried[s][1])
+                if step == best:
+                    break
+                best = step
+        held = [tried[best][0] if best in tried else first.held(STEPS[best])[0]] if first else []
+        held += [_Fit(source, fold, classes, class_weights).held(STEPS[best])[0] for fold in folds[1:]]
+        module = _Fit(source, whole, classes, class_weights).module(STEPS[best])
+    return Probe(
+        module,
+        STEPS[best],
+        {STEPS[step]: loss for step, (_, loss) in sorted(tried.items())},
+        held,
+    )
 
 
-def standardisation(table: FeatureTable, rows: Rows, *, sample: int = 50_000) -> tuple[Floats, Floats]:
-    """Mean and 1 / deviation [D] of a source over training rows; 0 and 1 for sparse ones, to keep zeros."""
-    if isinstance(table.rows, SparseRows):
-        return np.zeros(table.width, np.float32), np.ones(table.width, np.float32)
-    rows = rows[table.present[rows]]
-    rows = rows[:: max(1, -(-len(rows) // sample))]
-    if len(rows) == 0:
-        return np.zeros(table.width, np.float32), np.ones(table.width, np.float32)
-    values = table.rows.dense(rows)
-    mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
-    # A feature that hardly varies carries noise, which must not be blown up to unit size.
-    floor = max(float(np.median(deviation)) * 1e-3, 1e-8)
-    scale = np.where(deviation > floor, 1 / np.maximum(deviation, floor), 0)
-    return mean.astype(np.float32), scale.astype(np.float32)
+class _Fit:
+    """One source and one fold, ready to be fitted with any penalty."""
 
+    def __init__(self, source: Source, fold: Fold, classes: int, class_weights: Floats | None) -> None:
+        self.source, self.fold, self.classes, self.class_weights = source, fold, classes, class_weights
+        self.table: FeatureTable = fold.tables[source.name]
+        self.rows = fold.fit[self.table.present[fold.fit]]
+        self.checked = self.table.present[fold.held]  # [n] of the held rows
+        self.mean, self.scale = standardisation(self.table, self.rows)
+        self.design = design(self.table, self.rows, self.mean, self.scale)
+        self.check = design(self.table, fold.held[self.checked], self.mean, self.scale)
 
-def _design(table: FeatureTable, rows: Rows, mean: Floats, scale: Floats) -> Any:
-    if isinstance(table.rows, SparseRows):
-        from scipy.sparse import csr_matrix
+    @property
+    def can_choose(self) -> bool:
+        return bool(self.checked.any())
 
-        whole = table.rows
-        return csr_matrix((whole.values, whole.columns, whole.start), shape=(len(whole), whole.width))[rows]
-    return (table.rows.dense(rows) - mean) * scale
+    def held(self, inverse_penalty: float) -> tuple[npt.NDArray[np.floating], float]:
+        """Logits [n, C] of the held rows, NaN where the source is absent, and their log-loss."""
+        # Each fit starts from zero: started at a neighbour's answer, a solver that stops on small gradients
+        # stays there, and all penalties look alike.
+        weight, bias = self._solve(inverse_penalty)
+        logits = np.full((len(self.checked), self.classes), np.nan)
+        logits[self.checked] = np.asarray(self.check @ weight.T) + bias
+        if not self.can_choose:
+            return logits, 0.0
+        wanted = self.fold.labels[self.fold.held[self.checked]]
+        return logits, log_loss(log_softmax(logits[self.checked]), wanted)
+
+    def module(self, inverse_penalty: float) -> LinearClassifier:
+        """The fitted probe, in eval mode."""
+        weight, bias = self._solve(inverse_penalty)
+        arrays = (torch.from_numpy(np.array(a)) for a in (self.mean, self.scale, weight, bias))
+        return LinearClassifier(self.source, *arrays).eval()
+
+    def _solve(self, inverse_penalty: float) -> tuple[Floats, Floats]:
+        labels = self.fold.labels[self.rows]
+        return _logistic_regression(self.design, labels, self.classes, inverse_penalty, self.class_weights)
 
 
 def _logistic_regression(

@@ -1,0 +1,45 @@
+"""Rows of a source as the matrices that are fitted on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.encoders import ArrayRows, FeatureTable, SparseRows
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class LatentRows(ArrayRows):
+    """Coordinates [N, L] of sparse rows in a latent space, of unit size together: the small ones stay small."""
+
+
+def csr(rows: SparseRows) -> Any:
+    """The same rows as a matrix of scipy's, [N, D]."""
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix((rows.values, rows.columns, rows.start), shape=(len(rows), rows.width))
+
+
+def design(table: FeatureTable, rows: Rows, mean: Floats, scale: Floats) -> Any:
+    """The given rows standardised [n, D], or as they are where they are sparse."""
+    if isinstance(table.rows, SparseRows):
+        return csr(table.rows.take(rows))
+    return (table.rows.dense(rows) - mean) * scale
+
+
+def standardisation(table: FeatureTable, rows: Rows, *, sample: int = 50_000) -> tuple[Floats, Floats]:
+    """Mean and 1 / deviation [D] of a source over training rows; 0 and 1 for one that has a scale of its own."""
+    rows = rows[table.present[rows]]
+    rows = rows[:: max(1, -(-len(rows) // sample))]
+    if isinstance(table.rows, SparseRows | LatentRows) or len(rows) == 0:
+        return np.zeros(table.width, np.float32), np.ones(table.width, np.float32)
+    values = table.rows.dense(rows)
+    mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
+    # A feature that hardly varies carries noise, which must not be blown up to unit size.
+    floor = max(float(np.median(deviation)) * 1e-3, 1e-8)
+    scale = np.where(deviation > floor, 1 / np.maximum(deviation, floor), 0)
+    return mean.astype(np.float32), scale.astype(np.float32)

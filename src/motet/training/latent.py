@@ -1,0 +1,89 @@
+"""Fused heads are trained on sparse sources in few dimensions, and read them whole afterwards.
+
+TF-IDF has tens of thousands of columns, and a first layer over them costs far more to train than all the rest of a
+head. The layer is therefore trained on the leading right singular vectors V [D, L] of the training rows (latent
+semantic analysis: Deerwester et al., "Indexing by Latent Semantic Analysis", 1990; found by the randomised method of
+Halko et al., 2011), and then multiplied out: x (V s) W = x (V s W). What is saved reads x itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from motet.encoders import FeatureTable, SparseRows
+from motet.fusion import Fusion, Projection, Source, StandardisedLinear
+from motet.training.designs import LatentRows, csr
+from motet.training.threads import one_thread
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+DIMENSIONS = 256
+BASIS_ROWS = 20_000  # an even sample of this many training rows gives the singular vectors
+WINDOW = 8192
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Feature tables that are dense, and for each source that was sparse its basis [D, L]."""
+
+    tables: Mapping[str, FeatureTable]
+    bases: Mapping[str, Floats]
+
+
+def to_latent(tables: Mapping[str, FeatureTable], rows: Rows, *, seed: int) -> Latent:
+    """Project each sparse source on at most 256 dimensions learned from `rows`; the others stay as they are."""
+    made, bases = dict(tables), {}
+    for name, table in tables.items():
+        if isinstance(table.rows, SparseRows) and table.width > DIMENSIONS:
+            bases[name] = _basis(table.rows, rows[table.present[rows]], seed)
+            made[name] = FeatureTable(_project(table.rows, bases[name]), table.present, table.issues)
+    return Latent(made, bases)
+
+
+def multiply_out(fusion: Fusion, bases: Mapping[str, Floats]) -> None:
+    """Replace each first layer that was trained behind a basis by one that reads the whole source, in place.
+
+    bases : of the sources, as `to_latent` gave them; coordinates are not standardised, so neither is what is read.
+    """
+    sources = []
+    for place, source in enumerate(fusion.sources):
+        if source.name in bases:
+            basis = torch.from_numpy(bases[source.name])
+            projection = cast(Projection, fusion.projections[place])
+            trained = projection.linear
+            whole = StandardisedLinear(len(basis), trained.weight.shape[1], draw=False)
+            with torch.no_grad():
+                whole.weight.copy_(basis @ trained.weight)
+                whole.bias.copy_(trained.bias)
+            projection.linear = whole
+            source = Source(source.name, source.modality, len(basis))
+        sources.append(source)
+    fusion.sources = tuple(sources)
+
+
+def _basis(whole: SparseRows, rows: Rows, seed: int) -> Floats:
+    """V s [D, L]: the leading right singular vectors, times what gives the rows' coordinates unit deviation."""
+    from sklearn.utils.extmath import randomized_svd
+
+    rows = rows[:: max(1, -(-len(rows) // BASIS_ROWS))]
+    if len(rows) == 0:
+        return np.zeros((whole.width, 1), np.float32)
+    some = csr(whole.take(rows))
+    with one_thread():
+        _, _, vectors = randomized_svd(some, min(DIMENSIONS, len(rows)), n_iter=2, random_state=seed)
+    basis = np.ascontiguousarray(vectors.T, np.float32)
+    return basis / max(float((some @ basis).std()), 1e-6)
+
+
+def _project(whole: SparseRows, basis: Floats) -> LatentRows:
+    values = np.empty((len(whole), basis.shape[1]), np.float16)
+    for begin in range(0, len(whole), WINDOW):
+        rows = np.arange(begin, min(begin + WINDOW, len(whole)))
+        values[rows] = csr(whole.take(rows)) @ basis
+    return LatentRows(values)
