@@ -200,6 +200,37 @@ def test_pictures_equal_the_slow_way(
     assert all(size <= batch for size in encode.batches)
 
 
+@pytest.mark.parametrize("limit", [0, 200, 10_000])
+def test_no_more_than_the_limit_is_held_while_pictures_wait(
+    limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures that do not fit are read again, and give the same numbers."""
+    sizes: list[int] = []
+
+    class Watched(encode_rows._Held):
+        def take(self, data: bytes) -> bool:
+            taken = super().take(data)
+            sizes.append(self._bytes)
+            return taken
+
+    held: list[encode_rows._Held] = []
+    monkeypatch.setattr(encode_rows, "_Held", lambda limit: held.append(Watched(limit)) or held[-1])
+    monkeypatch.setattr(encode_rows, "HELD_BYTES", limit)
+    monkeypatch.setattr(encode_rows, "IMAGE_WINDOW", 4)
+    for i in range(20):
+        (tmp_path / f"{i}.png").write_bytes(png(i % 15) if i != 7 else BROKEN)
+    table = Table(pa.table({"photo": [f"{i}.png" for i in range(20)]}), root=tmp_path)
+    cells, rows = ImageCells(table, ["photo"]), np.arange(20)
+    shelf = Shelf(None, WIDTH)
+    for _ in range(2):  # new pictures are decoded, then known ones are not
+        made = encode_images(cells, rows, prepare, ImageEncoder(), shelf, "p")
+        assert [issue.row for issue in made.issues] == [7]
+        np.testing.assert_array_equal(dense(made)[:, 0], [i % 15 if i != 7 else 0 for i in range(20)])
+    assert len(held) == 2 and [each._bytes for each in held] == [0, 0]
+    assert len(sizes) == 40 and max(sizes) <= limit
+    assert (max(sizes) > 0) == (limit > 0)
+
+
 def test_broken_pictures_are_listed_with_row_column_and_reason(tmp_path: Path) -> None:
     (tmp_path / "good.png").write_bytes(png(9))
     (tmp_path / "cut.png").write_bytes(png(9)[:45])

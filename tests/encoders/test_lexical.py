@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motet.data import Table, TextCells
-from motet.encoders.lexical import LexicalEncoder, character_terms, runs_of, word_terms
+from motet.encoders import lexical
+from motet.encoders.lexical import DocumentCounts, LexicalEncoder, character_terms, runs_of, word_terms
 from motet.encoders.sparse import SparseRows
 from motet.errors import EncoderError
 
@@ -38,8 +41,6 @@ def dense(rows: SparseRows) -> npt.NDArray[np.float32]:
 
 
 def terms_of(encoder: LexicalEncoder, directory: Path) -> dict[str, list[str]]:
-    import json
-
     encoder.save(directory)
     return json.loads((directory / "vocabulary.json").read_text(encoding="utf-8"))
 
@@ -225,3 +226,95 @@ def test_sparse_rows_become_dense_in_any_order() -> None:
     for wanted in ([], [3], [5, 5, 0, 19], list(range(20))[::-1]):
         at = np.array(wanted, np.int64)
         np.testing.assert_array_equal(rows.dense(at), whole[at])
+
+
+# Memory that does not grow with the texts.
+
+
+def plain_vocabulary(texts: list[str], limit: int) -> tuple[list[str], list[str], list[float]]:
+    """What is learned, by counting every term at once."""
+    words, characters = Counter[str](), Counter[str]()
+    for text in texts:
+        runs = runs_of(text)
+        words.update(set(word_terms(runs)))
+        characters.update({term for run in runs for term in character_terms(run)})
+    kept = []
+    for documents in (words, characters):
+        least = min(2, max(documents.values()))
+        ranked = sorted((-count, term) for term, count in documents.items() if count >= least)
+        kept.append([term for _, term in ranked[:limit]])
+    counts = [words[t] for t in kept[0]] + [characters[t] for t in kept[1]]
+    return kept[0], kept[1], [1 + math.log((1 + len(texts)) / (1 + count)) for count in counts]
+
+
+@pytest.mark.parametrize("limit", [20, 8192])
+def test_learning_equals_counting_every_term(limit: int, tmp_path: Path) -> None:
+    texts = (
+        CORPUS * 3 + CHINESE * 2 + ["一" * 40 + str(n) for n in range(3)]
+    )  # longer than what is remembered
+    encoder = LexicalEncoder(words=limit, characters=limit).learn(texts)
+    encoder.save(tmp_path)
+    saved = json.loads((tmp_path / "vocabulary.json").read_text(encoding="utf-8"))
+    words, characters, weights = plain_vocabulary(texts, limit)
+    assert (saved["words"], saved["characters"]) == (words, characters)
+    np.testing.assert_allclose(saved["idf"], weights, rtol=1e-6)
+
+
+def zipf_documents(number: int, seed: int) -> list[list[str]]:
+    """Documents of twelve terms, of which few are in most and most are in one."""
+    drawn = np.random.default_rng(seed).zipf(1.3, size=(number, 12))
+    return [[f"t{n}" for n in row] for row in drawn.tolist()]
+
+
+def test_terms_beyond_the_limit_are_forgotten_and_frequent_ones_are_not() -> None:
+    documents = zipf_documents(3_000, seed=0)
+    exact = Counter(term for document in documents for term in set(document))
+    counted = DocumentCounts(500)
+    for document in documents:
+        counted.add(set(document))
+        assert len(counted.counts) <= 500
+    assert 0 < counted.short < 60 and len(exact) > 4_000
+    for term, count in exact.items():
+        assert count - counted.short <= counted.counts.get(term, 0) <= count
+    assert set(counted.most_common(10)) == {term for term, _ in exact.most_common(10)}
+
+
+def test_what_is_forgotten_does_not_depend_on_the_order_of_terms() -> None:
+    one, other = DocumentCounts(200), DocumentCounts(200)
+    for document in zipf_documents(500, seed=1):
+        one.add(list(dict.fromkeys(document)))
+        other.add(list(dict.fromkeys(reversed(document))))
+    assert one.short and one.counts == other.counts
+
+
+def test_up_to_the_limit_counts_are_exact() -> None:
+    documents = zipf_documents(500, seed=2)
+    exact = Counter(term for document in documents for term in set(document))
+    counted = DocumentCounts(len(exact))
+    for document in documents:
+        counted.add(set(document))
+    assert counted.counts == exact and counted.short == 0
+
+
+@pytest.mark.parametrize("window", [1, 3, 1000])
+def test_features_are_the_same_however_they_are_joined(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [*CORPUS, "", *CHINESE, "qqq"]
+    encoder = LexicalEncoder().learn(CORPUS + CHINESE)
+    one_by_one = np.concatenate([dense(encoder.transform([text])) for text in texts])
+    monkeypatch.setattr(lexical, "WINDOW", window)
+    monkeypatch.setattr(lexical, "REMEMBERED", 8)
+    np.testing.assert_array_equal(dense(encoder.transform(texts)), one_by_one)
+    assert len(encoder.transform([])) == 0
+
+
+def test_features_of_many_texts_take_little_more_than_themselves() -> None:
+    texts = [" ".join(CORPUS[i % 9 : i % 9 + 3]) for i in range(12_000)]
+    encoder = LexicalEncoder().learn(CORPUS)
+    tracemalloc.start()
+    try:
+        made = encoder.transform(texts)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # each of the arrays once, and a second time only while the first of them is joined
+    assert peak < 1.7 * (made.columns.nbytes + made.values.nbytes)

@@ -1,8 +1,9 @@
 """Cells are encoded once: look each one up in the cache by its content, encode only what is not there.
 
 Both functions end with every cell on the encoder's shelf and return rows that point to it. They work in
-windows, so that a million rows never stand in memory as pictures or sentences. An error or Ctrl-C loses
-nothing that was encoded, a kill at most one window of texts or one segment of pictures.
+windows, so that a million rows never stand in memory as pictures or sentences, and of the pictures that are
+read ahead no more than HELD_BYTES. An error or Ctrl-C loses nothing that was encoded, a kill at most one
+window of texts or one segment of pictures.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,8 +29,10 @@ from motet.progress import progress
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
+Prepare = Callable[[Image.Image], npt.NDArray[np.float32]]
 TEXT_WINDOW = 8192
-IMAGE_WINDOW = 256
+IMAGE_WINDOW = 64
+HELD_BYTES = 64 * 2**20  # of pictures that wait to be decoded
 SEGMENT_CELLS = 4096
 
 
@@ -71,7 +76,7 @@ def encode_texts(
 def encode_images(
     cells: ImageCells,
     rows: Rows,
-    prepare: Callable[[Image.Image], npt.NDArray[np.float32]],
+    prepare: Prepare,
     encode: Callable[[npt.NDArray[np.float32]], Floats],
     shelf: Shelf,
     description: str,
@@ -92,24 +97,12 @@ def encode_images(
         _Pending(shelf, encode, batch_size) as pending,
     ):
         windows = list(_windows(np.arange(len(rows)), IMAGE_WINDOW))
-        reading = _read(pool, cells, rows, windows[0]) if windows else []
-        for number, _ in enumerate(windows):
-            contents = [(position, cell, future) for position, cell, future in reading]
-            if number + 1 < len(windows):  # the next window is read while this one is encoded
-                reading = _read(pool, cells, rows, windows[number + 1])
-            # Read and look up first, then decode only what is new.
-            read = [(position, cell, _result(future)) for position, cell, future in contents]
-            known = _found(shelf, [data[0] for _, _, data in read if not isinstance(data, MediaError)])
-            decoding: list[tuple[int, ImageCell, bytes, Future[Any] | MediaError | None]] = []
-            begun: set[bytes] = set()
-            for position, cell, data in read:
-                if isinstance(data, MediaError):
-                    decoding.append((position, cell, b"", data))
-                elif data[0] in known or data[0] in pending.keys or data[0] in begun:
-                    decoding.append((position, cell, data[0], None))
-                else:
-                    begun.add(data[0])
-                    decoding.append((position, cell, data[0], pool.submit(_prepare, data[1], prepare)))
+        held = _Held(HELD_BYTES)
+        reading = _read(pool, cells, rows, windows[0], held) if windows else []
+        for number, window in enumerate(windows):
+            decoding = _decode(pool, reading, shelf, pending, prepare, held)
+            # The next window is read while this one is encoded; this one's bytes go as they are decoded.
+            reading = _read(pool, cells, rows, windows[number + 1], held) if number + 1 < len(windows) else []
             undecodable: dict[bytes, MediaError] = {}
             for position, cell, key, outcome in decoding:
                 if isinstance(outcome, Future):
@@ -124,11 +117,11 @@ def encode_images(
                 else:
                     keys.append(key)
                     counts[position] += 1
-            advance(len(windows[number]))
+            advance(len(window))
         pending.flush()
-    found = shelf.find(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES))
+    places = shelf.find(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES))
     start = np.concatenate([[0], np.cumsum(counts)])
-    return FeatureTable(ShelfRows(shelf, found, start), counts > 0, tuple(issues))
+    return FeatureTable(ShelfRows(shelf, places, start), counts > 0, tuple(issues))
 
 
 def shelf_of(cache: FeatureCache | None, fingerprint: str, width: int) -> Shelf:
@@ -176,29 +169,94 @@ class _Pending:
             self.keys, self._done = set(), []
 
 
+@dataclass(frozen=True)
+class _Content:
+    """One picture that was read: the key of its bytes, and the bytes, where there was room to hold them."""
+
+    key: bytes
+    data: bytes | None
+
+
+class _Held:
+    """How many bytes of pictures wait to be decoded; many threads ask at once."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._bytes = 0
+        self._lock = Lock()
+
+    def take(self, data: bytes) -> bool:
+        """Hold these bytes, if there is room."""
+        with self._lock:
+            if self._bytes + len(data) > self.limit:
+                return False
+            self._bytes += len(data)
+            return True
+
+    def give_back(self, data: bytes | None) -> None:
+        """These bytes are no longer needed."""
+        if data is not None:
+            with self._lock:
+                self._bytes -= len(data)
+
+
 def _windows(rows: Rows, size: int) -> Iterator[Rows]:
     return (rows[i : i + size] for i in range(0, len(rows), size))
 
 
 def _read(
-    pool: ThreadPoolExecutor, cells: ImageCells, rows: Rows, window: Rows
+    pool: ThreadPoolExecutor, cells: ImageCells, rows: Rows, window: Rows, held: _Held
 ) -> list[tuple[int, ImageCell, Future[Any]]]:
     return [
-        (int(position), cell, pool.submit(_content, cell))
+        (int(position), cell, pool.submit(_content, cell, held))
         for position, of_row in zip(window, cells.take(rows[window]), strict=True)
         for cell in of_row
     ]
 
 
-def _content(cell: ImageCell) -> tuple[bytes, bytes]:
+def _decode(
+    pool: ThreadPoolExecutor,
+    reading: list[tuple[int, ImageCell, Future[Any]]],
+    shelf: Shelf,
+    pending: _Pending,
+    prepare: Prepare,
+    held: _Held,
+) -> list[tuple[int, ImageCell, bytes, Future[Any] | MediaError | None]]:
+    """Wait for all that is read and look it up, then begin to decode what is new; None where it is not."""
+    read = [(position, cell, _result(future)) for position, cell, future in reading]
+    known = _found(shelf, [content.key for _, _, content in read if not isinstance(content, MediaError)])
+    decoding: list[tuple[int, ImageCell, bytes, Future[Any] | MediaError | None]] = []
+    begun: set[bytes] = set()
+    for position, cell, content in read:
+        if isinstance(content, MediaError):
+            decoding.append((position, cell, b"", content))
+        elif content.key in known or content.key in pending.keys or content.key in begun:
+            held.give_back(content.data)
+            decoding.append((position, cell, content.key, None))
+        else:
+            begun.add(content.key)
+            future = pool.submit(_prepare, cell, content.data, prepare, held)
+            decoding.append((position, cell, content.key, future))
+    return decoding
+
+
+def _content(cell: ImageCell, held: _Held) -> _Content:
     data = cell.read()
-    return hashlib.blake2b(data, digest_size=KEY_BYTES).digest(), data
+    key = hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
+    return _Content(key, data if held.take(data) else None)
 
 
 def _prepare(
-    data: bytes, prepare: Callable[[Image.Image], npt.NDArray[np.float32]]
+    cell: ImageCell,
+    data: bytes | None,
+    prepare: Prepare,
+    held: _Held,
 ) -> npt.NDArray[np.float32]:
-    return prepare(decode_image(data))
+    try:
+        # Read again where there was no room: that costs little beside decoding a picture of such a size.
+        return prepare(decode_image(cell.read() if data is None else data))
+    finally:
+        held.give_back(data)
 
 
 def _result(future: Future[Any]) -> Any:

@@ -7,17 +7,22 @@ depends on spaces.
 
 Term weight: (1 + ln tf) * (1 + ln((1 + n) / (1 + df))), the smoothed form of scikit-learn's `TfidfVectorizer`
 (Salton & Buckley, "Term-weighting approaches in automatic text retrieval", 1988).
+
+Memory does not grow with the texts: terms are counted within a limit (`DocumentCounts`), and features are joined
+as they are made.
 """
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +37,13 @@ UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U0
 _RUNS = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
 _UNSPACED_RUN = re.compile(rf"[{UNSPACED}]")
 CHARACTER_LENGTHS = range(2, 6)
-MEMORY_OF_RUNS = 200_000
+REMEMBERED = 1_000_000  # terms of runs that are kept, so that a frequent word is not cut up each time
+LONGEST_REMEMBERED = (
+    32  # characters of a run: longer ones are sentences without spaces, and seldom come again
+)
+COUNTED = 2_000_000  # terms of one block that are counted at once
 FIT_ROWS = 100_000
-WINDOW = 8192
+WINDOW = 2048
 
 Rows = npt.NDArray[np.int64]
 
@@ -59,6 +68,38 @@ def character_terms(run: str) -> list[str]:
     """Character n-grams (2 to 5) of one stretch with a space at either end, as scikit-learn's `char_wb`."""
     padded = f" {run} "
     return [padded[i : i + n] for n in CHARACTER_LENGTHS for i in range(len(padded) - n + 1)]
+
+
+class DocumentCounts:
+    """In how many documents each term stands, for at most `limit` terms at once.
+
+    Where there are more, the terms of fewest documents are forgotten until half the limit is left (lossy counting:
+    Manku & Motwani, "Approximate frequency counts over data streams", 2002). Up to the limit the counts are exact;
+    beyond it, that of a term may be short by `short` at most, which only terms of few documents feel. What is
+    forgotten follows from the texts and their order alone.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.counts: Counter[str] = Counter()
+        self.short = 0
+
+    def add(self, terms: Iterable[str]) -> None:
+        """Count one document, each of whose terms is given once."""
+        self.counts.update(terms)
+        if len(self.counts) <= self.limit:
+            return
+        least = 0
+        while len(self.counts) > self.limit // 2:
+            least += 1
+            self.counts = Counter({term: n for term, n in self.counts.items() if n > least})
+        self.short += least
+
+    def most_common(self, number: int) -> list[str]:
+        """Terms in at least two documents (in one, where there is no other), most documents first, by name."""
+        least = 2 if any(count > 1 for count in self.counts.values()) else 1
+        kept = ((-count, term) for term, count in self.counts.items() if count >= least)
+        return [term for _, term in heapq.nsmallest(number, kept)]
 
 
 class LexicalEncoder:
@@ -105,62 +146,73 @@ class LexicalEncoder:
 
     def learn(self, texts: Iterable[str]) -> LexicalEncoder:
         """Learn terms and their document frequencies from texts."""
-        word_documents: Counter[str] = Counter()
-        character_documents: Counter[str] = Counter()
+        word_documents, character_documents = DocumentCounts(COUNTED), DocumentCounts(COUNTED)
         of_run: dict[str, list[str]] = {}
+        remembered = 0
         n = 0
         for text in texts:
             runs = runs_of(text)
             n += 1
-            word_documents.update(set(word_terms(runs)))
+            word_documents.add(set(word_terms(runs)))
             terms: set[str] = set()
             for run in set(runs):
-                if run not in of_run:
-                    if len(of_run) >= MEMORY_OF_RUNS:
-                        of_run.clear()
-                    of_run[run] = character_terms(run)
-                terms.update(of_run[run])
-            character_documents.update(terms)
-        words = _most_common(word_documents, self.words)
-        characters = _most_common(character_documents, self.characters)
+                found = of_run.get(run)
+                if found is None:
+                    found = character_terms(run)
+                    if len(run) <= LONGEST_REMEMBERED:
+                        if remembered >= REMEMBERED:
+                            of_run.clear()
+                            remembered = 0
+                        of_run[run] = found
+                        remembered += len(found)
+                terms.update(found)
+            character_documents.add(terms)
+        words = word_documents.most_common(self.words)
+        characters = character_documents.most_common(self.characters)
         if not words and not characters:
             raise EncoderError("lexical: no text of the training rows holds a letter or a digit")
         self._word_at = {term: i for i, term in enumerate(words)}
         self._character_at = {term: len(words) + i for i, term in enumerate(characters)}
-        counts = [word_documents[t] for t in words] + [character_documents[t] for t in characters]
+        counts = [word_documents.counts[t] for t in words]
+        counts += [character_documents.counts[t] for t in characters]
         self._idf = (1 + np.log((1 + n) / (1 + np.asarray(counts, np.float64)))).astype(np.float32)
         return self
 
     def transform(self, texts: Iterable[str]) -> SparseRows:
         """Sparse features of each text: [N, D], each block of unit length where it has any known term."""
         of_run: dict[str, npt.NDArray[np.int32]] = {}
-        boundary = len(self._word_at)
-        lengths, all_columns, all_values = [0], [], []
+        lengths = [0]
+        columns, values = _Joined(np.int32), _Joined(np.float32)
         for text in texts:
-            runs = runs_of(text)
-            found = [np.fromiter(self._lookup(word_terms(runs), self._word_at), np.int32)]
-            for run in runs:
-                known = of_run.get(run)
-                if known is None:
-                    if len(of_run) >= MEMORY_OF_RUNS:
+            row_columns, row_values = self._row(text, of_run)
+            lengths.append(len(row_columns))
+            columns.add(row_columns)
+            values.add(row_values)
+        return SparseRows(np.cumsum(lengths), columns.whole(), values.whole(), self.width)
+
+    def _row(
+        self, text: str, of_run: dict[str, npt.NDArray[np.int32]]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """Columns, ascending, and values of one text; `of_run` remembers the terms of short runs."""
+        runs = runs_of(text)
+        found = [np.fromiter(self._lookup(word_terms(runs), self._word_at), np.int32)]
+        for run in runs:
+            known = of_run.get(run)
+            if known is None:
+                known = np.fromiter(self._lookup(character_terms(run), self._character_at), np.int32)
+                if len(run) <= LONGEST_REMEMBERED:
+                    if (
+                        len(of_run) >= REMEMBERED // 8
+                    ):  # beside an array's own size, its few numbers weigh little
                         of_run.clear()
-                    known = np.fromiter(self._lookup(character_terms(run), self._character_at), np.int32)
                     of_run[run] = known
-                found.append(known)
-            columns, counts = np.unique(np.concatenate(found), return_counts=True)
-            values = (1 + np.log(counts)).astype(np.float32) * self._idf[columns]
-            split = int(np.searchsorted(columns, boundary))
-            for block in (values[:split], values[split:]):
-                block /= max(float(np.linalg.norm(block)), 1e-12)
-            lengths.append(len(columns))
-            all_columns.append(columns)
-            all_values.append(values)
-        return SparseRows(
-            np.cumsum(lengths),
-            np.concatenate([np.zeros(0, np.int32), *all_columns]),
-            np.concatenate([np.zeros(0, np.float32), *all_values]),
-            self.width,
-        )
+            found.append(known)
+        columns, counts = np.unique(np.concatenate(found), return_counts=True)
+        values = (1 + np.log(counts)).astype(np.float32) * self._idf[columns]
+        split = int(np.searchsorted(columns, len(self._word_at)))
+        for block in (values[:split], values[split:]):
+            block /= max(float(np.linalg.norm(block)), 1e-12)
+        return columns, values
 
     def save(self, directory: Path) -> None:
         """Write `vocabulary.json`."""
@@ -192,8 +244,28 @@ def _texts(cells: TextCells, rows: Rows) -> Iterable[str]:
     return (text for i in range(0, len(rows), WINDOW) for text in cells.take(rows[i : i + WINDOW]))
 
 
-def _most_common(documents: Counter[str], limit: int) -> list[str]:
-    """Terms in at least two documents (in one, where there is no other), most documents first, by name."""
-    least = 2 if any(count > 1 for count in documents.values()) else 1
-    kept = [(-count, term) for term, count in documents.items() if count >= least]
-    return [term for _, term in sorted(kept)[:limit]]
+class _Joined:
+    """Many small arrays become one: a window of rows at a time, and never twice in memory as a whole."""
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._dtype = dtype
+        self._rows: list[npt.NDArray[Any]] = []
+        self._windows: list[npt.NDArray[Any]] = []
+
+    def add(self, row: npt.NDArray[Any]) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= WINDOW:
+            self._windows.append(np.concatenate(self._rows))
+            self._rows = []
+
+    def whole(self) -> npt.NDArray[Any]:
+        """All that was added, in order; called once: each window is let go when it is copied."""
+        windows = [*self._windows, *self._rows]
+        self._windows, self._rows = [], []
+        whole = np.empty(sum(map(len, windows)), self._dtype)
+        end = len(whole)
+        while windows:
+            window = windows.pop()
+            whole[end - len(window) : end] = window
+            end -= len(window)
+        return whole
