@@ -92,6 +92,8 @@ def test_a_bad_option_value_says_what_would_be_right(
         (["--text", "a lamp", "-o", "a.csv"], "-o is for tables"),
         (["--image", "/no/such/picture.jpg"], "--image /no/such/picture.jpg: no such file"),
         (["--image", "/tmp"], "--image /tmp: is a folder"),
+        (["--text", "a lamp", "--image-root", "/no/such/folder"], "--image-root is for tables"),
+        (["--text", "a lamp", "--card", "c.pdf"], "c.pdf: give the output a name that ends in .html or .htm"),
     ],
 )
 def test_predict_refuses_what_does_not_go_together(
@@ -324,3 +326,19 @@ def test_an_output_never_replaces_an_input(motet, catalogue, model_copy, tmp_pat
         assert ran.code == 2, ran.err
         assert "another name" in ran.err or "ends in .html" in ran.err
     assert table.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        ("a lamp,home,test", [], "1 test row; brackets"),
+        ("a lamp,home,test", ["--all-rows"], "1 row; brackets"),
+        ("a lamp,home,test\na cap,home,test", ["--all-rows"], "2 rows; brackets"),
+    ],
+)
+def test_rows_are_counted_in_words(
+    motet: Motet, model_directory: Path, tmp_path: Path, rows: str, options: list[str], said: str
+) -> None:
+    (tmp_path / "t.csv").write_text(f"title,category,split\n{rows}\n")
+    done = motet("evaluate", model_directory, tmp_path / "t.csv", *options)
+    assert done.code == 0 and done.out.startswith(said)

@@ -58,6 +58,8 @@ def predict(
         raise UsageError("say where the answers go: -o FILE.csv (or .parquet, .jsonl)")
     if single and output is not None:
         raise UsageError("-o is for tables; one sample is printed (--json for a record, --card for a page)")
+    if single and image_root is not None:
+        raise UsageError("--image-root is for tables: --image is a path by itself")
     if card is not None:
         check_output(card, image, suffixes=PAGES)
     check_model(model)

@@ -29,9 +29,8 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
         rows.append(_row(f"baseline {name}", entry) + ([""] if ceilings else []) + [""])
     columns = ["pattern", "rows", *(title for _, title in METRICS)]
     columns += (["best possible"] if ceilings else []) + ["answered by"]
-    title = (
-        f"{counted(evaluation['n'], str(evaluation['split']) + ' row')}; brackets: 95 % bootstrap interval"
-    )
+    measured = "row" if evaluation["split"] == "given" else f"{evaluation['split']} row"
+    title = f"{counted(evaluation['n'], measured)}; brackets: 95 % bootstrap interval"
     print_table(title, columns, rows, left=("answered by",))
     broken = evaluation["issues"]["broken"]
     if broken:

@@ -28,9 +28,9 @@ class _Writer(Protocol):
 def check_output(path: Path, *inputs: str | Path | None, suffixes: Sequence[str] = FORMATS) -> None:
     """Raise UsageError where a file cannot be written under this name, or where it would replace one of `inputs`."""
     if path.suffix.lower() not in suffixes:
-        raise UsageError(f"{path}: the name of the output ends in {', '.join(suffixes)}")
+        raise UsageError(f"{path}: give the output a name that ends in {' or '.join(suffixes)}")
     if any(one is not None and path.resolve() == Path(one).resolve() for one in inputs):
-        raise UsageError(f"{path}: is what is read, and would be replaced: give the output another name")
+        raise UsageError(f"{path}: is the input, and would be replaced: give the output another name")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
 
