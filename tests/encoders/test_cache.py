@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motet.encoders import cache
 from motet.encoders.cache import FLOAT16_MAX, KEY_BYTES, FeatureCache, Shelf, cache_directory
 
 WIDTH = 4
@@ -237,6 +238,131 @@ def test_a_process_that_is_killed_while_writing_loses_only_that_segment(tmp_path
         True,
         False,
     ]
+
+
+# Many small segments.
+
+
+def segments_of(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.arrow"))
+
+
+def small_ones(folder: Path, number: int) -> None:
+    """A shelf as earlier runs left it: one segment a cell."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "SMALL_SEGMENTS", number)
+        shelf = Shelf(folder, WIDTH)
+        for n in range(number):
+            shelf.add(keys_of(n), pooled_of(n))
+    assert len(segments_of(folder)) == number
+
+
+@pytest.mark.parametrize(("number", "merged"), [(64, 64), (65, 2), (200, 4)])
+def test_opening_merges_small_segments_where_they_are_many(number: int, merged: int, tmp_path: Path) -> None:
+    small_ones(tmp_path / "one", number)
+    for _ in range(2):
+        shelf = Shelf(tmp_path / "one", WIDTH)
+        assert len(segments_of(tmp_path / "one")) == merged and len(shelf) == number
+        np.testing.assert_array_equal(read(shelf, *range(number)), pooled_of(*range(number)))
+    assert not list((tmp_path / "one").glob("*.unfinished"))
+
+
+def test_adding_merges_and_what_is_open_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    shelf, other = Shelf(folder, WIDTH), Shelf(folder, WIDTH)
+    shelf.add(keys_of(0), pooled_of(0))
+    early = shelf.find(keys_of(0))
+    for n in range(1, 200):
+        shelf.add(keys_of(n), pooled_of(n))
+        assert len(segments_of(folder)) <= 65
+    np.testing.assert_array_equal(shelf.take(early), pooled_of(0))
+    np.testing.assert_array_equal(read(shelf, *range(200)), pooled_of(*range(200)))
+    assert len(other) == 0
+    np.testing.assert_array_equal(read(Shelf(folder, WIDTH), *range(200)), pooled_of(*range(200)))
+
+
+def test_large_and_damaged_segments_are_not_merged(tmp_path: Path) -> None:
+    folder, width = tmp_path / "one", 512
+    shelf = Shelf(folder, width)
+    many = range(1000, 3000)  # 2 MB
+    shelf.add(keys_of(*many), np.ones((len(many), width), np.float32))
+    (large,) = segments_of(folder)
+    for n in range(64):
+        shelf.add(keys_of(n), pooled_of(n, width=width))
+    (folder / "damaged.arrow").write_bytes(b"these are only words")
+    opened = Shelf(folder, width)
+    assert large.exists() and (folder / "damaged.arrow").exists()
+    assert len(segments_of(folder)) < 10 and len(opened) == 2064
+    np.testing.assert_array_equal(read(opened, *range(64)), pooled_of(*range(64), width=width))
+
+
+def test_a_cell_that_two_processes_encoded_is_kept_once(tmp_path: Path) -> None:
+    small_ones(tmp_path / "one", 40)
+    small_ones(tmp_path / "two", 40)
+    for path in segments_of(tmp_path / "two"):
+        path.rename(tmp_path / "one" / path.name)
+    shelf = Shelf(tmp_path / "one", WIDTH)
+    assert len(segments_of(tmp_path / "one")) == 2 and len(shelf) <= 64
+    np.testing.assert_array_equal(read(shelf, *range(40)), pooled_of(*range(40)))
+
+
+KILLED_WHILE_MERGING = """
+import os, signal, sys
+from motet.encoders import cache
+from pathlib import Path
+folder, at = Path(sys.argv[1]), sys.argv[2]
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+if at == "writing":
+    cache.pa.ipc.new_file = die
+elif at == "renaming":
+    cache.Path.rename = die
+else:
+    real, left = Path.unlink, [int(at)]
+    def unlink(self, missing_ok=False):
+        left[0] -= 1
+        die() if left[0] < 0 else real(self, missing_ok=missing_ok)
+    cache.Path.unlink = unlink
+cache.Shelf(folder, 4)
+"""
+
+
+@pytest.mark.parametrize("at", ["writing", "renaming", "0", "1", "30", "64", "65", "66"])
+def test_a_kill_while_merging_loses_nothing(at: str, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    small_ones(folder, 100)
+    script = [sys.executable, "-c", KILLED_WHILE_MERGING, str(folder), at]
+    assert subprocess.run(script, timeout=60, check=False).returncode < 0
+    opened = Shelf(folder, WIDTH)
+    np.testing.assert_array_equal(read(opened, *range(100)), pooled_of(*range(100)))
+    # what the killed one left is swept when it is old, and then merging goes on
+    for left in folder.glob("*.unfinished"):
+        os.utime(left, (0, 0))
+    opened = Shelf(folder, WIDTH)
+    assert len(segments_of(folder)) <= 64 and not list(folder.glob("*.unfinished"))
+    np.testing.assert_array_equal(read(opened, *range(100)), pooled_of(*range(100)))
+
+
+def test_two_processes_write_and_merge_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    often = WRITER.replace("folder, first =", "cache.SMALL_SEGMENTS = 3\nfolder, first =").replace(
+        "import Shelf", "import Shelf\nfrom motet.encoders import cache"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", often, str(folder), str(first)]) for first in (0, 10)]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    np.testing.assert_array_equal(read(Shelf(folder, WIDTH), *range(30)), pooled_of(*range(30)))
+
+
+def test_where_merging_fails_all_is_still_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_ones(tmp_path / "one", 80)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pa.ipc, "new_file", full)
+    shelf = Shelf(tmp_path / "one", WIDTH)
+    assert len(segments_of(tmp_path / "one")) == 80
+    np.testing.assert_array_equal(read(shelf, *range(80)), pooled_of(*range(80)))
 
 
 def test_nothing_more_is_written_above_the_limit_but_everything_is_still_found(tmp_path: Path) -> None:

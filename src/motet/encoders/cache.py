@@ -4,6 +4,10 @@ A *shelf* holds the features of one encoder (one fingerprint). It is a folder of
 Arrow IPC file with two columns, `key` (16 bytes, BLAKE2b of the cell's content) and `pooled` (D float16). A
 segment is written beside its place and renamed into it, and is never changed afterwards: a kill at any moment
 loses at most the rows that were not yet in a segment, and any number of processes may read and write at once.
+
+Many small segments (of runs on a few rows each) are merged into one: the new one is renamed into its place before
+the old ones are removed. A kill between the two leaves cells twice, which changes nothing; whoever has mapped an
+old one goes on reading it.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ KEY_BYTES = 16
 DEFAULT_LIMIT = 20 * 1024**3
 FLOAT16_MAX = 65504.0
 FRAME_BYTES = 1024  # about what a segment's file holds beside its two columns
+SMALL_BYTES = 2**20  # a segment below this is small,
+SMALL_SEGMENTS = 64  # and more of them on one shelf are merged
 ABANDONED_SECONDS = 86400.0  # no writer takes this long over one segment: it was killed
 
 Keys = npt.NDArray[np.uint8]
@@ -84,16 +90,15 @@ class Shelf:
         self.limit = limit
         self.segments: list[Segment] = []
         self._make_room = make_room
+        self._small = 0  # segments on disk that are small
         if folder is not None:
             # A cache that cannot be written (disk full, read-only) costs time, never an answer.
             with contextlib.suppress(OSError):
                 folder.mkdir(parents=True, exist_ok=True)
                 os.utime(folder)  # what was used last is removed last
                 _sweep(folder)
-            for path in sorted(folder.glob("*.arrow")):
-                segment = _read_segment(path, width)
-                if segment is not None:
-                    self.segments.append(segment)
+            self._small = _merge_small(folder, width)
+            self.segments = _read_shelf(folder, width)
         self._index()
 
     def __len__(self) -> int:
@@ -130,6 +135,10 @@ class Shelf:
                     self._make_room(size)
                 path = _write_segment(self.folder, segment)
                 segment = _read_segment(path, self.width) or segment
+                self._small += size < SMALL_BYTES
+                if self._small > SMALL_SEGMENTS:
+                    # On disk alone: places that were found before point into the segments as they were opened.
+                    self._small = _merge_small(self.folder, self.width)
         self.segments.append(segment)
         self._index()
 
@@ -224,6 +233,63 @@ def _sweep(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
                 path.unlink()
+
+
+def _read_shelf(folder: Path, width: int) -> list[Segment]:
+    """Map every segment; where one vanishes meanwhile, merged by another process, look again."""
+    for _ in range(3):
+        paths = sorted(folder.glob("*.arrow"))
+        read = [_read_segment(path, width) for path in paths]
+        if all(path.exists() for path in paths):
+            break
+    return [segment for segment in read if segment is not None]
+
+
+def _merge_small(folder: Path, width: int) -> int:
+    """Make few segments of the small ones where they are many; returns how many small ones there are then.
+
+    One process merges at a time. Where it cannot be done (a full disk, files that may not be removed), all is
+    left as it is, and 0 is returned, so that it is not tried again at every turn.
+    """
+    small = _small_segments(folder)
+    if len(small) <= SMALL_SEGMENTS:
+        return len(small)
+    lock = folder / "merging.unfinished"
+    try:
+        lock.open("x").close()
+    except OSError:
+        return 0
+    try:
+        for start in range(0, len(small), SMALL_SEGMENTS):
+            _merge(folder, small[start : start + SMALL_SEGMENTS], width)
+    except OSError:
+        return 0
+    finally:
+        lock.unlink(missing_ok=True)
+    return len(_small_segments(folder))
+
+
+def _small_segments(folder: Path) -> list[Path]:
+    small = []
+    for path in sorted(folder.glob("*.arrow")):
+        with contextlib.suppress(OSError):  # another process may remove it meanwhile
+            if path.stat().st_size < SMALL_BYTES:
+                small.append(path)
+    return small
+
+
+def _merge(folder: Path, paths: list[Path], width: int) -> None:
+    read = [(path, _read_segment(path, width)) for path in paths]
+    whole = [(path, segment) for path, segment in read if segment is not None]
+    if len(whole) < 2:
+        return
+    keys = np.concatenate([segment.keys for _, segment in whole])
+    pooled = np.concatenate([segment.pooled for _, segment in whole])
+    _, once = np.unique(keys, axis=0, return_index=True)  # two processes may have encoded the same cell
+    merged = _write_segment(folder, Segment(keys[once], pooled[once]))
+    if _read_segment(merged, width) is not None:
+        for path, _ in whole:
+            path.unlink(missing_ok=True)
 
 
 def _write_segment(folder: Path, segment: Segment) -> Path:
