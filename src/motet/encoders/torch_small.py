@@ -7,9 +7,12 @@ the prepared directory that the running wing opens without PyTorch; from its `co
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import shutil
 import tempfile
+import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,8 @@ from motet.errors import EncoderError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 
 FORMAT = 1  # counts up whenever the same weights would mean other numbers
+KEPT = 16  # prepared `small` encoders that stay in a folder, the newest,
+KEPT_SECONDS = 3600.0  # beside those that a training may still be about to copy into its model directory
 FAR_BELOW = -1e9  # added to the attention scores of padding; finite, so that nothing becomes NaN
 
 
@@ -192,16 +197,19 @@ def write_encoder(network: Network, preprocessor: Preprocessor, folder: Path) ->
     """Write the prepared encoder directory `folder`/<identity> and return its path.
 
     The identity is a hash of everything that decides the features. The directory is written beside its place
-    and renamed into it; where it is there already, nothing is done. Raises EncoderError where the ONNX graph
-    does not give the network's numbers.
+    and renamed into it; where it is there already, nothing is done. A model directory holds its own copy, so
+    of earlier `small` encoders in `folder` only the newest stay. Raises EncoderError where the ONNX graph does not
+    give the network's numbers.
     """
     network = network.cpu().eval()
     modality = "image" if isinstance(network, SmallVision) else "text"
     weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
     place = folder / _identity(network, preprocessor, weights)
     if (place / "encoder.json").is_file():
+        place.touch()
         return place
     folder.mkdir(parents=True, exist_ok=True)
+    _remove_old(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as made:
         making = Path(made) / "encoder"
         making.mkdir()
@@ -230,6 +238,21 @@ def write_encoder(network: Network, preprocessor: Preprocessor, folder: Path) ->
         if not place.exists():
             making.rename(place)
     return place
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove `small` encoders beyond the newest, but none that was made or asked for within the hour."""
+    made: list[tuple[float, Path]] = []
+    for place in folder.iterdir():
+        with contextlib.suppress(
+            OSError, ValueError, LookupError, TypeError
+        ):  # others may be removing as well
+            config = json.loads((place / "config.json").read_text(encoding="utf-8"))
+            if config["model_type"] in {VisionConfig.model_type, WordsConfig.model_type}:
+                made.append((place.stat().st_mtime, place))
+    for used, place in sorted(made, reverse=True)[KEPT:]:
+        if time.time() - used > KEPT_SECONDS:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _build(config: dict[str, Any]) -> Network:
