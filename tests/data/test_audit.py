@@ -173,3 +173,63 @@ def test_real_tables(folder, absent, classes):
     assert (image["kind"], image["absent"], image["broken"]) == ("image", absent, 0)
     assert (len(found.classes) if found.classes else None) == classes
     assert not any(one["level"] == "error" for one in found.warnings)
+
+
+def said(columns, **options):
+    table = read_table({"t": [f"text number {i}" for i in range(len(columns["y"]))], **columns})
+    schema = infer_schema(table, label="y", text=["t"], **options)
+    return [(w["level"], w["message"]) for w in audit(table, schema).warnings]
+
+
+PATIENTS = [f"P-{i // 3:04d}" for i in range(60)]
+LABELS = ["a", "b"] * 30
+
+
+def test_codes_that_rows_share_suggest_a_group():
+    (level, message), *more = [w for w in said({"y": LABELS, "patient": PATIENTS}) if "--group" in w[1]]
+    assert not more and level == "note"
+    assert message.startswith("column 'patient' holds 20 codes such as 'P-0000', which 60 rows share")
+    assert "say --group patient" in message and "--id patient" in message
+
+
+def test_codes_on_both_sides_of_a_split_are_a_warning():
+    # 2 of 40 rows share a code: too few to be noted, if it were not for the split
+    codes = [f"P-{max(i, 1):04d}" for i in range(40)]
+    columns = {"y": ["a", "b"] * 20, "patient": codes}
+    assert not [w for w in said(columns) if "--group" in w[1]]
+    columns["split"] = ["train", "test"] * 20
+    ((level, message),) = [w for w in said(columns) if "--group" in w[1]]
+    assert level == "warning" and "1 of them stand on two sides" in message
+    columns["split"] = ["train"] * 20 + ["test"] * 20
+    assert not [w for w in said(columns) if "--group" in w[1]]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"P-{i:04d}" for i in range(60)],  # each its own
+        [f"size-{i % 5:02d}" for i in range(60)],  # categories
+        [["red", "blue", "green"][i % 3] for i in range(60)],
+        [f"20{10 + i // 12}-{i % 12 + 1:02d}" for i in range(60)],  # months
+        [str(i // 3) for i in range(60)],  # counts
+        [f"{'abcdefghijklmnopqrstu'[i // 3]} word" for i in range(60)],
+    ],
+)
+def test_columns_that_are_no_codes_of_a_thing(values):
+    assert not [w for w in said({"y": LABELS, "c": values}) if "--group" in w[1]]
+
+
+def test_a_named_group_is_suggested_no_more():
+    assert not [w for w in said({"y": LABELS, "patient": PATIENTS}, group="patient") if "--group" in w[1]]
+
+
+def test_a_column_that_is_nearly_a_split_is_a_warning():
+    sides = ["train"] * 40 + ["tset"] + ["test"] * 19
+    ((level, message),) = [w for w in said({"y": LABELS, "split": sides}) if "looks like" in w[1]]
+    assert level == "warning" and "row 40 says 'tset'" in message
+
+
+def test_classes_that_differ_only_in_case_or_spaces():
+    columns = {"y": ["Running shoes", "running  Shoes", " lamps", "lamps"] * 15}
+    ((level, message),) = [w for w in said(columns) if "differ only" in w[1]]
+    assert level == "warning" and "'Running shoes', 'running  Shoes'" in message

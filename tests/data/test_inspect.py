@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from motet.cli import app
-from motet.errors import TableError, UsageError
+from motet.errors import UsageError
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def test_inspect_prints_one_json_object(table):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["no.csv"], TableError),
-        (["https://x.org/t.csv"], TableError),
+        (["no.csv"], UsageError),
+        (["https://x.org/t.csv"], UsageError),
         (["TABLE", "--label", "lable"], UsageError),
     ],
 )

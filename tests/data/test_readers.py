@@ -321,3 +321,41 @@ def test_newer_arrow_types_are_read_as_the_plain_ones(column, wanted):
 
 def test_half_a_character_in_a_column_name_does_not_stop_reading():
     assert read_table({"a\ud800": ["x"], "b": ["y"]}).columns == ("a?", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("t.parquet", b"a,b\n1,2\n", "does not begin as a Parquet file does"),
+        (
+            "t.csv",
+            b"PK\x03\x04" + bytes(range(256)),
+            "is a ZIP archive or an Excel workbook, although its name",
+        ),
+        ("t.tsv", b"\x1f\x8b\x08" + bytes(50), "is compressed with gzip"),
+        ("t.jsonl", b"\x89PNG\r\n\x1a\n" + bytes(50), "is a picture"),
+        ("t.csv", bytes(range(256)) * 20, "is no text"),
+        ("t.csv", "a,b\n1,2\n3,4\n5,6\n7,8\n9,0\n".encode("utf-16-le"), "UTF-16 without its byte-order mark"),
+    ],
+)
+def test_a_file_that_is_something_else_than_its_name_says(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=words) as error:
+        read_table(tmp_path / name)
+    assert name in str(error.value)
+    assert ".parquet is not one of" not in str(error.value)
+
+
+def test_a_few_control_characters_are_still_text(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1,\0\0\n")
+    assert len(read_table(tmp_path / "t.csv")) == 1
+
+
+def test_spaces_around_the_names_of_columns_are_told(tmp_path):
+    (tmp_path / "t.csv").write_text(" label,title , price\nx,y,1\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table.notes == (
+        "columns whose names begin or end with a space, which belongs to the name: ' label', 'title ', ' price'",
+    )
+    with pytest.raises(UsageError, match="no column 'label', but one called ' label': spaces"):
+        infer_schema(table, label="label")

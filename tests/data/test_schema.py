@@ -108,3 +108,11 @@ def test_patterns_by_hand():
     assert pattern_name([]) == "none"
     assert all_patterns(["text", "image"]) == ["image+text", "image", "text", "none"]
     assert len(set(all_patterns("abcd"))) == 16
+
+
+def test_a_web_address_with_one_slash_is_one():
+    table = read_table({"photo": [f"http:/x.org/{i}.jpg" for i in range(20)], "t": ["a b c d e f"] * 20})
+    (photo,) = [c for c in infer_schema(table).columns if c.name == "photo"]
+    assert photo.role == "ignored" and "web addresses" in photo.why
+    with pytest.raises(TableError, match="every picture is a web address"):
+        infer_schema(table, image=["photo"])

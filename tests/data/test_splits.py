@@ -139,3 +139,44 @@ def test_classes_that_the_split_column_never_trains_are_named():
     where = ["train", "train", "val", "test", "test", "test"]
     split = split_of({"y": y, "s": where}, split="s")
     assert "classes without a train row, which cannot be learned: 'c'" in split.notes
+
+
+ODD = [*["train"] * 6, "tset", *["test"] * 2, "holdout"]
+
+
+def test_a_column_that_is_nearly_a_split_is_noted():
+    columns = {"y": ["a", "b"] * 5, "Split": ODD}
+    (note,) = [n for n in split_of(dict(columns)).notes if "looks like a split" in n]
+    assert "column 'Split'" in note and "row 6 says 'tset'" in note and "such rows (2)" in note
+    with pytest.raises(TableError, match=r"row 6.*'tset'"):
+        split_of(dict(columns), split="Split")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"split": ["train", "test"] * 5},  # followed
+        {"split": ["banana", "peas"] * 5},  # something else
+        {"part": ODD},
+    ],
+)
+def test_other_columns_are_not_noted_as_splits(columns):
+    assert not [n for n in split_of({"y": ["a", "b"] * 5, **columns}).notes if "looks like" in n]
+
+
+def test_copies_across_the_sides_of_a_given_split_are_counted():
+    texts = ["one", "one", "two", "three", "three", "three", "four", "five"]
+    sides = ["train", "test", "train", "train", "train", "test", "validation", "test"]
+    columns = {"y": ["a", "b"] * 4, "s": sides, "t": texts}
+    (note,) = split_of(dict(columns), split="s").notes
+    assert note.startswith("split column 's' has 2 groups of exact duplicates (5 rows) across train")
+    columns["t"] = ["one", "one", *map(str, range(6))]
+    columns["s"] = ["train", "train", *sides[2:]]
+    assert split_of(columns, split="s").notes == ()
+
+
+def test_copies_stay_together_where_validation_rows_are_taken_from_train():
+    sides = ["train"] * 16 + ["test"] * 4
+    texts = [f"text {i // 4}" for i in range(16)] + ["x", "y", "z", "w"]
+    split = split_of({"y": ["a", "b"] * 10, "s": sides, "t": texts}, split="s", validation_size=0.3)
+    assert len(split.validation) and all((split.validation // 4 == n).sum() in (0, 4) for n in range(4))

@@ -296,12 +296,10 @@ def test_up_to_the_limit_counts_are_exact() -> None:
     assert counted.counts == exact and counted.short == 0
 
 
-@pytest.mark.parametrize("window", [1, 3, 1000])
-def test_features_are_the_same_however_they_are_joined(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_of_a_text_do_not_depend_on_the_texts_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [*CORPUS, "", *CHINESE, "qqq"]
     encoder = LexicalEncoder().learn(CORPUS + CHINESE)
     one_by_one = np.concatenate([dense(encoder.transform([text])) for text in texts])
-    monkeypatch.setattr(lexical, "WINDOW", window)
     monkeypatch.setattr(lexical, "REMEMBERED", 8)
     np.testing.assert_array_equal(dense(encoder.transform(texts)), one_by_one)
     assert len(encoder.transform([])) == 0
@@ -316,5 +314,5 @@ def test_features_of_many_texts_take_little_more_than_themselves() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # each of the arrays once, and a second time only while the first of them is joined
-    assert peak < 1.7 * (made.columns.nbytes + made.values.nbytes)
+    # each of the arrays once, with an eighth to grow, beside what is remembered of a few words
+    assert peak < 1.3 * (made.columns.nbytes + made.values.nbytes)

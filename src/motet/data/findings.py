@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +11,9 @@ import numpy.typing as npt
 
 from motet.data.casting import text_of
 from motet.data.classes import Labels
+from motet.data.codes import repeated_codes
 from motet.data.schema import Schema
+from motet.data.splits import unfollowed_split
 from motet.data.table import Table, gather
 
 if TYPE_CHECKING:
@@ -34,7 +38,11 @@ def warnings_of(
     found += _inputs(audit, schema)
     if labels is not None and sides is not None:
         found += _sides(labels, sides)
+    unfollowed = unfollowed_split(table, schema)
+    found += [("warning", unfollowed)] if unfollowed else []
     found += _leaks(audit)
+    codes = repeated_codes(table, schema, sides)
+    found += [("warning" if "two sides" in message else "note", message) for message in codes]
     if labels is not None:
         found += _said(table, schema, labels)
     found += _conflicts(audit)
@@ -163,12 +171,28 @@ def _classes(audit: Audit) -> list[tuple[str, str]]:
         found.append(("warning", f"{_count(audit.unlabelled, 'row')} without a label: left out of training"))
     if audit.few:
         found.append(("warning", f"classes with under 5 rows: {_names(list(audit.few))}"))
+    found += [
+        (
+            "warning",
+            f"classes that differ only in case or spaces are learned as several: {_names(list(alike))}",
+        )
+        for alike in _alike(audit.classes or {})
+    ]
     counts = list((audit.classes or {}).values())
     if counts and max(counts) > _IMBALANCE * min(counts):
         found.append(
             ("warning", f"imbalance: the largest class has {max(counts)} rows, the smallest {min(counts)}")
         )
     return found
+
+
+def _alike(classes: Iterable[str]) -> list[list[str]]:
+    """Sets of class names that are one when case, width of letters and spaces are left out."""
+    same: dict[str, list[str]] = {}
+    for name in classes:
+        bare = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+        same.setdefault(bare, []).append(repr(name))
+    return [names for names in same.values() if len(names) > 1]
 
 
 def _names(names: list[str]) -> str:

@@ -31,14 +31,15 @@ SIDES = {
 }
 _PICTURE = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?|svg|psd|heic|avif)$", re.IGNORECASE)
 _SOUND = re.compile(r"\.(wav|mp3|flac|ogg|m4a)$", re.IGNORECASE)
-_ADDRESS = re.compile(r"^\s*(https?|ftp|s3|gs)://", re.IGNORECASE)
+_ADDRESS_START = r"^\s*(https?|ftp|s3|gs):/"  # one slash: a path library has taken the other away
+_ADDRESS = re.compile(_ADDRESS_START, re.IGNORECASE)
 _NUMBER = re.compile(f"{NUMBER}|{THOUSANDS}")
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([T ].*)?$|^\d{1,2}[/.]\d{1,2}[/.]\d{4}$")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f]")
 _SEPARATOR = re.compile(r"[\s|,;/]+")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
 _NAMES_A_ROW = re.compile(r"^(id|uid|uuid|guid|key|index|sku|unnamed_0)$|[_ -]id$|Id$", re.IGNORECASE)
-_NAMES_A_SPLIT = ("split", "fold", "subset", "set", "partition")
+SPLIT_NAMES = ("split", "fold", "subset", "set", "partition")
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def _guess_numbers(name: str, values: list[str]) -> _Guess:
 
 def _guess_words(table: Table, name: str, values: list[str], looked: str) -> _Guess:
     distinct = len(set(values))
-    if name.casefold() in _NAMES_A_SPLIT and {value.casefold() for value in values} <= set(SIDES):
+    if name.casefold() in SPLIT_NAMES and {value.casefold() for value in values} <= set(SIDES):
         return _Guess("categorical", f"its name, and values {sorted(set(values))}", "split")
     share = sum(bool(_ADDRESS.match(value)) for value in values) / len(values)
     if share > 0.5:
@@ -246,7 +247,7 @@ def _refuse_addresses(table: Table, name: str) -> None:
     first = next((value for value in column.slice(0, 100).to_pylist() if value), "")
     if not filled or not _ADDRESS.match(first):
         return
-    addresses = pc.sum(pc.match_substring_regex(column, r"(?i)^\s*(https?|ftp|s3|gs)://")).as_py()
+    addresses = pc.sum(pc.match_substring_regex(column, "(?i)" + _ADDRESS_START)).as_py()
     if addresses == filled:
         raise TableError(
             f"column {name!r}: every picture is a web address ({first[:60]}); nothing is fetched: download "

@@ -27,6 +27,17 @@ from motet.data.table import MAX_LISTED, CellIssue, Table
 from motet.errors import TableError, UsageError
 
 FORMATS = "CSV (.csv), TSV (.tsv), JSON Lines (.jsonl), Parquet (.parquet) and Arrow (.arrow, .feather)"
+_HEAD = 4096  # bytes that tell text from what is none
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_SIGNATURES = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"%PDF", "a PDF document"),
+    (b"SQLite format 3", "an SQLite database"),
+)
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -71,6 +82,10 @@ def read_table(source: Any, *, image_root: str | Path | None = None) -> Table:
     refuse_duplicates(data.column_names, name)
     if data.num_rows == 0 or data.num_columns == 0:
         raise TableError(f"{name} has no rows")
+    padded = [column for column in data.column_names if column != column.strip()]
+    if padded:
+        names = ", ".join(map(repr, padded[:5])) + (" ..." if len(padded) > 5 else "")
+        notes.append(f"columns whose names begin or end with a space, which belongs to the name: {names}")
     data, repaired = _plain(data, notes)
     return Table(data, root, name, tuple(notes), tuple(_bounded([*issues, *repaired], notes)))
 
@@ -103,14 +118,20 @@ def _file(source: str | Path) -> Path:
 def _read_file(path: Path) -> tuple[pa.Table, list[str], list[CellIssue]]:
     try:
         with path.open("rb") as file:
-            magic = file.read(6)
-        if not magic:
+            head = file.read(_HEAD)
+        if not head:
             raise TableError(f"{path} is empty")
         suffix = path.suffix.lower()
-        if magic.startswith(b"PAR1"):
+        if head.startswith(b"PAR1"):
             return _read_parquet(path), [], []
-        if magic == b"ARROW1" or suffix in (".arrow", ".feather", ".ipc"):
+        if suffix in (".parquet", ".pq"):
+            raise TableError(
+                f"{path} does not begin as a Parquet file does: it is damaged, or in another format"
+            )
+        if head.startswith(b"ARROW1") or suffix in (".arrow", ".feather", ".ipc"):
             return _read_arrow(path), [], []
+        if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".txt"):
+            _refuse_binary(path, head)
         if suffix in (".jsonl", ".ndjson", ".json"):
             return read_json_lines(path)
         if suffix in (".csv", ".tsv", ".tab", ".txt"):
@@ -121,6 +142,16 @@ def _read_file(path: Path) -> tuple[pa.Table, list[str], list[CellIssue]]:
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     raise TableError(f"{path}: {suffix or 'a file without an ending'} is not one of {FORMATS}")
+
+
+def _refuse_binary(path: Path, head: bytes) -> None:
+    """Raise TableError where a file named as text plainly is none, before its bytes are taken for rows."""
+    what = next((name for signature, name in _SIGNATURES if head.startswith(signature)), None)
+    odd = len(_NO_TEXT.findall(head))
+    if what is None and odd > max(16, 0.05 * len(head)) and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        what = "no text (or UTF-16 without its byte-order mark)"
+    if what is not None:
+        raise TableError(f"{path} is {what}, although its name ends in {path.suffix}: give {FORMATS}")
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from motet.data.casting import text_of
 from motet.data.classes import Labels
 from motet.data.duplicates import content_numbers
-from motet.data.inference import SIDES
+from motet.data.inference import SIDES, SPLIT_NAMES
 from motet.data.schema import Schema
 from motet.data.table import Table, excerpt
 from motet.errors import TableError, UsageError
@@ -61,6 +61,8 @@ def make_split(
     if schema.split is not None:
         sides = split_sides(table, schema.split)[rows]
         _refuse_parted_groups(table, schema, rows, sides)
+        content = _content(table, schema, rows, notes)
+        _note_duplicates_across(content, sides, schema.split, notes)
         if not (sides == TRAIN).any():
             raise TableError(f"split column {schema.split!r} has no train rows with a label")
         if not (sides == TEST).any():
@@ -71,10 +73,13 @@ def make_split(
             notes.append(f"classes without a train row, which cannot be learned: {_listed(names)}")
         if not (sides == VALIDATION).any() and validation_size > 0:
             inner = np.flatnonzero(sides == TRAIN)
-            together = units(table, schema, rows[inner], notes)
+            together = _together(content[inner], table, schema, rows[inner])
             sides[inner] = _assign(together, classes[inner], (validation_size, 0.0), generator)
             notes.append(f"{(sides == VALIDATION).sum()} validation rows were taken from train")
     else:
+        unfollowed = unfollowed_split(table, schema)
+        if unfollowed:
+            notes.append(unfollowed)
         together = units(table, schema, rows, notes)
         sides = _assign(together, classes, (validation_size, test_size), generator)
         _note_small_classes(labels, classes, notes)
@@ -102,9 +107,39 @@ def split_sides(table: Table, column: str) -> npt.NDArray[np.int8]:
 
 def units(table: Table, schema: Schema, rows: Rows, notes: list[str]) -> Rows:
     """Number the sets of rows that must stay together: those of one group, and exact duplicates."""
+    return _together(_content(table, schema, rows, notes), table, schema, rows)
+
+
+def unfollowed_split(table: Table, schema: Schema) -> str | None:
+    """Say that a column has the name of a split and mostly its values, but for one, so that it is not followed."""
+    if schema.split is not None:
+        return None
+    for column in schema.columns:
+        name = column.name
+        if column.role != "ignored" or name.casefold() not in SPLIT_NAMES or name not in table.columns:
+            continue
+        text, _ = text_of(table.column(name), name)
+        text = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(text)), "")
+        side = pc.is_in(text, value_set=pa.array(list(SIDES), text.type)).to_numpy()
+        odd = np.flatnonzero(~side & pc.not_equal(text, "").to_numpy())
+        if 0 < len(odd) < side.sum():
+            row = int(odd[0])
+            return (
+                f"column {name!r} looks like a split but is not followed: row {row} says "
+                f"{excerpt(table.column(name)[row].as_py())!r}, which is none of {', '.join(SIDES)}; mend "
+                f"{'it' if len(odd) == 1 else f'such rows ({len(odd):,})'} and the column is followed"
+            )
+    return None
+
+
+def _content(table: Table, schema: Schema, rows: Rows, notes: list[str]) -> Rows:
     content, note = content_numbers(table, schema, rows)
     if note:
         notes.append(note)
+    return content
+
+
+def _together(content: Rows, table: Table, schema: Schema, rows: Rows) -> Rows:
     if schema.group is None:
         return content
     return _joined(content, group_numbers(table, schema.group)[rows])
@@ -248,6 +283,22 @@ def _refuse_parted_groups(table: Table, schema: Schema, rows: Rows, sides: npt.N
         raise TableError(
             f"split column {schema.split!r} puts group {value!r} of column {schema.group!r} on two sides; "
             "drop one of the two columns, or mend the split"
+        )
+
+
+def _note_duplicates_across(
+    content: Rows, sides: npt.NDArray[np.int8], column: str, notes: list[str]
+) -> None:
+    _, unit, count = np.unique(content, return_inverse=True, return_counts=True)
+    lowest, highest = np.full(len(count), len(NAMES)), np.full(len(count), -1)
+    np.minimum.at(lowest, unit, sides)
+    np.maximum.at(highest, unit, sides)
+    across = lowest < highest
+    if across.any():
+        groups = "1 group" if across.sum() == 1 else f"{across.sum():,} groups"
+        notes.append(
+            f"split column {column!r} has {groups} of exact duplicates ({count[across].sum():,} rows) across train, "
+            "validation and test: results will look better than they are"
         )
 
 

@@ -67,6 +67,12 @@ class Table:
 def missing_column(name: str, columns: Iterable[str], table: str) -> str:
     """Say that a column is missing and which names come close."""
     names = list(columns)
+    padded = next((other for other in names if other.strip() == name.strip()), None)
+    if padded is not None:
+        return (
+            f"{table} has no column {name!r}, but one called {padded!r}: "
+            "spaces at the beginning and the end count"
+        )
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or [
         other for other in names if other.casefold() == name.casefold()
     ]

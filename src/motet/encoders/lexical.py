@@ -43,7 +43,7 @@ LONGEST_REMEMBERED = (
 )
 COUNTED = 2_000_000  # terms of one block that are counted at once
 FIT_ROWS = 100_000
-WINDOW = 2048
+WINDOW = 8192
 
 Rows = npt.NDArray[np.int64]
 
@@ -245,27 +245,21 @@ def _texts(cells: TextCells, rows: Rows) -> Iterable[str]:
 
 
 class _Joined:
-    """Many small arrays become one: a window of rows at a time, and never twice in memory as a whole."""
+    """Many small arrays become one, which grows as they come and is never twice in memory."""
 
     def __init__(self, dtype: npt.DTypeLike) -> None:
-        self._dtype = dtype
-        self._rows: list[npt.NDArray[Any]] = []
-        self._windows: list[npt.NDArray[Any]] = []
+        self._all: npt.NDArray[Any] = np.zeros(0, dtype)
+        self._length = 0
 
     def add(self, row: npt.NDArray[Any]) -> None:
-        self._rows.append(row)
-        if len(self._rows) >= WINDOW:
-            self._windows.append(np.concatenate(self._rows))
-            self._rows = []
+        end = self._length + len(row)
+        if end > len(self._all):
+            # By an eighth: the system moves pages of a large array instead of copying them, so growing is cheap.
+            self._all.resize(max(end, len(self._all) * 9 // 8), refcheck=False)
+        self._all[self._length : end] = row
+        self._length = end
 
     def whole(self) -> npt.NDArray[Any]:
-        """All that was added, in order; called once: each window is let go when it is copied."""
-        windows = [*self._windows, *self._rows]
-        self._windows, self._rows = [], []
-        whole = np.empty(sum(map(len, windows)), self._dtype)
-        end = len(whole)
-        while windows:
-            window = windows.pop()
-            whole[end - len(window) : end] = window
-            end -= len(window)
-        return whole
+        """All that was added, in order."""
+        self._all.resize(self._length, refcheck=False)
+        return self._all
