@@ -300,7 +300,7 @@ def test_features_of_a_text_do_not_depend_on_the_texts_beside_it(monkeypatch: py
     texts = [*CORPUS, "", *CHINESE, "qqq"]
     encoder = LexicalEncoder().learn(CORPUS + CHINESE)
     one_by_one = np.concatenate([dense(encoder.transform([text])) for text in texts])
-    monkeypatch.setattr(lexical, "REMEMBERED", 8)
+    monkeypatch.setattr(lexical, "REMEMBERED", 32)
     np.testing.assert_array_equal(dense(encoder.transform(texts)), one_by_one)
     assert len(encoder.transform([])) == 0
 

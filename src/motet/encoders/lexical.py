@@ -37,7 +37,7 @@ UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U0
 _RUNS = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
 _UNSPACED_RUN = re.compile(rf"[{UNSPACED}]")
 CHARACTER_LENGTHS = range(2, 6)
-REMEMBERED = 1_000_000  # terms of runs that are kept, so that a frequent word is not cut up each time
+REMEMBERED = 3_000_000  # terms of runs that are kept, so that a frequent word is not cut up each time
 LONGEST_REMEMBERED = (
     32  # characters of a run: longer ones are sentences without spaces, and seldom come again
 )
@@ -202,7 +202,7 @@ class LexicalEncoder:
                 known = np.fromiter(self._lookup(character_terms(run), self._character_at), np.int32)
                 if len(run) <= LONGEST_REMEMBERED:
                     if (
-                        len(of_run) >= REMEMBERED // 8
+                        len(of_run) >= REMEMBERED // 16
                     ):  # beside an array's own size, its few numbers weigh little
                         of_run.clear()
                     of_run[run] = known
