@@ -302,3 +302,15 @@ def test_a_full_cache_still_answers(tmp_path: Path) -> None:
     table = encode_texts(cells, np.arange(50), TextEncoder(), shelf, "words")
     np.testing.assert_array_equal(dense(table), slowly(cells, range(50))[0])
     assert not list((tmp_path / "s").iterdir())
+
+
+def test_a_part_of_a_table_reads_the_rows_it_names() -> None:
+    from motet.encoders import ArrayRows, FeatureTable
+
+    values = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    whole = FeatureTable(ArrayRows(values), np.arange(9) % 2 > 0)
+    at = np.array([7, 0, 7, 3])
+    part = whole.part(at)
+    assert (len(part), part.width) == (4, 4)
+    np.testing.assert_array_equal(part.rows.dense(np.array([3, 1, 0])), values[[3, 0, 7]])
+    np.testing.assert_array_equal(part.present, [True, False, True, True])

@@ -26,7 +26,7 @@ from motet.training.stacked import StackedHeads
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 IMAGE, TEXT = Source("image:a", "image", 6), Source("text:b", "text", 4)
-QUICK = Settings(epochs=6, patience=6, batch_size=32)
+QUICK = Settings(epochs=6, patience=6, batch_size=32, least_steps=0)
 
 
 def maker(fusion: str = "concat", *, classes: int = 2, width: int = 32, dropout: float = 0.2) -> MakeHead:
@@ -86,7 +86,7 @@ def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str) -> None:
     tables, labels = problem(100)
     rows = np.arange(100)
     folds = [Fold(tables, labels, rows[:60], rows[60:]), Fold(tables, labels, rows[40:], rows[:40])]
-    asked = Settings(epochs=2, batch_size=20, members=2, modality_dropout=0.3, seed=3)
+    asked = Settings(epochs=2, batch_size=20, members=2, least_steps=0, modality_dropout=0.3, seed=3)
     made = train_heads(maker(fusion, dropout=0.0), (IMAGE, TEXT), folds, asked, stop_after=2)
     torch.manual_seed(3)
     heads = [maker(fusion, dropout=0.0)((IMAGE, TEXT)) for _ in range(4)]
@@ -202,7 +202,7 @@ def test_numbers_of_absent_cells_change_no_weight() -> None:
 
 def test_features_are_standardised_by_present_training_rows() -> None:
     fold = fold_of(*problem())
-    for member in train(fold, Settings(epochs=1)).heads[0].members:
+    for member in train(fold, Settings(epochs=1, least_steps=0)).heads[0].members:
         for source, projection in zip(member.sources, member.fusion.projections, strict=True):
             rows = fold.fit[fold.tables[source.name].present[fold.fit]]
             values = fold.tables[source.name].rows.dense(rows)
@@ -334,7 +334,7 @@ def test_sources_of_one_modality_are_hidden_together_and_never_shown_where_absen
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    return train(fold_of(*problem()), Settings(epochs=2))
+    return train(fold_of(*problem()), Settings(epochs=2, least_steps=0))
 
 
 def test_logits_do_not_depend_on_the_size_of_batches_nor_on_the_order(trained: Trained) -> None:
@@ -363,11 +363,12 @@ def test_no_rows_give_no_logits() -> None:
 
 
 @pytest.mark.parametrize(
-    "rows,size,epochs", [(1, 64, 10), (1050, 64, 10), (3000, 128, 10), (6000, 256, 10), (10**6, 512, 3)]
+    "rows,size,epochs",
+    [(1, 1, 60), (40, 10, 15), (600, 128, 12), (3000, 128, 10), (6000, 256, 10), (10**6, 512, 3)],
 )
 def test_batches_grow_and_epochs_shrink_with_the_table(rows: int, size: int, epochs: int) -> None:
-    """About 32 steps an epoch: 1050 / 32 = 33, under the least of 64; 3000 / 32 = 94, nearest power 128; 3 M rows
-    shown in all: 3 epochs of a million."""
+    """A quarter of 40 is 10: 4 steps, so 15 epochs make 60; 600 / 128 makes 5 steps: 12 epochs; 6000 / 32 = 188, the
+    nearest power 256; three million rows shown are 3 epochs of a million."""
     assert Settings().rows_a_batch(rows) == size
     assert Settings(batch_size=7).rows_a_batch(rows) == 7
     assert Settings().epochs_for(rows) == epochs

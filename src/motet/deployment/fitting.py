@@ -14,7 +14,7 @@ import numpy.typing as npt
 from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, make_folds
 from motet.deployment.options import Options
 from motet.deployment.sources import Sources, open_sources
-from motet.encoders import FROM_SCRATCH, ArrayRows, Encoder, FeatureCache, FeatureTable
+from motet.encoders import FROM_SCRATCH, ArrayRows, Encoder, FeatureCache, FeatureTable, SparseRows
 from motet.errors import EncoderError, TableError
 from motet.fusion import FUSIONS, Source
 from motet.model import HeadEntry, file_name
@@ -81,7 +81,7 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     tables: dict[str, FeatureTable] = {}
     for name, encoder in opened.encoders.items():
         encoder.fit(by_modality[encoder.modality], rows[fit])
-        tables[name] = encoder.encode(by_modality[encoder.modality], rows, cache=cache)
+        tables[name] = _at_hand(encoder.encode(by_modality[encoder.modality], rows, cache=cache))
         _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
     broken = _broken(table, by_modality, tables, rows)
     folds = _folds(
@@ -228,9 +228,7 @@ def _folds(
         parts = [np.flatnonzero(fold == number) for number in range(fold.max() + 1)]
         parts = [] if len(parts) < 2 else parts if count == FOLDS else parts[:1]
     shared = {
-        name: encoder.encode(by_modality[encoder.modality], rows[some])
-        if len(some) < len(rows)
-        else whole[name]
+        name: whole[name].part(some) if len(some) < len(rows) else whole[name]
         for name, encoder in encoders.items()
         if not encoder.learns
     }
@@ -245,6 +243,13 @@ def _folds(
         }
         folds.append(Fold(tables, truth[some], fit, held))
     return folds
+
+
+def _at_hand(table: FeatureTable) -> FeatureTable:
+    """The same features as float32 in memory where they take up to 256 MB, to be read many times."""
+    if isinstance(table.rows, SparseRows) or len(table) * table.width > 2**26:
+        return table
+    return FeatureTable(ArrayRows(table.rows.dense(np.arange(len(table)))), table.present, table.issues)
 
 
 def _refitted(encoder: Encoder, column: Cells, rows: Rows, fit: Rows) -> FeatureTable:

@@ -100,6 +100,26 @@ class ShelfRows:
 
 
 @dataclass(frozen=True)
+class PartRows:
+    """Some of the rows of others: row i is row at[i] of `whole`."""
+
+    whole: PooledRows
+    at: Rows
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.whole.width
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def dense(self, rows: Rows) -> Float:
+        """The given rows as [B, D] float32."""
+        return self.whole.dense(self.at[rows])
+
+
+@dataclass(frozen=True)
 class FeatureTable:
     """Features of one source for all rows of a table (or a part of it).
 
@@ -117,6 +137,10 @@ class FeatureTable:
 
     def __len__(self) -> int:
         return len(self.present)
+
+    def part(self, rows: Rows) -> FeatureTable:
+        """The given rows as a table of their own; nothing is copied."""
+        return FeatureTable(PartRows(self.rows, rows), self.present[rows])
 
     def batch(self, rows: Rows) -> Features[npt.NDArray[np.generic]]:
         """The given rows as a batch: pooled [B, D] float32, present [B]."""

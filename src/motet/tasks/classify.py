@@ -68,7 +68,7 @@ class LinearClassifier(nn.Module):
 
     Parameters
     ----------
-    mean, scale : [D], of the training rows. weight : [C, D]. bias : [C].
+    mean, scale : [D], of the training rows. weight : [D, C]. bias : [C].
     """
 
     def __init__(self, source: Source, mean: Tensor, scale: Tensor, weight: Tensor, bias: Tensor) -> None:
@@ -77,7 +77,7 @@ class LinearClassifier(nn.Module):
         self.linear = StandardisedLinear(source.width, len(bias), draw=False)
         self.linear.standardise(mean, scale)
         with torch.no_grad():
-            self.linear.weight.copy_(weight.T)
+            self.linear.weight.copy_(weight)
             self.linear.bias.copy_(bias)
 
     def forward(self, features: SourceBatch) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from motet.encoders import ArrayRows, FeatureTable, SparseRows
 
@@ -17,18 +19,24 @@ class LatentRows(ArrayRows):
     """Coordinates [N, L] of sparse rows in a latent space, of unit size together: the small ones stay small."""
 
 
-def csr(rows: SparseRows) -> Any:
-    """The same rows as a matrix of scipy's, [N, D]."""
-    from scipy.sparse import csr_matrix
+def csr(rows: SparseRows) -> Tensor:
+    """The same rows as a matrix [N, D] in compressed sparse row layout."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the layout is in beta
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(rows.start.astype(np.int32)),  # as the products of sparse matrices want them
+            torch.from_numpy(rows.columns),
+            torch.from_numpy(rows.values),
+            size=(len(rows), rows.width),
+            check_invariants=False,
+        )
 
-    return csr_matrix((rows.values, rows.columns, rows.start), shape=(len(rows), rows.width))
 
-
-def design(table: FeatureTable, rows: Rows, mean: Floats, scale: Floats) -> Any:
+def design(table: FeatureTable, rows: Rows, mean: Floats, scale: Floats) -> Tensor:
     """The given rows standardised [n, D], or as they are where they are sparse."""
     if isinstance(table.rows, SparseRows):
         return csr(table.rows.take(rows))
-    return (table.rows.dense(rows) - mean) * scale
+    return torch.from_numpy((table.rows.dense(rows) - mean) * scale)
 
 
 def standardisation(table: FeatureTable, rows: Rows, *, sample: int = 50_000) -> tuple[Floats, Floats]:

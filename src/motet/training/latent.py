@@ -1,9 +1,9 @@
 """Fused heads are trained on sparse sources in few dimensions, and read them whole afterwards.
 
 TF-IDF has tens of thousands of columns, and a first layer over them costs far more to train than all the rest of a
-head. The layer is therefore trained on the leading right singular vectors V [D, L] of the training rows (latent
-semantic analysis: Deerwester et al., "Indexing by Latent Semantic Analysis", 1990; found by the randomised method of
-Halko et al., 2011), and then multiplied out: x (V s) W = x (V s W). What is saved reads x itself.
+head. The layer is therefore trained on the leading right singular vectors V [D, L] of training rows (latent semantic
+analysis: Deerwester et al., "Indexing by Latent Semantic Analysis", 1990), and then multiplied out:
+x (V s) W = x (V s W). What is saved reads x itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from motet.training.threads import one_thread
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 DIMENSIONS = 256
-BASIS_ROWS = 20_000  # an even sample of this many training rows gives the singular vectors
+BASIS_ROWS = 1500  # a seeded sample of this many training rows gives the singular vectors
 WINDOW = 8192
 
 
@@ -69,21 +69,23 @@ def multiply_out(fusion: Fusion, bases: Mapping[str, Floats]) -> None:
 
 def _basis(whole: SparseRows, rows: Rows, seed: int) -> Floats:
     """V s [D, L]: the leading right singular vectors, times what gives the rows' coordinates unit deviation."""
-    from sklearn.utils.extmath import randomized_svd
-
-    rows = rows[:: max(1, -(-len(rows) // BASIS_ROWS))]
+    if len(rows) > BASIS_ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, BASIS_ROWS, replace=False))
     if len(rows) == 0:
         return np.zeros((whole.width, 1), np.float32)
-    some = csr(whole.take(rows))
     with one_thread():
-        _, _, vectors = randomized_svd(some, min(DIMENSIONS, len(rows)), n_iter=2, random_state=seed)
-    basis = np.ascontiguousarray(vectors.T, np.float32)
-    return basis / max(float((some @ basis).std()), 1e-6)
+        x = torch.from_numpy(whole.dense(rows))  # [n, D]
+        # From x x' = U S^2 U', which is small where rows are few: V = x' U / S.
+        squares, left = torch.linalg.eigh(x @ x.T)
+        count = min(DIMENSIONS, len(rows))
+        basis = x.T @ (left[:, -count:].flip(1) / squares[-count:].flip(0).clamp(min=1e-6).sqrt())
+        scaled: Floats = (basis / (x @ basis).std().clamp(min=1e-6)).numpy()
+    return scaled
 
 
 def _project(whole: SparseRows, basis: Floats) -> LatentRows:
     values = np.empty((len(whole), basis.shape[1]), np.float16)
     for begin in range(0, len(whole), WINDOW):
         rows = np.arange(begin, min(begin + WINDOW, len(whole)))
-        values[rows] = csr(whole.take(rows)) @ basis
+        values[rows] = (csr(whole.take(rows)) @ torch.from_numpy(basis)).numpy()
     return LatentRows(values)

@@ -39,23 +39,26 @@ class Settings:
     """How a fused head is trained."""
 
     epochs: int = 10
-    rows_shown: int = 3_000_000  # in all epochs together, so that large tables take fewer epochs
+    least_steps: int = 60  # in all epochs together, so that small tables take more epochs
+    rows_shown: int = 3_000_000  # in all epochs together, so that large tables take fewer
     patience: int = 4
     learning_rate: float = 3e-3
     warmup: float = 0.1  # share of all steps
     weight_decay: float = 0.05
-    batch_size: int | None = None  # None: 64 to 512, growing with the table
+    batch_size: int | None = None  # None: up to 512, growing with the table
     members: int = 2  # classifiers with different first weights, whose probabilities are averaged
     modality_dropout: float = 0.2  # chance that a row hides a modality, for each modality that it has
     seed: int = 0
 
     def rows_a_batch(self, rows: int) -> int:
-        """Batch size for this many training rows: about 32 steps an epoch, within 64 to 512."""
-        return self.batch_size or int(2 ** min(9, max(6, round(math.log2(max(rows, 1) / 32)))))
+        """Batch size for this many training rows: about 32 steps an epoch, within 128 to 512; or a quarter of them."""
+        usual = int(2 ** min(9, max(7, round(math.log2(max(rows, 1) / 32)))))
+        return self.batch_size or max(1, min(usual, -(-rows // 4)))
 
     def epochs_for(self, rows: int) -> int:
         """Epochs at most for this many training rows: at least 2."""
-        return min(self.epochs, max(2, self.rows_shown // max(rows, 1)))
+        steps = -(-rows // self.rows_a_batch(rows)) or 1
+        return min(max(self.epochs, -(-self.least_steps // steps)), max(2, self.rows_shown // max(rows, 1)))
 
 
 @dataclass(frozen=True)

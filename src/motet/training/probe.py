@@ -1,19 +1,19 @@
 """Linear probes: logistic regression on one source, its penalty chosen on held-out rows.
 
 Convex, so there is nothing to tune but the penalty, and the answer does not depend on a seed. A probe is both
-the baseline that every report shows and the unimodal head of its source.
+the baseline that every report shows and the unimodal head of its source. Solved by PyTorch's L-BFGS: over sparse rows
+three times as fast as scikit-learn's, which the tests hold it to.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor, nn
 
 from motet.encoders import FeatureTable, SparseRows
 from motet.evaluation import log_loss
@@ -102,7 +102,7 @@ class _Fit:
         # stays there, and all penalties look alike.
         weight, bias = self._solve(inverse_penalty)
         logits = np.full((len(self.checked), self.classes), np.nan)
-        logits[self.checked] = np.asarray(self.check @ weight.T) + bias
+        logits[self.checked] = (self.check @ weight + bias).numpy()
         if not self.can_choose:
             return logits, 0.0
         wanted = self.fold.labels[self.fold.held[self.checked]]
@@ -110,41 +110,57 @@ class _Fit:
 
     def module(self, inverse_penalty: float) -> LinearClassifier:
         """The fitted probe, in eval mode."""
-        weight, bias = self._solve(inverse_penalty)
-        arrays = (torch.from_numpy(np.array(a)) for a in (self.mean, self.scale, weight, bias))
-        return LinearClassifier(self.source, *arrays).eval()
+        mean, scale = torch.from_numpy(self.mean), torch.from_numpy(self.scale)
+        return LinearClassifier(self.source, mean, scale, *self._solve(inverse_penalty)).eval()
 
-    def _solve(self, inverse_penalty: float) -> tuple[Floats, Floats]:
+    def _solve(self, inverse_penalty: float) -> tuple[Tensor, Tensor]:
         labels = self.fold.labels[self.rows]
         return _logistic_regression(self.design, labels, self.classes, inverse_penalty, self.class_weights)
 
 
 def _logistic_regression(
-    design: Any,
+    design: Tensor,
     labels: npt.NDArray[np.int64],
     classes: int,
     inverse_penalty: float,
     class_weights: Floats | None,
-) -> tuple[Floats, Floats]:
-    """Weights [C, D] and biases [C]; classes without a row get the lowest bias and no weight."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
+) -> tuple[Tensor, Tensor]:
+    """Weights [D, C] and biases [C] that minimise, over rows with weights w_i that sum to w,
 
+    sum_i w_i log-loss_i / w + |W|^2 / (2 C w),   C the inverse penalty: scikit-learn's multinomial objective.
+
+    Classes without a row get the lowest bias less ten, and no weight.
+    """
     seen = np.unique(labels)
+    weight, bias = torch.zeros(design.shape[1], classes), torch.full((classes,), -10.0 if len(seen) else 0.0)
     if len(seen) < 2:  # nothing to tell apart: the one class, or none
-        bias = np.full(classes, -10.0 if len(seen) else 0.0, np.float32)
-        bias[seen] = 0
-        return np.zeros((classes, design.shape[1]), np.float32), bias
-    weights = None if class_weights is None else {int(k): float(class_weights[k]) for k in seen}
-    model = LogisticRegression(C=inverse_penalty, max_iter=MAXIMUM_ITERATIONS, class_weight=weights)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(design, labels)
-    coefficients, intercept = model.coef_, model.intercept_
-    if len(seen) == 2:  # scikit-learn keeps one row for two classes: share it between them
-        coefficients = np.concatenate([-coefficients, coefficients]) / 2
-        intercept = np.concatenate([-intercept, intercept]) / 2
-    weight = np.zeros((classes, coefficients.shape[1]), np.float32)
-    bias = np.full(classes, intercept.min() - 10, np.float32)
-    weight[seen], bias[seen] = coefficients, intercept
+        bias[torch.from_numpy(seen)] = 0
+        return weight, bias
+    columns = torch.from_numpy(seen)
+    share = torch.ones(len(labels)) if class_weights is None else torch.from_numpy(class_weights[labels])
+    penalty = 1 / (inverse_penalty * float(share.sum()))
+    share = (share / share.sum()).unsqueeze(1)  # [n, 1]
+    wanted = nn.functional.one_hot(torch.from_numpy(np.searchsorted(seen, labels)), len(seen)).float()
+    transposed = design.t().to_sparse_csr() if design.layout is torch.sparse_csr else design.t()
+    w = torch.zeros(design.shape[1], len(seen), requires_grad=True)
+    b = torch.zeros(len(seen), requires_grad=True)
+    solver = torch.optim.LBFGS(
+        [w, b],
+        max_iter=MAXIMUM_ITERATIONS,
+        history_size=10,
+        tolerance_grad=1e-4,
+        tolerance_change=1e-9,
+        line_search_fn="strong_wolfe",
+    )
+
+    @torch.no_grad()
+    def objective() -> Tensor:
+        log_p = (design @ w + b).log_softmax(dim=1)
+        error = (log_p.exp() - wanted) * share
+        w.grad, b.grad = transposed @ error + penalty * w, error.sum(dim=0)
+        return penalty / 2 * w.square().sum() - (share * log_p * wanted).sum()
+
+    solver.step(objective)  # type: ignore[no-untyped-call]
+    weight[:, columns], bias[columns] = w.detach(), b.detach()
+    bias[np.setdiff1d(np.arange(classes), seen)] = float(b.detach().min()) - 10
     return weight, bias

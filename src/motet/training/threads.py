@@ -6,20 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from threadpoolctl import threadpool_limits
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep PyTorch and the linear algebra of numpy and scipy to one thread each.
+    """Keep PyTorch to one thread.
 
-    Starting and joining threads for products this small costs more than they save (a logistic regression on two
-    threads took 4 to 20 times as long as on one), and many times more where another program runs beside.
+    Starting and joining threads for products this small costs about what they save, and many times more where another
+    program runs beside.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with threadpool_limits(1):
-            yield
+        yield
     finally:
         torch.set_num_threads(before)
