@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import Cells, TabularCells
+from motet.data import Cells, TabularCells, script_of
 from motet.deployment.options import Options
 from motet.encoders import FROM_SCRATCH, Encoder, cache_directory, source_name
 from motet.encoders.pretrained import PretrainedEncoder
@@ -67,7 +67,8 @@ def open_sources(
                 measured = {"chosen": encoder.engine_name}
                 made.history[source_name(encoder)] = epochs
             else:
-                encoder = open_encoder(name, modality, accept_licence=options.accept_licence)
+                script = script_of(cells, train)
+                encoder = open_encoder(name, modality, accept_licence=options.accept_licence, script=script)
                 if isinstance(encoder, PretrainedEncoder):
                     encoder, measured = _fastest(encoder, cells, train)
             if source_name(encoder) in made.encoders:
