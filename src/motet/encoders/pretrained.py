@@ -29,7 +29,7 @@ from motet.errors import EncoderError, MediaError
 from motet.preprocessing import Batch, ImagePreprocessor, WordPreprocessor
 
 Rows = npt.NDArray[np.int64]
-TEXT_BATCH = 32
+TEXT_BATCH = 16
 IMAGE_BATCH = 32
 
 
