@@ -51,9 +51,8 @@ class Settings:
     seed: int = 0
 
     def rows_a_batch(self, rows: int) -> int:
-        """Batch size for this many training rows: about 32 steps an epoch, within 128 to 512; or a quarter of them."""
-        usual = int(2 ** min(9, max(7, round(math.log2(max(rows, 1) / 32)))))
-        return self.batch_size or max(1, min(usual, -(-rows // 4)))
+        """Batch size for this many training rows: 32 steps an epoch, but 96 to 512 rows, and at most a quarter."""
+        return self.batch_size or max(1, min(512, max(96, rows // 32), -(-rows // 4)))
 
     def epochs_for(self, rows: int) -> int:
         """Epochs at most for this many training rows: at least 2."""
