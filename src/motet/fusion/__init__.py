@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from motet.fusion.contract import FusedState, Fusion, Projection, Source, SourceBatch
+from motet.fusion.contract import FusedState, Fusion, Projection, Source, SourceBatch, Tokens
 from motet.fusion.linear import StandardisedLinear
-from motet.fusion.registry import FUSIONS
+from motet.fusion.registry import DEFAULT_FUSIONS, FUSIONS
 
 __all__ = [
+    "DEFAULT_FUSIONS",
     "FUSIONS",
     "FusedState",
     "Fusion",
@@ -14,4 +15,5 @@ __all__ = [
     "Source",
     "SourceBatch",
     "StandardisedLinear",
+    "Tokens",
 ]

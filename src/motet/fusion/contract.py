@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,13 @@ class Source:
     width: int
 
 
+class Tokens(NamedTuple):
+    """Values [B, T, H] and mask [B, T] bool: where it is False the position is padding."""
+
+    values: Tensor
+    mask: Tensor
+
+
 @dataclass(frozen=True)
 class FusedState:
     """The joint state of B rows: pooled [B, H]; tokens [B, T, H] and mask [B, T] where the strategy has them;
@@ -40,6 +48,9 @@ class FusedState:
 class Fusion(nn.Module):
     """Several sources become one state. Subclasses implement `forward` and are listed in `registry.FUSIONS`.
 
+    `reads_tokens` says whether a strategy makes use of `Features.tokens`; where it is False, only `pooled` is read.
+    It runs under `torch.func.vmap` and is exported to ONNX: no branch may depend on values, nor on B or T.
+
     Where a source is not present in a row, its numbers are never looked at and its learned missing token
     stands in. The order of the dictionary does not matter: sources are read in the order of the constructor.
 
@@ -49,6 +60,8 @@ class Fusion(nn.Module):
     width : H, of the joint state.
     dropout : on projected features.
     """
+
+    reads_tokens: ClassVar[bool] = False
 
     def __init__(self, sources: Sequence[Source], *, width: int = 96, dropout: float = 0.3) -> None:
         super().__init__()
@@ -61,12 +74,43 @@ class Fusion(nn.Module):
         """Fuse a batch: {source: Features with pooled [B, D], present [B]} -> FusedState."""
         raise NotImplementedError
 
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities of the sources, each once, in the order of the constructor."""
+        return tuple(dict.fromkeys(source.modality for source in self.sources))
+
     def project(self, features: SourceBatch) -> list[Tensor]:
         """Each source as [B, H], in the order of the constructor, missing tokens in place."""
         return [
             projection(features[source.name])
             for source, projection in zip(self.sources, self.projections, strict=True)
         ]
+
+    def tokens(self, features: SourceBatch) -> list[Tokens]:
+        """Each source as tokens [B, T_k, H] with mask [B, T_k], in the order of the constructor.
+
+        A source that is given without tokens is one token, its pooled vector. One that is not present in a row, or
+        has no position that its mask shows, is its learned missing token at the first position. So every row has a
+        token of every source, and attention over them is never empty.
+        """
+        return [
+            cast(Projection, projection).tokens(features[source.name])
+            for source, projection in zip(self.sources, self.projections, strict=True)
+        ]
+
+    def streams(self, tokens: Sequence[Tokens]) -> list[Tokens]:
+        """The tokens of sources, in the order of the constructor, joined for each modality."""
+        return [
+            join(
+                [one for one, source in zip(tokens, self.sources, strict=True) if source.modality == modality]
+            )
+            for modality in self.modalities
+        ]
+
+
+def join(tokens: Sequence[Tokens]) -> Tokens:
+    """All tokens one after the other: [B, T_1 + ... + T_K, H]."""
+    return Tokens(torch.cat([one.values for one in tokens], 1), torch.cat([one.mask for one in tokens], 1))
 
 
 class Projection(nn.Module):
@@ -83,3 +127,15 @@ class Projection(nn.Module):
         """Return [B, H]."""
         h = self.dropout(self.norm(self.linear(features)))
         return torch.where(features.present.unsqueeze(-1), h, self.missing)
+
+    def tokens(self, features: Features[Tensor]) -> Tokens:
+        """Return tokens [B, T, H] and their mask [B, T], T of `features.tokens` or 1."""
+        if features.tokens is None or features.mask is None:
+            return Tokens(self(features).unsqueeze(1), torch.ones_like(features.present).unsqueeze(1))
+        seen = features.mask & features.present.unsqueeze(-1)  # [B, T]
+        values = self.dropout(self.norm(self.linear.read(features.tokens, seen)))
+        empty = ~seen.any(dim=1, keepdim=True)  # [B, 1]
+        first = torch.where(empty.unsqueeze(-1), self.missing, values[:, :1])
+        return Tokens(
+            torch.cat([first, values[:, 1:]], dim=1), torch.cat([seen[:, :1] | empty, seen[:, 1:]], dim=1)
+        )

@@ -36,8 +36,13 @@ class StandardisedLinear(nn.Module):
         self.scale.copy_(scale)
 
     def forward(self, features: Features[Tensor]) -> Tensor:
-        """Return [B, H]."""
+        """Return [B, H] of the pooled features."""
+        return self.read(features.pooled, features.present)
+
+    def read(self, x: Tensor, seen: Tensor) -> Tensor:
+        """Return [..., H] of x [..., D]; where `seen` [...] is False, x is never looked at and gives b."""
         # Chosen before the product: a NaN that is multiplied by zero is still a NaN, in the gradient too.
-        standardised = (features.pooled - self.mean) * self.scale
-        x = torch.where(features.present.unsqueeze(-1), standardised, torch.zeros_like(self.mean))
-        return x @ self.weight + self.bias
+        standardised = torch.where(
+            seen.unsqueeze(-1), (x - self.mean) * self.scale, torch.zeros_like(self.mean)
+        )
+        return standardised @ self.weight + self.bias
