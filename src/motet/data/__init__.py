@@ -16,7 +16,7 @@ from motet.data.modalities import Cells, cells
 from motet.data.readers import read_table
 from motet.data.schema import Column, Schema, all_patterns, pattern_name
 from motet.data.scripts import Script, script_of
-from motet.data.splits import Split, make_split, row_units, split_sides
+from motet.data.splits import Split, make_split, split_sides
 from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
 from motet.data.text_cells import TextCells
@@ -46,7 +46,6 @@ __all__ = [
     "pattern_name",
     "read_table",
     "row_ids",
-    "row_units",
     "script_of",
     "split_sides",
 ]

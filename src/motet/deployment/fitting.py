@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, row_units
+from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells
+from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
 from motet.deployment.fused import FusedHeads
 from motet.deployment.options import Options

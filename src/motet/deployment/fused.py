@@ -54,7 +54,7 @@ class FusedHeads:
         ]
 
     def fit_whole(self, fusion: str) -> ClassifierEnsemble:
-        """The strategy trained on all rows, as far along its schedule as the folds found best; to its end without any."""
+        """The strategy trained on all rows, as far along the schedule as the folds found best, or to its end."""
         whole, bases = _in_latent_space(self.whole, self.settings.seed)
         along = self.trained[fusion].best_share if fusion in self.trained else 1.0
         self.epochs[fusion] = max(1, round(along * self.settings.epochs_for(len(whole.fit))))
