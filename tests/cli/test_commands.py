@@ -63,7 +63,7 @@ def test_wrong_usage_is_2_and_said_on_stderr(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--fusion", "stirred"], "no fusion 'stirred': one of auto, late, concat, gated"),
+        (["--fusion", "stirred"], "no fusion 'stirred': one of auto, late, late-mean"),
         (["--class-weights", "heavy"], "balanced"),
         (["--test-size", "0.7", "--val-size", "0.4"], "leave no rows to train on"),
         (["--test-size", "-0.1"], "test and validation sizes"),

@@ -138,7 +138,7 @@ def test_classes_that_the_split_column_never_trains_are_named():
     y = ["a", "b", "a", "b", "c", "a"]
     where = ["train", "train", "val", "test", "test", "test"]
     split = split_of({"y": y, "s": where}, split="s")
-    assert "classes without a train row, which cannot be learned: 'c'" in split.notes
+    assert "classes in test rows alone, which cannot be learned: 'c'" in split.notes
 
 
 ODD = [*["train"] * 6, "tset", *["test"] * 2, "holdout"]

@@ -1,9 +1,10 @@
-"""Selection: the lowest held-out log-loss among all candidates of each pattern, against a slow reference."""
+"""Selection: the best single modality, or what surely beats it; every way to answer against a slow reference."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,10 @@ from motet.data import all_patterns
 from motet.model import HeadEntry
 from motet.runtime import combine, log_softmax
 from motet.selection import fit_temperature, select
+from motet.selection.ensemble import greedy_mean, greedy_product, stacked_weights
 
 Floats = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.int64]
 CLASSES = 3
 
 
@@ -52,7 +55,7 @@ class World:
         read = frozenset(self.sources[source] for source in self.heads[head].sources)
         return self.made[head, shown & read][rows]
 
-    def select(self, forced: str | None = None):
+    def select(self, forced: str | None = None, *, seed: int = 0):
         return select(
             self.heads,
             self.sources,
@@ -61,6 +64,7 @@ class World:
             self.present,
             self.labels,
             forced=forced,
+            seed=seed,
         )
 
 
@@ -84,77 +88,138 @@ def smoothed(logits: Floats, labels: npt.NDArray[np.int64], temperature: float) 
 
 def lowest(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[float, float]:
     """Temperature with the lowest smoothed loss on a fine grid over [0.05, 20], and the log-loss with it."""
-    grid = np.geomspace(0.05, 20, 3000)
+    grid = np.geomspace(0.05, 20, 1200)
     best = float(grid[int(np.argmin([smoothed(logits, labels, t) for t in grid]))])
     return best, loss_of(logits / best, labels)
 
 
-def reference(world: World, pattern: str) -> dict[str, float]:
-    """Loss of every way to answer one pattern, written out: no code of selection is used."""
+def temperature_on_grid(logits: Floats, labels: Labels) -> float:
+    return lowest(logits, labels)[0]
+
+
+def reference(world: World, pattern: str, seed: int = 0) -> dict[str, float]:
+    """Log-loss of the ways that learn nothing but temperatures, written out: no code of selection is used.
+
+    Rows are parted into two halves; temperatures of one half answer the other.
+    """
     shown = frozenset(pattern.split("+"))
     rows = np.flatnonzero(np.all([world.present[m] for m in shown], axis=0))
     labels = world.labels[rows]
+    halves = (np.random.default_rng(seed).permutation(len(world.labels)) % 2)[rows]
+    logs = {
+        name: log_softmax(world.logits_of(name, shown, rows))
+        for name, head in world.heads.items()
+        if (head.kind == "unimodal") <= ({world.sources[s] for s in head.sources} <= shown)
+    }
+    of = {m: [s for s, modality in world.sources.items() if modality == m] for m in sorted(shown)}
+    parts = {name: [name] for name in logs}
+    parts |= {" x ".join(names): names for names in of.values() if len(names) > 1}
 
-    def product(
-        members: list[tuple[str, float]], rows: npt.NDArray[np.int64], shown: frozenset[str]
-    ) -> Floats:
-        return sum(
-            (w * log_softmax(world.logits_of(h, shown, rows)) for h, w in members),
-            np.zeros((len(rows), CLASSES)),
-        )
+    def crossed(
+        made: Callable[[npt.NDArray[np.bool_], npt.NDArray[np.bool_]], tuple[Floats, Floats]],
+    ) -> float:
+        total = 0.0
+        for half in (0, 1):
+            learn, held = halves != half, halves == half
+            learned, asked = made(learn, held)
+            total += loss_of(asked / temperature_on_grid(learned, labels[learn]), labels[held]) * held.sum()
+        return total / len(labels)
 
-    ways: dict[str, Floats] = {}
-    for modality in sorted(shown):
-        names = [s for s, m in world.sources.items() if m == modality]
-        for name in names:
-            ways[name] = product([(name, 1)], rows, shown)
-        if len(names) > 1:
-            ways[" x ".join(names)] = product([(name, 1) for name in names], rows, shown)
-    for name, head in world.heads.items():
-        if head.kind != "unimodal":
-            ways[name] = world.logits_of(name, shown, rows)
+    def product(names: list[str]) -> Floats:
+        return np.sum([logs[name] for name in names], axis=0)
+
+    ways = {
+        name: crossed(lambda learn, held, m=m: (product(m)[learn], product(m)[held]))
+        for name, m in parts.items()
+    }
     if len(shown) > 1:
-        members: list[tuple[str, float]] = []
+        experts = []
         for modality in sorted(shown):
-            alone = reference(world, modality)
-            # A fused head may answer for one modality, but `late` is made of heads that read nothing else.
-            fused = {name for name, head in world.heads.items() if head.kind != "unimodal"}
-            best = min(set(alone) - fused, key=lambda name: alone[name])
-            mine = np.flatnonzero(world.present[modality])
-            parts = [best] if best in world.heads else best.split(" x ")
-            one = frozenset([modality])
-            whole = product([(h, 1) for h in parts], mine, one)
-            temperature, _ = lowest(whole, world.labels[mine])
-            members += [(h, 1 / temperature) for h in parts]
-        ways["late product"] = product(members, rows, shown)
-        mixed = np.mean([np.exp(log_softmax(world.logits_of(h, shown, rows))) for h, _ in members], axis=0)
-        ways["late mean"] = np.log(np.maximum(mixed, 1e-12))
-    return {name: lowest(logits, labels)[1] for name, logits in ways.items()}
+            alone = reference(world, modality, seed)
+            single = {n for n in alone if n in of[modality] or n == " x ".join(of[modality])}
+            experts.append(parts[min(single, key=lambda name: alone[name])])
+
+        def late(rule: str) -> Callable[..., tuple[Floats, Floats]]:
+            def made(learn: npt.NDArray[np.bool_], held: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+                whole = []
+                for part in (learn, held):
+                    answers = [
+                        logs[name][part] / temperature_on_grid(product(names)[learn], labels[learn])
+                        for names in experts
+                        for name in names
+                    ]
+                    p = np.exp([log_softmax(answer) for answer in answers])
+                    first = np.eye(CLASSES)[p.argmax(axis=2)]
+                    whole.append(
+                        {
+                            "late-product": np.log(p).sum(axis=0),
+                            "late-mean": np.log(p.mean(axis=0)),
+                            "late-vote": np.log(((p + first) / 2).mean(axis=0)),
+                        }[rule]
+                    )
+                return whole[0], whole[1]
+
+            return made
+
+        ways |= {rule: crossed(late(rule)) for rule in ("late-product", "late-mean", "late-vote")}
+    return ways
 
 
 TWO = {"image:a": "image", "text:b": "text", "text:c": "text"}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_candidates_and_choice_equal_the_slow_reference(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_candidates_equal_the_slow_reference(seed: int) -> None:
     world = World(80, TWO, ("concat", "gated"), seed)
     chosen = world.select()
     assert list(chosen.patterns) == ["image+text", "image", "text", "none"]
     for pattern, candidates in chosen.candidates.items():
         expected = reference(world, pattern)
-        assert {c.name for c in candidates} == set(expected), pattern
+        learned = {"ensemble-mean", "ensemble-product", "late-stacked"}
+        assert {c.name for c in candidates} - learned == set(expected), pattern
         for candidate in candidates:
-            # the grid steps by 0.2 % in temperature, and late product takes its weights from it
-            assert candidate.log_loss == pytest.approx(expected[candidate.name], abs=2e-4), (
-                pattern,
-                candidate.name,
-            )
+            if candidate.name not in learned:  # the grid steps by 0.5 % in temperature
+                assert candidate.log_loss == pytest.approx(expected[candidate.name], abs=1e-3), (
+                    pattern,
+                    candidate.name,
+                )
         assert [c.log_loss for c in candidates] == sorted(c.log_loss for c in candidates)
-        assert expected[chosen.patterns[pattern].chosen] == pytest.approx(min(expected.values()), abs=2e-4)
+
+
+def test_fusion_answers_where_its_gain_is_sure_and_the_best_single_modality_elsewhere() -> None:
+    """A fused head that is right in 95 of 100 rows where each modality is in 60; and one that is right in 61."""
+    for right, wins in ((0.95, True), (0.61, False)):
+        world = World(200, {"image:a": "image", "text:b": "text"}, ("concat",), 1, absent=0)
+        random = np.random.default_rng(3)
+        shared = random.random(200)  # the same rows are hard for all: no ensemble of them gains much
+        for (name, shown), _ in list(world.made.items()):
+            good = shared < (right if name == "concat" and len(shown) == 2 else 0.6)
+            said = np.where(good, world.labels, (world.labels + 1) % CLASSES)
+            world.made[name, shown] = np.eye(CLASSES)[said] * 2
+        chosen = world.select()
+        entry = chosen.patterns["image+text"]
+        heads = {m.head for m in entry.members}
+        assert ("concat" in heads) == wins
+        assert ("better than the best single modality" in entry.why) == wins
+        assert "the best single modality" in entry.why
+        single = [c for c in chosen.candidates["image+text"] if c.kind == "single"]
+        assert wins or entry.chosen == min(single, key=lambda c: c.log_loss).name
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_pattern_is_answered_by_what_is_not_surely_better_than_its_best_single_modality(seed: int) -> None:
+    world = World(60, TWO, ("concat",), seed)
+    chosen = world.select(seed=seed)
+    for pattern, candidates in chosen.candidates.items():
+        named = next(c for c in candidates if c.name == chosen.patterns[pattern].chosen)
+        single = min((c for c in candidates if c.kind == "single"), key=lambda c: c.log_loss)
+        assert named.log_loss <= single.log_loss
+        assert named is single or "better than the best single modality" in chosen.patterns[pattern].why
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_written_gives_the_loss_that_was_told(seed: int) -> None:
+def test_what_is_written_is_what_was_learned_on_all_rows(seed: int) -> None:
+    """Its temperature is the best there is for its combined logits, by a grid."""
     world = World(60, TWO, ("concat",), seed)
     chosen = world.select()
     for pattern, entry in chosen.patterns.items():
@@ -164,11 +229,12 @@ def test_what_is_written_gives_the_loss_that_was_told(seed: int) -> None:
         shown = frozenset(pattern.split("+"))
         rows = np.flatnonzero(np.all([world.present[m] for m in shown], axis=0))
         stacked = np.stack([world.logits_of(m.head, shown, rows) for m in entry.members])
-        weights = np.array([m.weight for m in entry.members])
-        answered = combine(entry.rule, stacked, np.ones(stacked.shape[:2], bool), weights) / entry.temperature
-        told = next(c for c in chosen.candidates[pattern] if c.name == entry.chosen)
-        assert loss_of(answered, world.labels[rows]) == pytest.approx(told.log_loss, abs=1e-9)
-        assert told.accuracy == np.mean(answered.argmax(axis=1) == world.labels[rows])
+        weights, temperatures = (
+            np.array([getattr(m, name) for m in entry.members]) for name in ("weight", "temperature")
+        )
+        answered = combine(entry.rule, stacked, np.ones(stacked.shape[:2], bool), weights, temperatures)
+        best, _ = lowest(answered, world.labels[rows])
+        assert entry.temperature == pytest.approx(best, rel=5e-3)
 
 
 @settings(max_examples=25, deadline=None)
@@ -176,7 +242,7 @@ def test_what_is_written_gives_the_loss_that_was_told(seed: int) -> None:
     modalities=st.sets(st.sampled_from(["image", "text", "tabular"]), min_size=1),
     rows=st.integers(0, 30),
     absent=st.sampled_from([0.0, 0.3, 1.0]),
-    forced=st.sampled_from([None, "late", "concat"]),
+    forced=st.sampled_from([None, "late", "concat", "late-vote"]),
     seed=st.integers(0, 1000),
 )
 def test_every_pattern_is_answered(
@@ -201,36 +267,40 @@ def test_every_pattern_is_answered(
                 assert {world.sources[s] for s in head.sources} <= shown
 
 
-@pytest.mark.parametrize("forced", ["concat", "gated", "late"])
+@pytest.mark.parametrize("forced", ["concat", "gated", "late", "late-mean"])
 def test_a_forced_fusion_answers_wherever_two_modalities_are(forced: str) -> None:
     for seed in range(5):
         chosen = World(40, TWO, ("concat", "gated"), seed).select(forced)
         entry = chosen.patterns["image+text"]
-        assert entry.chosen.split(" ")[0] == forced and entry.why == f"{forced} was asked for"
+        assert entry.chosen.startswith(forced) and entry.why == f"{forced} was asked for"
         # one modality has nothing to fuse: chosen as always
-        assert "lowest log-loss" in chosen.patterns["text"].why
+        assert "held-out rows" in chosen.patterns["text"].why
 
 
-def test_a_fused_head_that_is_best_for_one_modality_is_no_part_of_late() -> None:
+def test_late_is_made_of_heads_that_read_one_modality() -> None:
     world = World(90, TWO, ("concat",), 0, absent=0)
     world.made["concat", frozenset(["text"])] = np.eye(CLASSES)[world.labels] * 6
     chosen = world.select()
     assert chosen.patterns["text"].chosen == "concat"
-    late = next(c for c in chosen.candidates["image+text"] if c.name == "late product")
-    assert {world.heads[m.head].kind for m in late.members} == {"unimodal"}
+    late = [c for c in chosen.candidates["image+text"] if c.name.startswith("late")]
+    assert len(late) == 4
+    assert {world.heads[m.head].kind for c in late for m in c.members} == {"unimodal"}
 
 
 @pytest.mark.parametrize("rows", [0, 1, 9])
 def test_few_rows_take_late_without_a_comparison(rows: int) -> None:
     chosen = World(rows, TWO, ("concat",), 0, absent=0).select()
     entry = chosen.patterns["image+text"]
-    assert entry.chosen.startswith("late")
-    assert entry.why == f"only {rows} held-out rows have image+text: taken without a comparison"
+    assert entry.chosen == "late-product"
+    assert (
+        entry.why == f"only {rows} held-out rows have image+text: taken without a comparison, temperature 1"
+    )
+    assert entry.temperature == 1 and {m.temperature for m in entry.members} == {1}
 
 
 def test_ten_rows_are_compared() -> None:
     entry = World(10, TWO, ("concat",), 0, absent=0).select().patterns["image+text"]
-    assert entry.why.startswith("lowest log-loss on 10 held-out rows")
+    assert "on 10 held-out rows" in entry.why
 
 
 def test_a_clearly_better_head_is_chosen_and_one_that_only_guesses_is_not() -> None:
@@ -241,7 +311,60 @@ def test_a_clearly_better_head_is_chosen_and_one_that_only_guesses_is_not() -> N
     members = {m.head for m in chosen.patterns["image+text"].members}
     assert "text:b" in members
     best = chosen.candidates["image+text"][0]
-    assert best.accuracy == 1 and best.log_loss < 0.02  # calibration leaves about 1 / N of doubt
+    assert best.accuracy == 1 and best.log_loss < 0.03  # calibration on 45 rows leaves about 1 / 47 of doubt
+
+
+# Shares and weights
+
+
+def probabilities_of(heads: int, rows: int, seed: int) -> tuple[Floats, Labels]:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, CLASSES, rows)
+    skill = random.uniform(0, 2, (heads, 1, 1))
+    return log_softmax(np.eye(CLASSES)[labels] * skill + random.normal(size=(heads, rows, CLASSES))), labels
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_greedy_mean_takes_the_steps_that_a_slow_search_takes(seed: int) -> None:
+    logs, labels = probabilities_of(4, 50, seed)
+    taken: list[int] = []
+    best = math.inf
+    while len(taken) < 12:
+        losses = []
+        for head in range(4):
+            mean = np.mean([np.exp(logs[k]) for k in [*taken, head]], axis=0)
+            losses.append(loss_of(np.log(mean), labels))
+        if min(losses) > best - 1e-4:
+            break
+        best = min(losses)
+        taken.append(int(np.argmin(losses)))
+    np.testing.assert_allclose(greedy_mean(logs, labels), np.bincount(taken, minlength=4) / len(taken))
+
+
+@pytest.mark.parametrize("search", [greedy_mean, greedy_product])
+@pytest.mark.parametrize("seed", range(5))
+def test_an_ensemble_is_no_worse_than_its_best_head_where_it_was_learned(
+    search: Callable[[Floats, Labels], Floats], seed: int
+) -> None:
+    logs, labels = probabilities_of(5, 40, seed)
+    shares = search(logs, labels)
+    assert shares.sum() == pytest.approx(1) and (shares >= 0).all()
+    rule = "mean" if search is greedy_mean else "product"
+    together = combine(rule, logs, np.ones(logs.shape[:2], bool), shares)
+    assert loss_of(together, labels) <= min(loss_of(one, labels) for one in logs) + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stacked_weights_are_the_minimum_that_scipy_finds(seed: int) -> None:
+    from scipy.optimize import minimize
+
+    logs, labels = probabilities_of(3, 60, seed)
+
+    def loss(weights: Floats) -> float:
+        return loss_of(np.tensordot(weights, logs, 1), labels) + 1e-3 * float(np.square(weights - 1).sum())
+
+    found = minimize(loss, np.ones(3), bounds=[(0, None)] * 3, method="L-BFGS-B", options={"ftol": 1e-14})
+    assert loss(stacked_weights(logs, labels)) == pytest.approx(found.fun, abs=1e-5)
 
 
 @settings(max_examples=60, deadline=None)

@@ -367,8 +367,8 @@ def test_no_rows_give_no_logits() -> None:
     [(1, 1, 60), (40, 10, 15), (600, 96, 10), (3000, 96, 10), (6400, 200, 10), (10**6, 512, 3)],
 )
 def test_batches_grow_and_epochs_shrink_with_the_table(rows: int, size: int, epochs: int) -> None:
-    """A quarter of 40 is 10: 4 steps, so 15 epochs make 60; 600 / 96 are 7 steps, and 9 epochs would do; 6400 / 32 = 200;
-    three million rows shown are 3 epochs of a million."""
+    """A quarter of 40 is 10: 4 steps, so 15 epochs make 60; 600 / 96 are 7 steps, and 9 epochs would do;
+    6400 / 32 = 200; three million rows shown are 3 epochs of a million."""
     assert Settings().rows_a_batch(rows) == size
     assert Settings(batch_size=7).rows_a_batch(rows) == 7
     assert Settings().epochs_for(rows) == epochs

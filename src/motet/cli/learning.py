@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from motet.cli.console import message
 from motet.errors import UsageError
 
-NEEDED = ("torch", "transformers", "accelerate", "sklearn", "onnx")
+NEEDED = ("torch", "transformers", "accelerate", "onnx")
 
 
 def require_learning_wing() -> None:

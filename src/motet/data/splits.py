@@ -24,12 +24,17 @@ NAMES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers (int64, ascending) of each side, and notes on what was decided."""
+    """Row numbers (int64, ascending) of each side, and notes on what was decided.
+
+    units : [N] the number of the set of rows that each labelled row must stay with (its group, its exact duplicates),
+        -1 for a row without a label; None where nobody has looked.
+    """
 
     train: Rows
     validation: Rows
     test: Rows
     notes: tuple[str, ...] = ()
+    units: Rows | None = None
 
 
 def make_split(
@@ -67,27 +72,29 @@ def make_split(
             raise TableError(f"split column {schema.split!r} has no train rows with a label")
         if not (sides == TEST).any():
             notes.append("the split column has no test rows: there is no test side")
-        untaught = np.setdiff1d(classes, classes[sides == TRAIN])
+        untaught = np.setdiff1d(classes, classes[sides != TEST])
         if len(untaught):
             names = [labels.classes[number] for number in untaught]
-            notes.append(f"classes without a train row, which cannot be learned: {_listed(names)}")
+            notes.append(f"classes in test rows alone, which cannot be learned: {_listed(names)}")
+        together = _together(content, table, schema, rows)
         if not (sides == VALIDATION).any() and validation_size > 0:
             inner = np.flatnonzero(sides == TRAIN)
-            together = _together(content[inner], table, schema, rows[inner])
-            sides[inner] = _assign(together, classes[inner], (validation_size, 0.0), generator)
+            sides[inner] = _assign(together[inner], classes[inner], (validation_size, 0.0), generator)
             notes.append(f"{(sides == VALIDATION).sum()} validation rows were taken from train")
     else:
         unfollowed = unfollowed_split(table, schema)
         if unfollowed:
             notes.append(unfollowed)
-        together = units(table, schema, rows, notes)
+        together = row_units(table, schema, rows, notes)
         sides = _assign(together, classes, (validation_size, test_size), generator)
         _note_small_classes(labels, classes, notes)
         for side, size in ((VALIDATION, validation_size), (TEST, test_size)):
             if size > 0 and not (sides == side).any():
                 notes.append(f"too few rows that can be parted: there is no {NAMES[side]} side")
     made = [rows[sides == side] for side in (TRAIN, VALIDATION, TEST)]
-    return Split(made[TRAIN], made[VALIDATION], made[TEST], tuple(notes))
+    known = np.full(len(labels.values), -1, np.int64)
+    known[rows] = together
+    return Split(made[TRAIN], made[VALIDATION], made[TEST], tuple(notes), known)
 
 
 def split_sides(table: Table, column: str) -> npt.NDArray[np.int8]:
@@ -105,7 +112,7 @@ def split_sides(table: Table, column: str) -> npt.NDArray[np.int8]:
     return sides
 
 
-def units(table: Table, schema: Schema, rows: Rows, notes: list[str]) -> Rows:
+def row_units(table: Table, schema: Schema, rows: Rows, notes: list[str]) -> Rows:
     """Number the sets of rows that must stay together: those of one group, and exact duplicates."""
     return _together(_content(table, schema, rows, notes), table, schema, rows)
 

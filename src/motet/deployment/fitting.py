@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,32 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, make_folds
+from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells
+from motet.data.splits import row_units
+from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
+from motet.deployment.fused import FusedHeads
 from motet.deployment.options import Options
 from motet.deployment.sources import Sources, open_sources
-from motet.encoders import FROM_SCRATCH, ArrayRows, Encoder, FeatureCache, FeatureTable, SparseRows
-from motet.errors import EncoderError, TableError
-from motet.fusion import FUSIONS, Source
+from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
+from motet.errors import TableError
+from motet.fusion import Source
 from motet.model import HeadEntry, file_name
 from motet.selection import Selection, select
-from motet.tasks import ClassifierEnsemble, FusedClassifier
-from motet.training import (
-    Epoch,
-    Fold,
-    Probe,
-    Trained,
-    fit_probe,
-    multiply_out,
-    predict_logits,
-    to_latent,
-    train_heads,
-)
+from motet.training import Epoch, Fold, Probe, fit_probe
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
-SELECTION_ROWS = 100_000  # above this, probes and selection use a seeded, stratified sample
-CROSSED_ROWS = 20_000  # above this, one part of FEW_FOLDS is held out instead of each of FOLDS in turn
-FOLDS, FEW_FOLDS = 3, 5
+IN_MEMORY = 2**26  # numbers of a source, 256 MB as float32: as many are read into memory once
 
 
 @dataclass
@@ -72,7 +61,7 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     notes = [*table.notes, *split.notes]
     rows = np.concatenate([split.train, split.validation])
     truth, classes = found.values[rows], len(found.classes)
-    supervised = FROM_SCRATCH in (*options.image_encoders, *options.text_encoders)
+    supervised = any(FROM_SCRATCH in options.encoders_of(modality) for modality in by_modality)
     fit = np.arange(len(split.train) if supervised else len(rows))
     for modality, column in by_modality.items():
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
@@ -84,32 +73,44 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
         tables[name] = _at_hand(encoder.encode(by_modality[encoder.modality], rows, cache=cache))
         _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
     broken = _broken(table, by_modality, tables, rows)
-    folds = _folds(
-        table, schema, by_modality, opened.encoders, tables, rows, truth, split, supervised, options
-    )
-    if folds and len(folds[0].labels) < len(rows):
-        notes.append(f"choices are made on a seeded, stratified sample of {len(folds[0].labels):,} rows")
+    few = sample(fit, truth, options.seed)
+    if (
+        supervised
+    ):  # an encoder has seen the labels of the training rows: only validation rows can be held out
+        held = sample(np.arange(len(split.train), len(rows)), truth, options.seed)
+        some = np.concatenate([few, held])
+        parts = [np.arange(len(few), len(some))] if len(held) else []
+    else:
+        units = row_units(table, schema, rows, []) if split.units is None else split.units[rows]
+        some, parts = few, parts_to_hold(few, units, truth, options.seed)
+    folds = cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables)
+    if len(few) < len(fit):
+        notes.append(
+            f"choices are made, and linear heads fitted, on a seeded, stratified sample of {len(few):,} rows"
+        )
     clock.lap("encode")
 
     sources = [Source(name, opened.encoders[name].modality, table.width) for name, table in tables.items()]
     whole = Fold(tables, truth, fit)
-    few = replace(whole, fit=_sample(fit, truth, SELECTION_ROWS, options.seed))
-    probes = {s.name: fit_probe(s, few, folds, classes, class_weights=weights) for s in sources}
+    probes = {
+        s.name: fit_probe(s, replace(whole, fit=few), folds, classes, class_weights=weights) for s in sources
+    }
     heads = {name: HeadEntry(f"heads/{file_name(name)}.onnx", (name,), "unimodal") for name in probes}
     modules: dict[str, Any] = {name: probe.module for name, probe in probes.items()}
     clock.lap("probes")
 
+    settings = replace(options.training, seed=options.seed)
+    fused = FusedHeads(sources, folds, whole, classes, weights, settings)
     several = len({source.modality for source in sources}) > 1
-    fused = _Fused(sources, folds, whole, classes, weights, options)
     for fusion in options.fusions if several else ():
-        fused.train(fusion)
+        fused.cross_train(fusion)
         heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(tables), fusion)
     clock.lap("fusions")
 
     selection = _select(schema, sources, folds, probes, fused, heads, options)
     clock.lap("select")
     chosen = {member.head for entry in selection.patterns.values() for member in entry.members}
-    for fusion in sorted(chosen & set(fused.crossed)):
+    for fusion in sorted(chosen - set(probes)):
         modules[fusion] = fused.fit_whole(fusion)
     clock.lap("refit")
     return Fitted(
@@ -119,11 +120,13 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
         selection,
         rows[fit],
         probes,
-        opened.history | {name: trained.history for name, trained in fused.crossed.items()},
+        opened.history | {name: trained.history for name, trained in fused.trained.items()},
         {
             "rows": len(fit),
+            "probe_rows": len(few),
             "held_out": [len(fold.held) for fold in folds],
-            "epochs": {name: trained.best_epoch for name, trained in fused.crossed.items()},
+            "best_epochs": {name: trained.best_epoch for name, trained in fused.trained.items()},
+            "epochs": fused.epochs,
         },
         broken,
         notes,
@@ -141,125 +144,11 @@ class _Clock:
         self.seconds[name], self._begun = round(now - self._begun, 3), now
 
 
-class _Fused:
-    """Fused heads: trained out of fold to be compared, and the chosen ones once more on all rows."""
-
-    def __init__(
-        self,
-        sources: Sequence[Source],
-        folds: Sequence[Fold],
-        whole: Fold,
-        classes: int,
-        class_weights: npt.NDArray[np.float32] | None,
-        options: Options,
-    ) -> None:
-        self.sources, self.folds, self.whole, self.classes = sources, folds, whole, classes
-        self.class_weights, self.settings = class_weights, replace(options.training, seed=options.seed)
-        self.crossed: dict[str, Trained] = {}
-        self._latent: list[Fold] | None = None
-
-    def train(self, fusion: str) -> None:
-        """Train one ensemble for each fold; without folds nothing is trained before `fit_whole`."""
-        if self._latent is None:
-            self._latent = [self._reduced(fold)[0] for fold in self.folds]
-        self.crossed[fusion] = (
-            self._train(fusion, self._latent, None) if self._latent else Trained([], self.settings.epochs)
-        )
-
-    def held_logits(self, fusion: str, shown: frozenset[str]) -> list[Floats]:
-        """Logits [n, C] of the held rows of each fold with only the modalities of `shown`."""
-        return [
-            predict_logits(head, fold.tables, fold.held, shown=shown)
-            for head, fold in zip(self.crossed[fusion].heads, self._latent or (), strict=True)
-        ]
-
-    def fit_whole(self, fusion: str) -> ClassifierEnsemble:
-        """The strategy trained on all rows for as many epochs as the folds found best."""
-        whole, bases = self._reduced(self.whole)
-        (head,) = self._train(fusion, [whole], self.crossed[fusion].best_epoch).heads
-        for member in head.members:
-            multiply_out(member.fusion, bases)
-        return ClassifierEnsemble(head.members)
-
-    def _reduced(self, fold: Fold) -> tuple[Fold, Mapping[str, npt.NDArray[np.float32]]]:
-        latent = to_latent(fold.tables, fold.fit, seed=self.settings.seed)
-        return replace(fold, tables=latent.tables), latent.bases
-
-    def _train(self, fusion: str, folds: Sequence[Fold], stop_after: int | None) -> Trained:
-        return train_heads(
-            lambda sources: FusedClassifier(FUSIONS[fusion](sources), self.classes),
-            self.sources,
-            folds,
-            self.settings,
-            stop_after=stop_after,
-            class_weights=self.class_weights,
-            description=fusion if stop_after is None else f"{fusion} on all rows",
-        )
-
-
-def _folds(
-    table: Table,
-    schema: Schema,
-    by_modality: Mapping[str, Cells],
-    encoders: Mapping[str, Encoder],
-    whole: Mapping[str, FeatureTable],
-    rows: Rows,
-    truth: Rows,
-    split: Split,
-    supervised: bool,
-    options: Options,
-) -> list[Fold]:
-    """Folds of the rows, or of a sample of them, with encoders that learn refitted in each; none where impossible.
-
-    rows [n] : of the table, training rows first. whole : their features. truth [n] : their classes.
-    supervised : an encoder has seen the labels of the training rows, so that only validation rows can be held out.
-    """
-    everything = np.arange(len(rows))
-    if supervised:
-        train, validation = everything[: len(split.train)], everything[len(split.train) :]
-        train = _sample(train, truth, SELECTION_ROWS, options.seed)
-        validation = _sample(validation, truth, SELECTION_ROWS, options.seed)
-        some = np.concatenate([train, validation])
-        parts = [np.arange(len(train), len(some))] if len(validation) else []
-    else:
-        some = _sample(everything, truth, SELECTION_ROWS, options.seed)
-        count = FOLDS if len(some) <= CROSSED_ROWS else FEW_FOLDS
-        fold = make_folds(table, schema, rows[some], truth[some], count=count, seed=options.seed)
-        parts = [np.flatnonzero(fold == number) for number in range(fold.max() + 1)]
-        parts = [] if len(parts) < 2 else parts if count == FOLDS else parts[:1]
-    shared = {
-        name: whole[name].part(some) if len(some) < len(rows) else whole[name]
-        for name, encoder in encoders.items()
-        if not encoder.learns
-    }
-    folds = []
-    for held in parts:
-        fit = np.setdiff1d(np.arange(len(some)), held)
-        tables = {
-            name: shared[name]
-            if name in shared
-            else _refitted(encoder, by_modality[encoder.modality], rows[some], fit)
-            for name, encoder in encoders.items()
-        }
-        folds.append(Fold(tables, truth[some], fit, held))
-    return folds
-
-
 def _at_hand(table: FeatureTable) -> FeatureTable:
     """The same features as float32 in memory where they take up to 256 MB, to be read many times."""
-    if isinstance(table.rows, SparseRows) or len(table) * table.width > 2**26:
+    if isinstance(table.rows, SparseRows) or len(table) * table.width > IN_MEMORY:
         return table
     return FeatureTable(ArrayRows(table.rows.dense(np.arange(len(table)))), table.present, table.issues)
-
-
-def _refitted(encoder: Encoder, column: Cells, rows: Rows, fit: Rows) -> FeatureTable:
-    """Features of `rows` by a copy of the encoder that learned from rows[fit] alone; absent where it cannot learn."""
-    fresh = copy.copy(encoder)
-    try:
-        fresh.fit(column, rows[fit])
-    except EncoderError:
-        return FeatureTable(ArrayRows(np.zeros((len(rows), 1), np.float32)), np.zeros(len(rows), bool))
-    return fresh.encode(column, rows)
 
 
 def _select(
@@ -267,7 +156,7 @@ def _select(
     sources: Sequence[Source],
     folds: Sequence[Fold],
     probes: Mapping[str, Probe],
-    fused: _Fused,
+    fused: FusedHeads,
     heads: Mapping[str, HeadEntry],
     options: Options,
 ) -> Selection:
@@ -280,7 +169,7 @@ def _select(
         key = (head, shown & read)
         if key not in known:
             held = probes[head].held_logits if head in probes else fused.held_logits(head, shown & read)
-            known[key] = np.concatenate(held)
+            known[key] = np.concatenate(held) if held else np.zeros((0, fused.classes))
         return known[key][wanted]
 
     def present(source: Source) -> npt.NDArray[np.bool_]:
@@ -325,15 +214,3 @@ def _class_weights(truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np
     """n / (C * n_c), scikit-learn's `balanced`."""
     counts = np.bincount(truth, minlength=classes)
     return (len(truth) / (classes * np.maximum(counts, 1))).astype(np.float32)
-
-
-def _sample(rows: Rows, truth: npt.NDArray[np.int64], most: int, seed: int) -> Rows:
-    """All rows, or a seeded sample of about `most` of them with each class in its share (at least one row)."""
-    if len(rows) <= most:
-        return rows
-    shuffled = np.random.default_rng(seed).permutation(rows)
-    ordered = shuffled[np.argsort(truth[shuffled], kind="stable")]
-    counts = np.bincount(truth[ordered])
-    place = np.concatenate([np.arange(count) for count in counts])  # place of each row within its class
-    keep = place < np.repeat(np.ceil(counts * most / len(rows)), counts)
-    return np.sort(ordered[keep])

@@ -9,7 +9,7 @@ from motet.fusion import FUSIONS
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
-LATE = "late"
+LATE = ("late", "late-mean", "late-product", "late-stacked", "late-vote")  # `late`: the best of the others
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Options:
     image_encoders, text_encoders : `auto`, `small`, the name of an embedded or recommended encoder, a hub id,
         or a model directory; several make several sources of one modality.
     lexical : `text:lexical` stands beside a neural text encoder.
-    fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or `late`.
+    fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
+        of `LATE`.
     class_weights : `balanced` weighs the rows of a class by the inverse of its share.
     """
 
@@ -36,7 +37,7 @@ class Options:
     cache: bool = True
 
     def __post_init__(self) -> None:
-        known = (AUTO_FUSION, LATE, *FUSIONS)
+        known = (AUTO_FUSION, *LATE, *FUSIONS)
         if self.fusion not in known:
             raise UsageError(f"no fusion {self.fusion!r}: one of {', '.join(known)}")
         if self.class_weights not in (None, "balanced"):
@@ -45,13 +46,19 @@ class Options:
             raise UsageError(f"the seed is a number from 0 to {2**32 - 1}, not {self.seed}")
         if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
             raise UsageError("test and validation sizes are shares of the rows: from 0 to below 1")
+        if self.test_size + self.validation_size >= 1:
+            raise UsageError("test and validation sizes together leave no rows to train on: below 1 in sum")
+
+    def encoders_of(self, modality: str) -> tuple[str, ...]:
+        """What the user names as encoders of a modality."""
+        return {"image": self.image_encoders, "text": self.text_encoders}.get(modality, (modality,))
 
     @property
     def fusions(self) -> tuple[str, ...]:
         """The fusion strategies to train: all of them to choose from, the one that is forced, or none."""
         if self.fusion == AUTO_FUSION:
             return tuple(FUSIONS)
-        return () if self.fusion == LATE else (self.fusion,)
+        return () if self.fusion in LATE else (self.fusion,)
 
     @property
     def forced(self) -> str | None:

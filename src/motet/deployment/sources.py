@@ -45,10 +45,9 @@ def open_sources(
 
     truth [N] : class of each row of the table, of which only training and validation rows are looked at.
     """
-    wanted = {"image": options.image_encoders, "text": options.text_encoders}
     made = Sources()
     for modality, cells in by_modality.items():
-        for name in dict.fromkeys(wanted.get(modality, (modality,))):
+        for name in dict.fromkeys(options.encoders_of(modality)):
             encoder: Encoder
             measured: dict[str, Any] = {"chosen": "numpy"}
             if name == FROM_SCRATCH and not isinstance(cells, TabularCells):

@@ -37,10 +37,11 @@ class HeadEntry:
 
 @dataclass(frozen=True)
 class Member:
-    """A head's part in a pattern's answer."""
+    """A head's part in a pattern's answer: its logits are divided by its temperature, then combined by its weight."""
 
     head: str
     weight: float = 1.0
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -151,16 +152,22 @@ def _head(fields: Fields) -> HeadEntry:
 
 def _pattern(fields: Fields) -> PatternEntry:
     fields.only("rule", "members", "temperature", "chosen", "why")
-    members = [
-        Member(one.text("head"), one.number("weight") if "weight" in one.data else 1.0)
-        for one in (member.only("head", "weight") for member in fields.listed("members"))
-    ]
-    temperature = fields.number("temperature")
-    if temperature <= 0:
+    members = tuple(_member(member) for member in fields.listed("members"))
+    temperature = _temperature(fields)
+    return PatternEntry(fields.text("rule"), members, temperature, fields.text("chosen"), fields.text("why"))
+
+
+def _member(fields: Fields) -> Member:
+    fields.only("head", "weight", "temperature")
+    weight = fields.number("weight") if "weight" in fields.data else 1.0
+    return Member(fields.text("head"), weight, _temperature(fields) if "temperature" in fields.data else 1.0)
+
+
+def _temperature(fields: Fields) -> float:
+    found = fields.number("temperature")
+    if found <= 0:
         raise fields.wrong("temperature", "a number above 0")
-    return PatternEntry(
-        fields.text("rule"), tuple(members), temperature, fields.text("chosen"), fields.text("why")
-    )
+    return found
 
 
 def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:

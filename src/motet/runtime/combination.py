@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
+LEAST = 1e-12
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -24,7 +25,8 @@ def log_softmax(logits: Floats) -> Floats:
 def late_product(logits: Floats, present: Bools, weights: Floats) -> Floats:
     """Product of experts: sum_k w_k log p_k (Hinton, 2002); [K, B, C], [K, B], [K] -> [B, C].
 
-    Not divided by the number of heads present: two heads that agree are surer than one.
+    Not divided by the number of heads present: two heads that agree are surer than one. `late-stacked` is this rule
+    with weights that were learned.
     """
     share = weights[:, None] * present
     known = np.where(present[:, :, None], log_softmax(_without_absent(logits, present)), 0)
@@ -34,24 +36,47 @@ def late_product(logits: Floats, present: Bools, weights: Floats) -> Floats:
 
 def late_mean(logits: Floats, present: Bools, weights: Floats) -> Floats:
     """Mixture of experts: log of the weighted mean of p_k over the heads present; [K, B, C] -> [B, C]."""
-    share = weights[:, None] * present
-    share = share / np.maximum(share.sum(axis=0, keepdims=True), 1e-12)
     known = np.exp(log_softmax(_without_absent(logits, present)))
-    mean: Floats = np.log(np.maximum(np.einsum("kb,kbc->bc", share, known), 1e-12))
+    mean: Floats = np.log(np.maximum(np.einsum("kb,kbc->bc", _shares(present, weights), known), LEAST))
     return mean
+
+
+def late_vote(logits: Floats, present: Bools, weights: Floats) -> Floats:
+    """Plurality vote: log((v + m) / 2), v the share of the heads present that put a class first, m their mean
+    probability, which breaks ties and keeps the order of classes that nobody put first; [K, B, C] -> [B, C]."""
+    known = np.exp(log_softmax(_without_absent(logits, present)))
+    first = np.eye(logits.shape[2])[known.argmax(axis=2)]
+    both = np.einsum("kb,kbc->bc", _shares(present, weights), (first + known) / 2)
+    voted: Floats = np.log(np.maximum(both, LEAST))
+    return voted
 
 
 COMBINERS: dict[str, Callable[[Floats, Bools, Floats], Floats]] = {
     "product": late_product,
     "mean": late_mean,
+    "vote": late_vote,
 }
 
 
-def combine(rule: str, logits: Floats, present: Bools, weights: Floats) -> Floats:
-    """Combine by the named rule; a row in which no head is present gets equal logits (zeros)."""
+def combine(
+    rule: str, logits: Floats, present: Bools, weights: Floats, temperatures: Floats | None = None
+) -> Floats:
+    """Combine by the named rule, each head's logits divided by its temperature [K] first.
+
+    A row in which no head is present gets equal logits (zeros).
+    """
+    if temperatures is not None:
+        logits = logits / temperatures[:, None, None]
     combined = COMBINERS[rule](logits, present, weights)
     answered = np.asarray(present.any(axis=0))
     return np.where(answered[:, None], combined, 0)
+
+
+def _shares(present: Bools, weights: Floats) -> Floats:
+    """Weights [K, B] of the heads present in each row, made to sum to one."""
+    share = weights[:, None] * present
+    made: Floats = share / np.maximum(share.sum(axis=0, keepdims=True), LEAST)
+    return made
 
 
 def _without_absent(logits: Floats, present: Bools) -> Floats:

@@ -247,7 +247,8 @@ class Model:
             logits.append(head.logits(encoded.tables, rows, shown))
         stacked = np.stack(logits)
         weights = np.array([member.weight for member in entry.members])
-        combined = combine(entry.rule, stacked, np.ones(stacked.shape[:2], bool), weights)
+        temperatures = np.array([member.temperature for member in entry.members])
+        combined = combine(entry.rule, stacked, np.ones(stacked.shape[:2], bool), weights, temperatures)
         return np.exp(log_softmax(combined / entry.temperature))
 
 

@@ -1,4 +1,4 @@
-"""Held-out answers become a choice for each pattern, with its temperature."""
+"""Held-out answers become a choice for each pattern, with its weights and temperature."""
 
 from __future__ import annotations
 

@@ -1,38 +1,45 @@
-"""For each pattern, which heads answer: the candidate with the lowest log-loss on held-out rows.
+"""For each pattern, which heads answer: the best single modality, unless another candidate is surely better.
 
-The candidates of a pattern: every unimodal head in it; the product of the sources of one modality; every fused head,
-with the modalities outside the pattern hidden; and `late`, the product or mean over modalities of the best that reads
-each alone. Each is compared after its own temperature.
+Candidates are compared on rows that no head was fitted on. What a candidate learns there itself (temperature, weights)
+is learned on one half of these rows and measured on the other, both ways round; what ships is learned on all of them.
+A candidate that reads several modalities must beat the best that reads one by a gain that a paired bootstrap on
+log-loss finds real: so no pattern is knowingly worse than its best single modality.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from motet.data import all_patterns
-from motet.evaluation import accuracy, log_loss
+from motet.evaluation import row_log_loss
 from motet.model import HeadEntry, Member, PatternEntry
-from motet.runtime.combination import combine, log_softmax
+from motet.runtime.combination import log_softmax
+from motet.selection.candidates import SINGLE, Expert, Way, answer, ways
 from motet.selection.temperature import fit_temperature
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
 # (head, modalities shown, rows [n] of the selection rows) -> logits [n, C]
-HeadLogits = Callable[[str, frozenset[str], npt.NDArray[np.int64]], Floats]
+HeadLogits = Callable[[str, frozenset[str], Rows], Floats]
 FEW_ROWS = 10
+DRAWS = 1000
+SURE = 0.05  # chance that a gain which is none is taken for one
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to answer, measured: its members, rule and temperature, and what it gave on selection rows."""
+    """One way to answer, measured: its members, rule and temperature as learned on all selection rows, and the
+    log-loss and accuracy of those rows as halves that learned nothing from them gave."""
 
     name: str
+    kind: str
     rule: str
     members: tuple[Member, ...]
     temperature: float
@@ -43,6 +50,7 @@ class Candidate:
         """As it stands in `evaluation.json`; log-loss is null where no row could measure it."""
         return {
             "name": self.name,
+            "kind": self.kind,
             "log_loss": self.log_loss if math.isfinite(self.log_loss) else None,
             "accuracy": self.accuracy,
             "temperature": self.temperature,
@@ -66,112 +74,123 @@ def select(
     labels: Labels,
     *,
     forced: str | None = None,
+    seed: int = 0,
 ) -> Selection:
     """Choose for each pattern of `modalities`.
 
     heads : candidates by name. modality_of : modality of each source. logits_of : logits of a head on selection
     rows when only some modalities are shown. present [N], labels [N] : of the selection rows.
-    forced : the name of a fusion (or `late`) to answer with wherever it can: wherever two modalities are present.
+    forced : a fusion or `late` rule to answer with wherever it can: wherever two modalities are present.
     """
     chosen: dict[str, PatternEntry] = {}
     compared: dict[str, list[Candidate]] = {}
-    alone: dict[str, Candidate] = {}
-    for pattern in reversed(all_patterns(modalities)):  # single modalities first: `late` is made of them
+    experts: dict[str, Expert] = {}
+    halves = np.random.default_rng(seed).permutation(len(labels)) % 2
+    for pattern in reversed(
+        all_patterns(modalities)
+    ):  # single modalities first: `late` is made of their experts
         shown = frozenset(pattern.split("+")) - {"none"}
         if not shown:
             why = "nothing is present: the share of each class among the training rows"
             chosen[pattern] = PatternEntry("prior", (), 1.0, "prior", why)
             continue
         rows = np.flatnonzero(np.logical_and.reduce([present[m] for m in shown]))
-        candidates = [
-            _measure(name, rule, members, heads, modality_of, shown, logits_of, rows, labels)
-            for name, rule, members in _candidates(heads, modality_of, shown, alone)
-        ]
-        if forced is not None and len(shown) > 1:
-            matching = [c for c in candidates if c.name.split(" ")[0] == forced]
-            best = min(matching, key=lambda c: c.log_loss)
-            why = f"{forced} was asked for"
-        elif len(rows) < FEW_ROWS:
-            # Too few rows to compare on: take the rule with the fewest assumptions.
-            best = next((c for c in candidates if c.name.startswith("late")), candidates[0])
-            why = f"only {len(rows)} held-out rows have {pattern}: taken without a comparison"
-        else:
-            best = min(candidates, key=lambda c: c.log_loss)
-            why = _reason(best, candidates, len(rows))
-        if len(shown) == 1:  # a fused head that answers for one modality would count the others' heads twice
-            unimodal = [c for c in candidates if all(heads[m.head].kind == "unimodal" for m in c.members)]
-            alone[pattern] = min(unimodal, key=lambda c: c.log_loss)
-        compared[pattern] = sorted(candidates, key=lambda c: c.log_loss)
+        found = ways(heads, modality_of, shown, experts)
+        logits = {name: logits_of(name, shown, rows) for name in _read(heads, modality_of, shown)}
+        measured = [_measure(way, logits, labels[rows], halves[rows]) for way in found]
+        best, why = _choose(measured, pattern, len(rows), forced if len(shown) > 1 else None, seed)
+        if len(shown) == 1:
+            single = min((m for m in measured if m[0].kind == SINGLE), key=lambda m: m[0].log_loss)[0]
+            experts[pattern] = Expert(single.name, tuple(member.head for member in single.members))
+        compared[pattern] = sorted((candidate for candidate, _ in measured), key=lambda c: c.log_loss)
         chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why)
     order = all_patterns(modalities)
     return Selection({p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared})
 
 
-def _candidates(
-    heads: Mapping[str, HeadEntry],
-    modality_of: Mapping[str, str],
-    shown: frozenset[str],
-    alone: Mapping[str, Candidate],
-) -> list[tuple[str, str, tuple[Member, ...]]]:
-    """(name, rule, members) of every candidate of a pattern."""
-    unimodal: dict[str, list[str]] = {}
-    fused = []
+def _read(heads: Mapping[str, HeadEntry], modality_of: Mapping[str, str], shown: frozenset[str]) -> list[str]:
+    """Heads that can take part in a pattern: all fused ones that read it whole, and unimodal ones inside it."""
+    found = []
     for name, head in heads.items():
         read = {modality_of[source] for source in head.sources}
-        if head.kind == "unimodal" and read <= shown:
-            unimodal.setdefault(next(iter(read)), []).append(name)
-        elif head.kind != "unimodal" and read >= shown:
-            fused.append(name)
-    found: list[tuple[str, str, tuple[Member, ...]]] = []
-    for names in unimodal.values():
-        found += [(name, "product", (Member(name),)) for name in names]
-        if len(names) > 1:
-            found.append((" x ".join(names), "product", tuple(Member(name) for name in names)))
-    found += [(name, "product", (Member(name),)) for name in fused]
-    if len(shown) > 1:
-        # A modality's own answer enters as it was calibrated: its logits divided by its temperature.
-        product = tuple(
-            Member(member.head, member.weight / alone[modality].temperature)
-            for modality in sorted(shown)
-            for member in alone[modality].members
-        )
-        found.append(("late product", "product", product))
-        found.append(("late mean", "mean", tuple(Member(member.head) for member in product)))
+        if (head.kind == "unimodal" and read <= shown) or (head.kind != "unimodal" and read >= shown):
+            found.append(name)
     return found
 
 
 def _measure(
-    name: str,
-    rule: str,
-    members: tuple[Member, ...],
-    heads: Mapping[str, HeadEntry],
-    modality_of: Mapping[str, str],
-    shown: frozenset[str],
-    logits_of: HeadLogits,
-    rows: npt.NDArray[np.int64],
-    labels: Labels,
-) -> Candidate:
-    if len(rows) == 0:
-        return Candidate(name, rule, members, 1.0, float("inf"), 0.0)
-    stacked = np.stack([logits_of(member.head, shown, rows) for member in members])
-    everywhere = np.ones(stacked.shape[:2], bool)
-    logits = combine(rule, stacked, everywhere, np.array([member.weight for member in members]))
-    temperature = fit_temperature(logits, labels[rows])
-    return Candidate(
-        name,
-        rule,
-        members,
-        temperature,
-        log_loss(log_softmax(logits / temperature), labels[rows]),
-        accuracy(logits.argmax(axis=1), labels[rows]),
+    way: Way, logits: Mapping[str, Floats], labels: Labels, halves: npt.NDArray[np.int64]
+) -> tuple[Candidate, Floats]:
+    """The candidate as learned on all rows [n], and the log-loss of each row [n] as the other half has it."""
+    members = (
+        way.learn(logits, labels) if len(labels) else way.learn(_one_even_row(logits), np.zeros(1, np.int64))
     )
-
-
-def _reason(best: Candidate, candidates: Sequence[Candidate], rows: int) -> str:
-    others = sorted((c for c in candidates if c is not best), key=lambda c: c.log_loss)
-    if not others:
-        return "the only candidate"
+    if len(labels) == 0:
+        return Candidate(way.name, way.kind, way.rule, members, 1.0, math.inf, 0.0), np.zeros(0)
+    combined = answer(way, members, logits)
+    temperature = fit_temperature(combined, labels)
+    losses, right = np.empty(len(labels)), np.empty(len(labels), bool)
+    for half in (0, 1):
+        held = np.flatnonzero(halves == half)
+        learn = np.flatnonzero(halves != half)
+        if len(learn) == 0 or len(held) == 0:
+            learn = held = np.arange(len(labels))
+        mine = {name: values[learn] for name, values in logits.items()}
+        half_members = way.learn(mine, labels[learn])
+        scale = fit_temperature(answer(way, half_members, mine), labels[learn])
+        made = answer(way, half_members, {name: values[held] for name, values in logits.items()})
+        losses[held] = row_log_loss(log_softmax(made / scale), labels[held])
+        right[held] = made.argmax(axis=1) == labels[held]
     return (
-        f"lowest log-loss on {rows} held-out rows: {best.log_loss:.3f}, "
-        f"before {others[0].name} with {others[0].log_loss:.3f}"
+        Candidate(
+            way.name, way.kind, way.rule, members, temperature, float(losses.mean()), float(right.mean())
+        ),
+        losses,
     )
+
+
+def _one_even_row(logits: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Where no row can tell anything: one that tells nothing, so that weights and temperatures are the usual ones."""
+    return {name: np.zeros((1, values.shape[1])) for name, values in logits.items()}
+
+
+def _choose(
+    measured: Sequence[tuple[Candidate, Floats]], pattern: str, rows: int, forced: str | None, seed: int
+) -> tuple[Candidate, str]:
+    """The candidate that answers a pattern, and why."""
+    ranked = sorted(measured, key=lambda m: m[0].log_loss)
+    if forced is not None:
+        named = [m for m in ranked if m[0].name == forced or m[0].name.split("-")[0] == forced]
+        return named[0][0], f"{forced} was asked for"
+    if rows < FEW_ROWS:
+        # Too few rows to compare on: take the rule with the fewest assumptions.
+        usual = next((c for c, _ in measured if c.name == "late-product"), measured[0][0])
+        why = f"only {rows} held-out rows have {pattern}: taken without a comparison, temperature 1"
+        return replace(usual, members=_uncalibrated(usual), temperature=1.0), why
+    single, of_single = next(m for m in ranked if m[0].kind == SINGLE)
+    best, of_best = ranked[0]
+    told = f"log-loss {best.log_loss:.3f} on {rows} held-out rows"
+    if best.kind == SINGLE:
+        return best, f"the best single modality, and the lowest {told}"
+    gain, low, high = _gain(of_single - of_best, seed)
+    by = f"by {gain:.3f} [{low:.3f}, {high:.3f}]"
+    if low > 0:
+        return best, f"lowest {told}: better than the best single modality, {single.name}, {by}"
+    return single, (
+        f"the best single modality, log-loss {single.log_loss:.3f} on {rows} held-out rows: "
+        f"{best.name} is better {by} only, which is not sure"
+    )
+
+
+def _uncalibrated(candidate: Candidate) -> tuple[Member, ...]:
+    """Its members as they answer by themselves: a handful of rows says nothing of how sure they should be."""
+    return tuple(replace(member, temperature=1.0) for member in candidate.members)
+
+
+def _gain(differences: Floats, seed: int) -> tuple[float, float, float]:
+    """Mean of paired differences [n], and its interval by the bootstrap over rows: SURE on either side."""
+    random = np.random.default_rng(seed)
+    n = len(differences)
+    means = [differences[random.integers(0, n, n)].mean() for _ in range(DRAWS)]
+    low, high = np.quantile(means, [SURE, 1 - SURE])
+    return float(differences.mean()), float(low), float(high)

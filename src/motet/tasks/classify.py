@@ -22,11 +22,6 @@ class FusedClassifier(nn.Module):
         self.classify = nn.Linear(fusion.width, classes)
 
     @property
-    def members(self) -> tuple[FusedClassifier, ...]:
-        """The classifiers that are trained: itself alone."""
-        return (self,)
-
-    @property
     def sources(self) -> tuple[Source, ...]:
         """The sources that it reads."""
         return self.fusion.sources

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -76,11 +76,18 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
-    """Trained heads, one ensemble for each fold, all at their best common epoch (from 1); and the history."""
+    """Trained heads, one ensemble for each fold, all at their best common epoch (from 1); the epochs that the schedule
+    had; and the history."""
 
     heads: list[ClassifierEnsemble]
     best_epoch: int
-    history: list[Epoch] = field(default_factory=list)
+    epochs: int
+    history: list[Epoch]
+
+    @property
+    def best_share(self) -> float:
+        """How far along the schedule the best epoch lies, above 0 to 1."""
+        return self.best_epoch / self.epochs
 
 
 def train_heads(
@@ -109,8 +116,7 @@ def train_heads(
     sources = [replace(s, width=max(fold.tables[s.name].width for fold in folds)) for s in sources]
     heads = [make(sources) for _ in folds for _ in range(settings.members)]
     for number, fold in enumerate(folds):
-        for head in heads[number * settings.members : (number + 1) * settings.members]:
-            _standardise(head, fold)
+        _standardise(heads[number * settings.members : (number + 1) * settings.members], fold)
     stack = StackedHeads(heads, accelerator.device)
     weights = None if class_weights is None else torch.from_numpy(class_weights).to(accelerator.device)
     optimizer = torch.optim.AdamW(
@@ -125,9 +131,10 @@ def train_heads(
     optimizer, schedule = accelerator.prepare(optimizer, schedule)
     loss_of_each = vmap(partial(classification_loss, class_weights=weights))
     history: list[Epoch] = []
+    last = epochs if stop_after is None else min(epochs, stop_after)
     lowest, best, best_epoch = math.inf, stack.state(), 0
-    with one_thread(), progress(f"training {description}", min(epochs, stop_after or epochs)) as advance:
-        for number in range(1, min(epochs, stop_after or epochs) + 1):
+    with one_thread(), progress(f"training {description}", last) as advance:
+        for number in range(1, last + 1):
             total = 0.0
             shuffled = [order.permutation(fold.fit)[:rows] for fold in folds]
             for begin in range(0, rows, size):
@@ -146,7 +153,8 @@ def train_heads(
             history.append(Epoch(number, total / max(rows, 1), *validation))
             advance(1)
             if stop_after is not None or watched is None or watched < lowest - LEAST_GAIN:
-                lowest, best, best_epoch = watched or math.inf, stack.state(), number
+                lowest = math.inf if watched is None else watched
+                best, best_epoch = stack.state(), number
             if number - best_epoch >= settings.patience:
                 break
     trained = stack.unstack(best)
@@ -156,6 +164,7 @@ def train_heads(
             for i in range(0, len(trained), settings.members)
         ],
         best_epoch,
+        epochs,
         history,
     )
 
@@ -194,12 +203,14 @@ def shown_modalities(present: Bools, rate: float, order: np.random.Generator) ->
     return present & ~hidden
 
 
-def _standardise(head: FusedClassifier, fold: Fold) -> None:
-    for source, module in zip(head.sources, head.fusion.projections, strict=True):
+def _standardise(heads: Sequence[FusedClassifier], fold: Fold) -> None:
+    for place, source in enumerate(heads[0].sources):
         mean, scale = standardisation(fold.tables[source.name], fold.fit)
         lacking = (0, source.width - len(mean))
-        linear = cast(Projection, module).linear
-        linear.standardise(torch.from_numpy(np.pad(mean, lacking)), torch.from_numpy(np.pad(scale, lacking)))
+        mean, scale = np.pad(mean, lacking), np.pad(scale, lacking)
+        for head in heads:
+            linear = cast(Projection, head.fusion.projections[place]).linear
+            linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
 
 
 def _read(

@@ -1,0 +1,94 @@
+"""Folds of the rows that heads are fitted on, with features as encoders that never saw the held rows give them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import Cells, make_folds
+from motet.encoders import ArrayRows, Encoder, FeatureTable
+from motet.errors import EncoderError
+from motet.training import Fold
+
+Rows = npt.NDArray[np.int64]
+SELECTION_ROWS = 100_000  # above this, probes and selection use a seeded, stratified sample
+CROSSED_ROWS = 20_000  # above this, one part of FEW_FOLDS is held out instead of each of FOLDS in turn
+FOLDS, FEW_FOLDS = 3, 5
+
+
+def parts_to_hold(some: Rows, units: Rows, truth: Rows, seed: int) -> list[Rows]:
+    """Places in `some` that are held out, part by part; none where the rows cannot be parted.
+
+    some [n] : row numbers. units, truth [N] : of all rows, which rows stay together, and their classes.
+    """
+    count = FOLDS if len(some) <= CROSSED_ROWS else FEW_FOLDS
+    fold = make_folds(units[some], truth[some], count=count, seed=seed)
+    parts = [np.flatnonzero(fold == number) for number in range(fold.max(initial=-1) + 1)]
+    if len(parts) < 2:
+        return []
+    return parts if count == FOLDS else [min(parts, key=lambda part: abs(len(part) - len(some) / FEW_FOLDS))]
+
+
+def cross_fit(
+    some: Rows,
+    parts: list[Rows],
+    rows: Rows,
+    truth: Rows,
+    by_modality: Mapping[str, Cells],
+    encoders: Mapping[str, Encoder],
+    whole: Mapping[str, FeatureTable],
+) -> list[Fold]:
+    """A fold for each part: its rows held out, encoders that learn from rows refitted on the others.
+
+    some [n] : which of the N rows take part; parts : places in it. rows [N] : their numbers in the table; truth [N] :
+    their classes; whole : their features by encoders that learned from all. A held row whose class no other row has
+    could only be answered wrongly, which tells nothing of heads that will know the class: it is not held.
+    """
+    shared = {
+        name: whole[name].part(some) if len(some) < len(rows) else whole[name]
+        for name, encoder in encoders.items()
+        if not encoder.learns
+    }
+    labels, folds = truth[some], []
+    for part in parts:
+        fit = np.setdiff1d(np.arange(len(some)), part)
+        held = part[np.isin(labels[part], labels[fit])]
+        if len(held) == 0:
+            continue
+        tables = {
+            name: shared[name]
+            if name in shared
+            else _refitted(encoder, by_modality[encoder.modality], rows[some], fit)
+            for name, encoder in encoders.items()
+        }
+        folds.append(Fold(tables, labels, fit, held))
+    return folds
+
+
+def sample(rows: Rows, truth: Rows, seed: int, *, most: int | None = None) -> Rows:
+    """All rows, or a seeded sample of about `most` (default SELECTION_ROWS) with each class in its share, at least one.
+
+    truth [N] : class of every row, also of those not among `rows`.
+    """
+    most = SELECTION_ROWS if most is None else most
+    if len(rows) <= most:
+        return rows
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    ordered = shuffled[np.argsort(truth[shuffled], kind="stable")]
+    counts = np.bincount(truth[ordered])
+    place = np.concatenate([np.arange(count) for count in counts])  # place of each row within its class
+    keep = place < np.repeat(np.ceil(counts * most / len(rows)), counts)
+    return np.sort(ordered[keep])
+
+
+def _refitted(encoder: Encoder, column: Cells, rows: Rows, fit: Rows) -> FeatureTable:
+    """Features of `rows` by a copy of the encoder that learned from rows[fit] alone; absent where it cannot learn."""
+    fresh = copy.copy(encoder)
+    try:
+        fresh.fit(column, rows[fit])
+    except EncoderError:
+        return FeatureTable(ArrayRows(np.zeros((len(rows), 1), np.float32)), np.zeros(len(rows), bool))
+    return fresh.encode(column, rows)
