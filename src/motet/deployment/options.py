@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from motet.errors import UsageError
-from motet.fusion import FUSIONS
+from motet.fusion import DEFAULT_FUSIONS, FUSIONS
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
@@ -55,9 +55,9 @@ class Options:
 
     @property
     def fusions(self) -> tuple[str, ...]:
-        """The fusion strategies to train: all of them to choose from, the one that is forced, or none."""
+        """The fusion strategies to train: the usual ones to choose from, the one that is forced, or none."""
         if self.fusion == AUTO_FUSION:
-            return tuple(FUSIONS)
+            return DEFAULT_FUSIONS
         return () if self.fusion in LATE else (self.fusion,)
 
     @property
