@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from motet.fusion.attention import SourceAttention
+from motet.fusion.bilinear import Bilinear
 from motet.fusion.concat import Concat
 from motet.fusion.contract import Fusion
+from motet.fusion.film import Film
 from motet.fusion.gated import Gated
+from motet.fusion.sum import Sum
+from motet.fusion.tensor import TensorFusion
 from motet.fusion.transformer import Transformer
 
 FUSIONS: dict[str, type[Fusion]] = {
     "concat": Concat,
     "gated": Gated,
+    "sum": Sum,
+    "attention": SourceAttention,
+    "film": Film,
+    "bilinear": Bilinear,
+    "tensor": TensorFusion,
     "transformer": Transformer,
 }
 DEFAULT_FUSIONS = ("concat", "gated", "transformer")  # what selection considers unless one is named
