@@ -342,3 +342,44 @@ def test_rows_are_counted_in_words(
     (tmp_path / "t.csv").write_text(f"title,category,split\n{rows}\n")
     done = motet("evaluate", model_directory, tmp_path / "t.csv", *options)
     assert done.code == 0 and done.out.startswith(said)
+
+
+def test_sets_and_doubts_are_columns_where_they_are_asked_for(
+    motet: Motet, model_directory: Path, catalogue: Any, tmp_path: Path
+) -> None:
+    import pyarrow.parquet
+
+    def answers(*options: object) -> Any:
+        done = motet("predict", model_directory, catalogue.table, "-o", tmp_path / "out.parquet", *options)
+        assert done.code == 0, done.err
+        return pyarrow.parquet.read_table(tmp_path / "out.parquet")
+
+    plain = answers()
+    assert not {"set", "abstain"} & set(plain.column_names)
+    asked = answers("--coverage", 0.9, "--abstain-below", 0.7)
+    sets = [json.loads(cell) for cell in asked.column("set").to_pylist()]
+    for named, best, confidence, abstain in zip(
+        sets, *(asked.column(c).to_pylist() for c in ("prediction", "confidence", "abstain")), strict=True
+    ):
+        assert named[0] == best
+        assert abstain == (confidence < 0.7)
+    assert len({len(named) for named in sets}) > 1
+    smaller = [json.loads(cell) for cell in answers("--coverage", 0.5).column("set").to_pylist()]
+    assert all(set(few) <= set(many) for few, many in zip(smaller, sets, strict=True))
+
+
+@pytest.mark.parametrize(
+    "options,said",
+    [(("--coverage", 0.2), "from 0.5 to 0.99"), (("--abstain-below", 2), "from 0 to 1, not 2")],
+)
+def test_shares_that_are_none_are_wrong_usage(
+    motet: Motet, model_directory: Path, options: tuple[object, ...], said: str
+) -> None:
+    done = motet("predict", model_directory, "--text", "lamp", *options)
+    assert done.code == 2 and said in done.err
+
+
+def test_one_sample_with_its_set(motet: Motet, model_directory: Path) -> None:
+    done = motet("predict", model_directory, "--text", "lamp", "--coverage", 0.95, "--json")
+    record = json.loads(done.out)
+    assert record["set"][0] == record["prediction"] and "abstain" not in record

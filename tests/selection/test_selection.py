@@ -63,6 +63,7 @@ class World:
             self.logits_of,
             self.present,
             self.labels,
+            np.full(CLASSES, 1 / CLASSES),
             forced=forced,
             seed=seed,
         )

@@ -26,6 +26,18 @@ def predict(
     card: Annotated[
         Path | None, typer.Option("--card", help="Write the answer to one sample as a page.")
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            "--coverage",
+            metavar="SHARE",
+            help="Add the set of classes that holds the right one in this share of rows.",
+        ),
+    ] = None,
+    abstain_below: Annotated[
+        float | None,
+        typer.Option("--abstain-below", metavar="P", help="Mark answers with less confidence for a person."),
+    ] = None,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -42,6 +54,8 @@ def predict(
       motet predict model --image shoe.jpg --text "running shoe, size 42" --card shoe.html
 
       motet predict model --text "台灯" --json
+
+      motet predict model products.csv -o answers.csv --coverage 0.95 --abstain-below 0.6
     """
     from motet.cli.paths import check_model, check_picture, check_table
     from motet.encoders import FeatureCache
@@ -60,6 +74,9 @@ def predict(
         raise UsageError("-o is for tables; one sample is printed (--json for a record, --card for a page)")
     if single and image_root is not None:
         raise UsageError("--image-root is for tables: --image is a path by itself")
+    if abstain_below is not None and not 0 <= abstain_below <= 1:
+        raise UsageError(f"--abstain-below is a probability from 0 to 1, not {abstain_below:g}")
+    asked = {"coverage": coverage, "abstain_below": abstain_below}
     if card is not None:
         check_output(card, image, suffixes=PAGES)
     check_model(model)
@@ -71,12 +88,19 @@ def predict(
     opened = Model(model, cache=FeatureCache() if table is not None else None)
     if table is not None:
         assert output is not None
-        _table(opened, table, output, image_root, json)
+        _table(opened, table, output, image_root, asked, json)
     else:
-        _sample(opened, image, text, card, json)
+        _sample(opened, image, text, card, asked, json)
 
 
-def _table(model: Model, table: str, output: Path, image_root: Path | None, json: bool) -> None:
+def _table(
+    model: Model,
+    table: str,
+    output: Path,
+    image_root: Path | None,
+    asked: dict[str, float | None],
+    json: bool,
+) -> None:
     from collections import Counter
     from collections.abc import Iterator
 
@@ -91,7 +115,7 @@ def _table(model: Model, table: str, output: Path, image_root: Path | None, json
     formulas: dict[str, str] = {}  # the first of each column
 
     def watched() -> Iterator[list[Prediction]]:
-        for window in model.predict_windows(read):
+        for window in model.predict_windows(read, **asked):
             patterns.update(one.pattern for one in window)
             issues.extend({"id": one.id, "issue": one.issue} for one in window if one.issue)
             if output.suffix.lower() == ".csv":
@@ -101,7 +125,14 @@ def _table(model: Model, table: str, output: Path, image_root: Path | None, json
             yield window
 
     identity = model.manifest.schema.id
-    rows = write_predictions(output, watched(), model.classes, named=identity in read.columns)
+    rows = write_predictions(
+        output,
+        watched(),
+        model.classes,
+        named=identity in read.columns,
+        sets=asked["coverage"] is not None,
+        abstains=asked["abstain_below"] is not None,
+    )
     for problem in issues[:10]:
         message(f"{problem['id']}: {problem['issue']}")
     if len(issues) > 10:
@@ -128,7 +159,14 @@ def _table(model: Model, table: str, output: Path, image_root: Path | None, json
         message(f"{counted(rows, 'row')}: {output} ({found})")
 
 
-def _sample(model: Model, image: Path | None, text: str | None, card: Path | None, json: bool) -> None:
+def _sample(
+    model: Model,
+    image: Path | None,
+    text: str | None,
+    card: Path | None,
+    asked: dict[str, float | None],
+    json: bool,
+) -> None:
     from motet.cli.console import message, print_json, print_table
     from motet.data.media import decode_image, read_media
     from motet.errors import MediaError, UsageError
@@ -152,7 +190,7 @@ def _sample(model: Model, image: Path | None, text: str | None, card: Path | Non
             picture = None  # the answer below lists what is wrong with it
     if text is not None:
         row[schema.inputs("text")[0]] = [text]
-    answer = model.predict(row)[0]
+    answer = model.predict(row, coverage=asked["coverage"], abstain_below=asked["abstain_below"])[0]
     if answer.issue:
         message(f"issue: {answer.issue}")
     if card is not None:
@@ -165,3 +203,7 @@ def _sample(model: Model, image: Path | None, text: str | None, card: Path | Non
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     rows = [[name, f"{value:.3f}", "█" * round(30 * value)] for name, value in ranked[:10]]
     print_table(f"{answer.prediction} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
+    if answer.classes is not None:
+        message(f"one of: {', '.join(answer.classes)}")
+    if answer.abstain:
+        message("less sure than asked: for a person to look at")

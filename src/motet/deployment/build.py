@@ -11,8 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from motet import __version__
 from motet.data import Labels, Schema, Split, Table, labels, make_split
 from motet.deployment.fitting import Fitted, fit_heads
@@ -122,13 +120,12 @@ def _write(
             encoder.fingerprint,
             fitted.sources.engines[name],
         )
-    counts = np.bincount(found.values[fitted.rows], minlength=len(found.classes))
     fitted.seconds["write"] = round(time.perf_counter() - begun, 3)
     return Manifest(
         task="classify",
         classes=found.classes,
         class_type=found.type,
-        prior=tuple((counts / counts.sum()).tolist()),
+        prior=tuple(fitted.prior.tolist()),
         schema=schema,
         sources=entries,
         heads=fitted.heads,

@@ -36,7 +36,7 @@ class Fitted:
     heads: dict[str, HeadEntry]
     modules: dict[str, Any]  # by head: only those that ship
     selection: Selection
-    rows: Rows  # that the heads were fitted on
+    prior: Floats  # share of each class among the rows that the heads were fitted on [C]
     probes: dict[str, Probe]
     history: dict[str, list[Epoch]]
     record: dict[str, Any]  # how the choice was made, for motet.json
@@ -107,7 +107,8 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
         heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(tables), fusion)
     clock.lap("fusions")
 
-    selection = _select(schema, sources, folds, probes, fused, heads, options)
+    prior = np.bincount(truth[fit], minlength=classes) / len(fit)
+    selection = _select(schema, sources, folds, probes, fused, heads, prior, options)
     clock.lap("select")
     chosen = {member.head for entry in selection.patterns.values() for member in entry.members}
     for fusion in sorted(chosen - set(probes)):
@@ -118,7 +119,7 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
         {name: heads[name] for name in modules},
         modules,
         selection,
-        rows[fit],
+        prior,
         probes,
         opened.history | {name: trained.history for name, trained in fused.trained.items()},
         {
@@ -158,6 +159,7 @@ def _select(
     probes: Mapping[str, Probe],
     fused: FusedHeads,
     heads: Mapping[str, HeadEntry],
+    prior: Floats,
     options: Options,
 ) -> Selection:
     """Choose on the held rows of the folds, one after the other."""
@@ -182,7 +184,17 @@ def _select(
         modality: np.logical_and.reduce([present(s) for s in sources if s.modality == modality])
         for modality in schema.modalities
     }
-    return select(heads, modality_of, schema.modalities, logits_of, have, truth, forced=options.forced)
+    return select(
+        heads,
+        modality_of,
+        schema.modalities,
+        logits_of,
+        have,
+        truth,
+        prior,
+        forced=options.forced,
+        seed=options.seed,
+    )
 
 
 def _broken(

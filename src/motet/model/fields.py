@@ -70,6 +70,13 @@ class Fields:
             raise self.wrong(name, "a list of finite numbers")
         return tuple(map(float, values))
 
+    def numbers_or_null(self, name: str) -> tuple[float | None, ...]:
+        """A list of finite numbers, some of which may be null."""
+        values = self._list(name, "a list of finite numbers or nulls")
+        if not all(value is None or _is_number(value) for value in values):
+            raise self.wrong(name, "a list of finite numbers or nulls")
+        return tuple(None if value is None else float(value) for value in values)
+
     def whole(self, name: str) -> int:
         """A whole number, 0 or more."""
         value = self._value(name)

@@ -48,7 +48,9 @@ class Member:
 class PatternEntry:
     """How rows of one pattern are answered: heads, the rule that combines them, the temperature, and why.
 
-    Without members the answer is the prior: the share of each class among the training rows.
+    Without members the answer is the prior: the share of each class among the training rows. thresholds : of
+    prediction sets (`runtime.prediction_sets`), one for each level, null where too few rows were held out; empty
+    where none are known.
     """
 
     rule: str
@@ -56,6 +58,7 @@ class PatternEntry:
     temperature: float
     chosen: str
     why: str
+    thresholds: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,10 +154,13 @@ def _head(fields: Fields) -> HeadEntry:
 
 
 def _pattern(fields: Fields) -> PatternEntry:
-    fields.only("rule", "members", "temperature", "chosen", "why")
+    fields.only("rule", "members", "temperature", "chosen", "why", "thresholds")
     members = tuple(_member(member) for member in fields.listed("members"))
     temperature = _temperature(fields)
-    return PatternEntry(fields.text("rule"), members, temperature, fields.text("chosen"), fields.text("why"))
+    thresholds = fields.numbers_or_null("thresholds") if "thresholds" in fields.data else ()
+    return PatternEntry(
+        fields.text("rule"), members, temperature, fields.text("chosen"), fields.text("why"), thresholds
+    )
 
 
 def _member(fields: Fields) -> Member:

@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
 from motet.encoders import Encoder, FeatureCache, FeatureTable, load_encoder
-from motet.errors import ModelError, TableError
+from motet.errors import ModelError, TableError, UsageError
 from motet.evaluation import row_patterns
 from motet.model import MANIFEST, ModelDirectory, PatternEntry
 from motet.runtime.combination import COMBINERS, combine, log_softmax
 from motet.runtime.prediction import Prediction
+from motet.runtime.prediction_sets import LEVELS, prediction_sets, threshold_at
 
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
@@ -169,14 +170,34 @@ class Model:
         logits = self.head(head).logits(encoded.tables, rows, dict.fromkeys(sources, True))
         return np.exp(log_softmax(logits))
 
-    def predictions(self, source: Any, *, image_root: str | Path | None = None) -> Iterator[Prediction]:
-        """One answer for each row of a table, in order."""
-        for window in self.predict_windows(self.read(source, image_root=image_root)):
+    def predictions(
+        self,
+        source: Any,
+        *,
+        image_root: str | Path | None = None,
+        coverage: float | None = None,
+        abstain_below: float | None = None,
+    ) -> Iterator[Prediction]:
+        """One answer for each row of a table, in order; see `predict_windows`."""
+        table = self.read(source, image_root=image_root)
+        for window in self.predict_windows(table, coverage=coverage, abstain_below=abstain_below):
             yield from window
 
-    def predict(self, source: Any, *, image_root: str | Path | None = None) -> list[Prediction]:
-        """One answer for each row of a table (a file, a DataFrame, a dict of columns, a list of rows), in order."""
-        return list(self.predictions(source, image_root=image_root))
+    def predict(
+        self,
+        source: Any,
+        *,
+        image_root: str | Path | None = None,
+        coverage: float | None = None,
+        abstain_below: float | None = None,
+    ) -> list[Prediction]:
+        """One answer for each row of a table (a file, a DataFrame, a dict of columns, a list of rows), in order.
+
+        coverage, abstain_below : see `predict_windows`.
+        """
+        return list(
+            self.predictions(source, image_root=image_root, coverage=coverage, abstain_below=abstain_below)
+        )
 
     def predict_proba(self, source: Any, *, image_root: str | Path | None = None) -> Floats:
         """Probabilities [N, C] of each row, classes in the order of `classes`."""
@@ -188,8 +209,16 @@ class Model:
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
 
-    def predict_windows(self, table: Table) -> Iterator[list[Prediction]]:
-        """Answers in windows of rows, so that a long table is never held as features."""
+    def predict_windows(
+        self, table: Table, *, coverage: float | None = None, abstain_below: float | None = None
+    ) -> Iterator[list[Prediction]]:
+        """Answers in windows of rows, so that a long table is never held as features.
+
+        coverage : 0.5 to 0.99: each answer gets the classes that hold the right one in this share of rows like those
+            held out in training, whatever their pattern. abstain_below : answers with less confidence are marked.
+        Raises UsageError for a coverage out of range, or of a model that has no thresholds.
+        """
+        self._check_coverage(coverage)
         by_modality = cells(table, self.manifest.schema)
         names = _ids(table, self.manifest.schema.id)
         noted: dict[int, list[str]] = {}
@@ -201,6 +230,8 @@ class Model:
             for issue in encoded.issues:
                 noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
             best = answers.argmax(axis=1)
+            patterns = row_patterns(encoded.present)
+            sets = None if coverage is None else self.prediction_sets(answers, patterns, coverage)
             yield [
                 Prediction(
                     id=names[row] if names is not None else int(row),
@@ -209,9 +240,29 @@ class Model:
                     pattern=pattern,
                     probabilities=dict(zip(self.classes, answers[i].tolist(), strict=True)),
                     issue="; ".join(dict.fromkeys(noted[int(row)])) if int(row) in noted else None,
+                    classes=None if sets is None else sets[i],
+                    abstain=None if abstain_below is None else bool(answers[i, best[i]] < abstain_below),
                 )
-                for i, (row, pattern) in enumerate(zip(rows, row_patterns(encoded.present), strict=True))
+                for i, (row, pattern) in enumerate(zip(rows, patterns, strict=True))
             ]
+
+    def prediction_sets(
+        self, probabilities: Floats, patterns: Sequence[str], coverage: float
+    ) -> list[tuple[str, ...]]:
+        """For each row the classes that hold the right one in a share `coverage` of rows, likeliest first.
+
+        probabilities [N, C]; patterns [N] : of the rows, since each pattern has a threshold of its own.
+        """
+        sets: list[tuple[str, ...]] = [()] * len(patterns)
+        named = np.asarray(patterns)
+        for pattern in np.unique(named):
+            threshold = threshold_at(self.manifest.patterns[str(pattern)].thresholds, coverage)
+            mine = np.flatnonzero(named == pattern)
+            inside = prediction_sets(probabilities[mine], threshold)
+            for row, has in zip(mine, inside, strict=True):
+                ranked = np.argsort(-probabilities[row], kind="stable")
+                sets[row] = tuple(self.classes[k] for k in ranked if has[k])
+        return sets
 
     def evaluate(
         self, source: Any, *, image_root: str | Path | None = None, all_rows: bool = False
@@ -237,6 +288,16 @@ class Model:
             entry = self.manifest.heads[name]
             self._heads[name] = Head(self.directory.file(entry.file), entry.sources)
         return self._heads[name]
+
+    def _check_coverage(self, coverage: float | None) -> None:
+        if coverage is None:
+            return
+        if not LEVELS[0] <= coverage <= LEVELS[-1]:
+            raise UsageError(f"a coverage is from {LEVELS[0]} to {LEVELS[-1]}, not {coverage:g}")
+        if not all(len(entry.thresholds) == len(LEVELS) for entry in self.manifest.patterns.values()):
+            raise UsageError(
+                f"{self.directory.path}: this model has no thresholds for prediction sets: train it again"
+            )
 
     def _answer(self, entry: PatternEntry, pattern: str, encoded: EncodedRows, rows: Rows) -> Floats:
         modalities = frozenset(pattern.split("+"))

@@ -16,6 +16,8 @@ class Prediction:
     pattern       the modalities that the row had: `image+text`, `text`, `none`.
     probabilities {class: probability}.
     issue         what was wrong with its cells, or None.
+    classes       where a coverage was asked for: the classes that hold the right one with that chance, likeliest first.
+    abstain       where a least confidence was asked for: whether this answer has less, and a person should look.
     """
 
     id: str | int
@@ -24,9 +26,16 @@ class Prediction:
     pattern: str
     probabilities: dict[str, float]
     issue: str | None = None
+    classes: tuple[str, ...] | None = None
+    abstain: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object."""
+        """As a JSON object; `set` and `abstain` only where they were asked for."""
+        asked: dict[str, Any] = {}
+        if self.classes is not None:
+            asked["set"] = list(self.classes)
+        if self.abstain is not None:
+            asked["abstain"] = self.abstain
         return {
             "id": self.id,
             "prediction": self.prediction,
@@ -34,4 +43,5 @@ class Prediction:
             "pattern": self.pattern,
             "probabilities": self.probabilities,
             "issue": self.issue,
+            **asked,
         }

@@ -49,11 +49,18 @@ def formula_cells(one: Prediction) -> list[tuple[str, str]]:
 
 
 def write_predictions(
-    path: Path, windows: Iterable[Sequence[Prediction]], classes: Sequence[str], *, named: bool
+    path: Path,
+    windows: Iterable[Sequence[Prediction]],
+    classes: Sequence[str],
+    *,
+    named: bool,
+    sets: bool = False,
+    abstains: bool = False,
 ) -> int:
     """Write predictions; returns how many. The file appears only when all are written.
 
-    Columns of CSV and Parquet: id, prediction, confidence, pattern, `probability_<class>` for each class, issue.
+    Columns of CSV and Parquet: id, prediction, confidence, pattern, `probability_<class>` for each class, issue, and
+    where they were asked for, set (a JSON list of classes) and abstain.
     named : ids come from a column of the table, and are text; else they are row numbers.
     """
     check_output(path)
@@ -67,7 +74,7 @@ def write_predictions(
                         file.write(json.dumps(one.to_json(), ensure_ascii=False) + "\n")
                     rows += len(window)
         else:
-            schema = _schema(classes, named)
+            schema = _schema(classes, named, sets, abstains)
             with _table_writer(unfinished, schema, path.suffix.lower()) as writer:
                 for window in windows:
                     writer.write_batch(_batch(window, schema, classes, named))
@@ -93,7 +100,7 @@ def _table_writer(path: Path, schema: pa.Schema, suffix: str) -> Iterator[_Write
         yield writer
 
 
-def _schema(classes: Sequence[str], named: bool) -> pa.Schema:
+def _schema(classes: Sequence[str], named: bool, sets: bool, abstains: bool) -> pa.Schema:
     return pa.schema(
         [
             ("id", pa.string() if named else pa.int64()),
@@ -102,6 +109,8 @@ def _schema(classes: Sequence[str], named: bool) -> pa.Schema:
             ("pattern", pa.string()),
             *((f"probability_{name}", pa.float64()) for name in classes),
             ("issue", pa.string()),
+            *([("set", pa.string())] if sets else []),
+            *([("abstain", pa.bool_())] if abstains else []),
         ]
     )
 
@@ -117,5 +126,9 @@ def _batch(
         *([one.probabilities[name] for one in window] for name in classes),
         [one.issue for one in window],
     ]
+    if "set" in schema.names:
+        columns.append([json.dumps(one.classes, ensure_ascii=False) for one in window])
+    if "abstain" in schema.names:
+        columns.append([one.abstain for one in window])
     arrays = [pa.array(values, kind.type) for values, kind in zip(columns, schema, strict=True)]
     return pa.record_batch(arrays, schema=schema)

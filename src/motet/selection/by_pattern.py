@@ -20,6 +20,7 @@ from motet.data import all_patterns
 from motet.evaluation import row_log_loss
 from motet.model import HeadEntry, Member, PatternEntry
 from motet.runtime.combination import log_softmax
+from motet.runtime.prediction_sets import fit_thresholds
 from motet.selection.candidates import SINGLE, Expert, Way, answer, ways
 from motet.selection.temperature import fit_temperature
 
@@ -72,6 +73,7 @@ def select(
     logits_of: HeadLogits,
     present: Mapping[str, npt.NDArray[np.bool_]],
     labels: Labels,
+    prior: Floats,
     *,
     forced: str | None = None,
     seed: int = 0,
@@ -79,7 +81,8 @@ def select(
     """Choose for each pattern of `modalities`.
 
     heads : candidates by name. modality_of : modality of each source. logits_of : logits of a head on selection
-    rows when only some modalities are shown. present [N], labels [N] : of the selection rows.
+    rows when only some modalities are shown. present [N], labels [N] : of the selection rows. prior [C] : the answer
+    to rows that have nothing.
     forced : a fusion or `late` rule to answer with wherever it can: wherever two modalities are present.
     """
     chosen: dict[str, PatternEntry] = {}
@@ -92,7 +95,8 @@ def select(
         shown = frozenset(pattern.split("+")) - {"none"}
         if not shown:
             why = "nothing is present: the share of each class among the training rows"
-            chosen[pattern] = PatternEntry("prior", (), 1.0, "prior", why)
+            even = np.tile(prior, (len(labels), 1))
+            chosen[pattern] = PatternEntry("prior", (), 1.0, "prior", why, fit_thresholds(even, labels))
             continue
         rows = np.flatnonzero(np.logical_and.reduce([present[m] for m in shown]))
         found = ways(heads, modality_of, shown, experts)
@@ -103,7 +107,16 @@ def select(
             single = min((m for m in measured if m[0].kind == SINGLE), key=lambda m: m[0].log_loss)[0]
             experts[pattern] = Expert(single.name, tuple(member.head for member in single.members))
         compared[pattern] = sorted((candidate for candidate, _ in measured), key=lambda c: c.log_loss)
-        chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why)
+        enough = rows if len(rows) >= FEW_ROWS else rows[:0]
+        way = next(way for way in found if way.name == best.name)
+        held = _crossed(
+            way,
+            {name: values[: len(enough)] for name, values in logits.items()},
+            labels[enough],
+            halves[enough],
+        )
+        thresholds = fit_thresholds(np.exp(held), labels[enough])
+        chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why, thresholds)
     order = all_patterns(modalities)
     return Selection({p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared})
 
@@ -129,24 +142,31 @@ def _measure(
         return Candidate(way.name, way.kind, way.rule, members, 1.0, math.inf, 0.0), np.zeros(0)
     combined = answer(way, members, logits)
     temperature = fit_temperature(combined, labels)
-    losses, right = np.empty(len(labels)), np.empty(len(labels), bool)
-    for half in (0, 1):
-        held = np.flatnonzero(halves == half)
-        learn = np.flatnonzero(halves != half)
-        if len(learn) == 0 or len(held) == 0:
-            learn = held = np.arange(len(labels))
-        mine = {name: values[learn] for name, values in logits.items()}
-        half_members = way.learn(mine, labels[learn])
-        scale = fit_temperature(answer(way, half_members, mine), labels[learn])
-        made = answer(way, half_members, {name: values[held] for name, values in logits.items()})
-        losses[held] = row_log_loss(log_softmax(made / scale), labels[held])
-        right[held] = made.argmax(axis=1) == labels[held]
+    held = _crossed(way, logits, labels, halves)
+    losses = row_log_loss(held, labels)
+    right = held.argmax(axis=1) == labels
     return (
         Candidate(
             way.name, way.kind, way.rule, members, temperature, float(losses.mean()), float(right.mean())
         ),
         losses,
     )
+
+
+def _crossed(way: Way, logits: Mapping[str, Floats], labels: Labels, halves: npt.NDArray[np.int64]) -> Floats:
+    """Logarithms of probabilities [n, C]: of each half of the rows by what the other half taught."""
+    made = np.zeros((len(labels), next(iter(logits.values())).shape[1]))
+    for half in (0, 1):
+        held, learn = np.flatnonzero(halves == half), np.flatnonzero(halves != half)
+        if len(learn) == 0 or len(held) == 0:
+            learn = held = np.arange(len(labels))
+        if len(held):
+            mine = {name: values[learn] for name, values in logits.items()}
+            members = way.learn(mine, labels[learn])
+            temperature = fit_temperature(answer(way, members, mine), labels[learn])
+            asked = answer(way, members, {name: values[held] for name, values in logits.items()})
+            made[held] = log_softmax(asked / temperature)
+    return made
 
 
 def _one_even_row(logits: Mapping[str, Floats]) -> dict[str, Floats]:
