@@ -2,7 +2,8 @@
 
 Only safetensors are read, and no code that comes with a model is ever run. Pooling follows the model's own convention,
 is chosen once, and is recorded: a sentence-transformers `1_Pooling/config.json` where there is one; else the pooler of
-vision models that have a trained one, else the class token, else the mean; for words the mean over the mask.
+vision models that have a trained one, else the class token, else the mean; for words the mean over the mask; for
+sounds the pooler of those that have a trained one (AST), else the mean over time.
 SigLIP reads words as it was trained: every text at its full length, padding unmasked.
 """
 
@@ -15,21 +16,25 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from motet.data.sounds import Sound
 from motet.encoders.cache import cache_directory
 from motet.encoders.licences import licence_of
 from motet.encoders.torch_export import Inputs, export_onnx
 from motet.encoders.torch_sentence import sentence_pooling
 from motet.errors import EncoderError
-from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+from motet.preprocessing import AudioPreprocessor, ImagePreprocessor, WordPreprocessor
+from motet.preprocessing.audio import WAVEFORM_SECONDS
 from motet.preprocessing.configs import read_config
 
 FORMAT = 3  # counts up whenever a prepared directory would be written differently
 TEXT_LENGTH = 128  # word pieces read of a text at most, where the model itself does not ask for fewer
 PREPROCESSING = (
     "preprocessor_config.json",
+    "processor_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -62,6 +67,21 @@ class PooledVision(nn.Module):
         if self.projection is not None:
             pooled = self.projection(pooled)
         return pooled, tokens
+
+
+class PooledSound(nn.Module):
+    """Sound network with one output convention: input_values [B, n] or [B, h, w] -> pooled [B, D], tokens [B, T, D]."""
+
+    def __init__(self, network: nn.Module, pooling: str) -> None:
+        super().__init__()
+        self.network = network
+        self.pooling = pooling
+
+    def forward(self, input_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return pooled and token features."""
+        made = self.network(input_values)  # called input_features by some: the first one of all
+        tokens = made.last_hidden_state
+        return made.pooler_output if self.pooling == "pooler" else tokens.mean(dim=1), tokens
 
 
 class PooledWords(nn.Module):
@@ -160,7 +180,7 @@ def own_name(directory: Path) -> str:
 
 
 def load(directory: Path, modality: str) -> nn.Module:
-    """Load a model directory as `PooledVision` or `PooledWords`, float32, in eval mode."""
+    """Load a model directory as `PooledVision`, `PooledWords` or `PooledSound`, float32, in eval mode."""
     from transformers import AutoModel, logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -189,11 +209,16 @@ def load(directory: Path, modality: str) -> nn.Module:
     pooling = _pooling(directory, model, part, modality, pooler_is_random)
     if modality == "image":
         return PooledVision(part, pooling, projection).eval()
+    if modality == "audio":
+        return PooledSound(part, pooling).eval()
     return PooledWords(part, pooling, projection, _padded(part)).eval()
 
 
 def _part(model: nn.Module, modality: str) -> tuple[nn.Module, nn.Module | None]:
     """The network of one modality and its projection: the whole model, or one side of a CLIP-like one."""
+    if modality == "audio":
+        # a model that writes down what it hears (Whisper) has an encoder that hears
+        return (model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model), None  # type: ignore[operator,union-attr]
     side = getattr(model, "vision_model" if modality == "image" else "text_model", None)
     if side is None:
         return model, None
@@ -217,6 +242,8 @@ def _pooling(
     sentence = sentence_pooling(directory) if modality == "text" else None
     if sentence is not None:
         return sentence
+    if modality == "audio":
+        return "pooler" if _gives_pooler(model) and not pooler_is_random else "mean"
     if part is not model:
         return "pooler"
     if modality == "text":
@@ -227,6 +254,12 @@ def _pooling(
     if has_pooler and not pooler_is_random:
         return "pooler"
     return "cls" if hasattr(model, "embeddings") and hasattr(model.embeddings, "cls_token") else "mean"
+
+
+def _gives_pooler(model: nn.Module) -> bool:
+    """AST gives the mean of its two class tokens, normalised; models of samples give none."""
+    config: Any = model.config
+    return str(config.model_type) == "audio-spectrogram-transformer"
 
 
 def _write(directory: Path, making: Path, modality: str, identity: str, name: str, licence: str) -> None:
@@ -270,6 +303,8 @@ def example_inputs(
 ) -> tuple[Inputs, Inputs, dict[str, dict[int, str]]]:
     """Inputs to trace with, inputs of another size to check with, and the axes that may change."""
     seeded = torch.Generator().manual_seed(0)
+    if modality == "audio":
+        return _example_sounds(AudioPreprocessor.from_directory(directory), seeded)
     if modality == "image":
         height, width = ImagePreprocessor.from_directory(directory).size
         pixels = torch.rand(5, 3, height, width, generator=seeded) * 2 - 1
@@ -295,8 +330,27 @@ def example_inputs(
     )
 
 
+def _example_sounds(
+    sounds: AudioPreprocessor, seeded: torch.Generator
+) -> tuple[Inputs, Inputs, dict[str, dict[int, str]]]:
+    def of(seconds: float, count: int) -> Inputs:
+        made = [
+            sounds(
+                Sound((torch.rand(round(seconds * sounds.rate), generator=seeded) - 0.5).numpy(), sounds.rate)
+            )
+            for _ in range(count)
+        ]
+        return {"input_values": torch.from_numpy(np.stack(made))}
+
+    axes = {"input_values": {0: "batch"}, "pooled": {0: "batch"}, "tokens": {0: "batch"}}
+    if sounds.form == "waveform":
+        axes["input_values"][1], axes["tokens"][1] = "length", "frames"
+    return of(1.0, 2), of(1.7, 3), axes
+
+
 def _identity(directory: Path, modality: str) -> str:
-    digest = hashlib.blake2b(f"{FORMAT} {modality} {TEXT_LENGTH}".encode(), digest_size=16)
+    length = WAVEFORM_SECONDS if modality == "audio" else TEXT_LENGTH
+    digest = hashlib.blake2b(f"{FORMAT} {modality} {length}".encode(), digest_size=16)
     names = [
         "config.json",
         *PREPROCESSING,
@@ -325,6 +379,8 @@ def _check_preprocessing(directory: Path, modality: str) -> None:
     """Raise EncoderError, naming the user's own file, before a large model is loaded."""
     if modality == "image":
         ImagePreprocessor.from_directory(directory)
+    elif modality == "audio":
+        AudioPreprocessor.from_directory(directory)
     elif (directory / "tokenizer.json").is_file():
         WordPreprocessor.from_directory(directory, max_length=TEXT_LENGTH)
 
