@@ -46,7 +46,7 @@ def test_heads_are_fitted_on_all_rows_that_are_not_test_rows() -> None:
     assert made.record["rows"] == 170
     assert sum(made.record["held_out"]) == 170 and len(made.record["held_out"]) == 3
     assert made.record["probe_rows"] == 170
-    assert made.notes == []
+    assert made.prepared.notes == []
 
 
 def test_labels_that_are_noise_are_not_learned_from_held_rows() -> None:
@@ -82,7 +82,7 @@ def test_above_the_limits_a_sample_chooses_and_a_fifth_of_it_is_held_out(
     assert made.record["rows"] == 340 and 120 <= made.record["probe_rows"] <= 122
     (held,) = made.record["held_out"]
     assert abs(held - made.record["probe_rows"] / 5) <= 2
-    (note,) = made.notes
+    (note,) = made.prepared.notes
     assert note.startswith("choices are made, and linear heads fitted, on a seeded, stratified sample of 12")
 
 
@@ -115,7 +115,7 @@ def test_rows_of_validation_teach_their_classes() -> None:
     data = columns(120, "abc")
     data["side"] = ["validation" if y == "c" else "train" for y in data["y"]]
     made = fitted(data, split="side")
-    assert not any("cannot be learned" in note for note in made.notes)
+    assert not any("cannot be learned" in note for note in made.prepared.notes)
     assert made.record["rows"] == 120
 
 

@@ -108,7 +108,7 @@ def _write(
     for name, head in fitted.heads.items():
         export_head(fitted.modules[name], (making / head.file).with_suffix(""))
     entries = {}
-    for name, encoder in fitted.sources.encoders.items():
+    for name, encoder in fitted.prepared.encoders.encoders.items():
         directory = f"encoders/{file_name(name)}"
         save_encoder(encoder, making / directory)
         entries[name] = SourceEntry(
@@ -118,14 +118,14 @@ def _write(
             encoder.width,
             encoder.licence,
             encoder.fingerprint,
-            fitted.sources.engines[name],
+            fitted.prepared.encoders.engines[name],
         )
     fitted.seconds["write"] = round(time.perf_counter() - begun, 3)
     return Manifest(
         task="classify",
         classes=found.classes,
         class_type=found.type,
-        prior=tuple(fitted.prior.tolist()),
+        prior=tuple(fitted.prepared.prior.tolist()),
         schema=schema,
         sources=entries,
         heads=fitted.heads,
@@ -140,7 +140,7 @@ def _write(
                 name: {"inverse_penalty": probe.inverse_penalty, "held_out_log_loss": probe.tried}
                 for name, probe in fitted.probes.items()
             },
-            "notes": fitted.notes,
+            "notes": fitted.prepared.notes,
         },
         seed=options.seed,
         versions={"motet": __version__, "python": platform.python_version(), **_versions()},
@@ -155,9 +155,9 @@ def _measure(making: Path, table: Table, split: Split, fitted: Fitted, options: 
         evaluation = evaluate(model, table, split.test)
     else:
         evaluation = {"schema_version": 1, "task": "classify", "split": "test", "n": 0, "seconds": {}}
-    evaluation["notes"] = list(dict.fromkeys([*fitted.notes, *evaluation.get("notes", [])]))
+    evaluation["notes"] = list(dict.fromkeys([*fitted.prepared.notes, *evaluation.get("notes", [])]))
     # Every broken cell of the table is listed: those of the test rows were found again by what ships.
-    told = [issue.to_json() for issue in fitted.broken] + evaluation.get("broken", [])
+    told = [issue.to_json() for issue in fitted.prepared.broken] + evaluation.get("broken", [])
     evaluation["broken"] = sorted(told, key=lambda issue: (issue["row"], issue["column"]))
     evaluation.setdefault("issues", {})["broken"] = len(told)
     evaluation["history"] = {

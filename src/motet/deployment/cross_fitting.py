@@ -19,17 +19,19 @@ CROSSED_ROWS = 20_000  # above this, one part of FEW_FOLDS is held out instead o
 FOLDS, FEW_FOLDS = 3, 5
 
 
-def parts_to_hold(some: Rows, units: Rows, truth: Rows, seed: int) -> list[Rows]:
+def parts_to_hold(some: Rows, units: Rows, truth: Rows, seed: int, *, folds: int | None = None) -> list[Rows]:
     """Places in `some` that are held out, part by part; none where the rows cannot be parted.
 
-    some [n] : row numbers. units, truth [N] : of all rows, which rows stay together, and their classes.
+    some [n] : row numbers. units, truth [N] : of all rows, which rows stay together, and their classes. folds : parts,
+    each held out in turn; default FOLDS, or one of FEW_FOLDS where there are many rows.
     """
-    count = FOLDS if len(some) <= CROSSED_ROWS else FEW_FOLDS
+    one = folds is None and len(some) > CROSSED_ROWS
+    count = folds or (FEW_FOLDS if one else FOLDS)
     fold = make_folds(units[some], truth[some], count=count, seed=seed)
     parts = [np.flatnonzero(fold == number) for number in range(fold.max(initial=-1) + 1)]
     if len(parts) < 2:
         return []
-    return parts if count == FOLDS else [min(parts, key=lambda part: abs(len(part) - len(some) / FEW_FOLDS))]
+    return [min(parts, key=lambda part: abs(len(part) - len(some) / count))] if one else parts
 
 
 def cross_fit(

@@ -1,0 +1,161 @@
+"""Rows encoded once and parted into folds: what heads are fitted on, compared on and chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells
+from motet.data.splits import row_units
+from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
+from motet.deployment.fused import FusedHeads
+from motet.deployment.options import Options
+from motet.deployment.sources import Sources, open_sources
+from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
+from motet.errors import TableError
+from motet.fusion import Source
+from motet.training import Fold, Probe, fit_probe
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating]
+IN_MEMORY = 2**26  # numbers of a source, 256 MB as float32: as many are read into memory once
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Features of the training and validation rows, and what is held out of them.
+
+    encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. whole : all rows that heads are
+    fitted on. few : those of them that probes are fitted on. folds : of these, or empty. prior [C] : share of each
+    class. class_weights [C] or None. broken : cells, once each. notes : what was decided.
+    """
+
+    encoders: Sources
+    sources: list[Source]
+    whole: Fold
+    few: Rows
+    folds: list[Fold]
+    prior: Floats
+    class_weights: npt.NDArray[np.float32] | None
+    broken: list[CellIssue]
+    notes: list[str]
+
+    @property
+    def classes(self) -> int:
+        """C."""
+        return len(self.prior)
+
+    def probe(self, source: Source) -> Probe:
+        """The linear probe of a source."""
+        whole = replace(self.whole, fit=self.few)
+        return fit_probe(source, whole, self.folds, self.classes, class_weights=self.class_weights)
+
+    def fused(self, options: Options) -> FusedHeads:
+        """Fused heads, not trained yet."""
+        settings = replace(options.training, seed=options.seed)
+        return FusedHeads(self.sources, self.folds, self.whole, self.classes, self.class_weights, settings)
+
+    def held_labels(self) -> Rows:
+        """Classes [n] of the held rows of all folds, one fold after the other."""
+        return np.concatenate([fold.labels[fold.held] for fold in self.folds] or [np.zeros(0, np.int64)])
+
+    def held_presence(self, modality: str) -> npt.NDArray[np.bool_]:
+        """Which of these rows [n] have every source of a modality."""
+        names = [source.name for source in self.sources if source.modality == modality]
+        have = [
+            np.logical_and.reduce([fold.tables[name].present[fold.held] for name in names])
+            for fold in self.folds
+        ]
+        return np.concatenate(have or [np.zeros(0, bool)])
+
+
+def prepare_rows(
+    table: Table, schema: Schema, found: Labels, split: Split, options: Options, *, folds: int | None = None
+) -> Prepared:
+    """Encode the training and validation rows, and part them.
+
+    folds : how many (default three, or one fifth held out where there are over 20,000 rows). Where an encoder learned
+    from labels of the training rows (`small`), only validation rows are held out, and heads are fitted on the others.
+
+    Raises TableError where no row to fit on has a modality.
+    """
+    by_modality = cells(table, schema)
+    cache = FeatureCache() if options.cache else None
+    notes = [*table.notes, *split.notes]
+    rows = np.concatenate([split.train, split.validation])
+    truth, classes = found.values[rows], len(found.classes)
+    supervised = any(FROM_SCRATCH in options.encoders_of(modality) for modality in by_modality)
+    fit = np.arange(len(split.train) if supervised else len(rows))
+    for modality, column in by_modality.items():
+        _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
+    weights = _class_weights(truth[fit], classes) if options.class_weights else None
+    opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
+    tables: dict[str, FeatureTable] = {}
+    for name, encoder in opened.encoders.items():
+        encoder.fit(by_modality[encoder.modality], rows[fit])
+        tables[name] = _at_hand(encoder.encode(by_modality[encoder.modality], rows, cache=cache))
+        _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
+    few = sample(fit, truth, options.seed)
+    if supervised:
+        held = sample(np.arange(len(split.train), len(rows)), truth, options.seed)
+        some = np.concatenate([few, held])
+        parts = [np.arange(len(few), len(some))] if len(held) else []
+    else:
+        units = row_units(table, schema, rows, []) if split.units is None else split.units[rows]
+        some, parts = few, parts_to_hold(few, units, truth, options.seed, folds=folds)
+    if len(few) < len(fit):
+        notes.append(
+            f"choices are made, and linear heads fitted, on a seeded, stratified sample of {len(few):,} rows"
+        )
+    return Prepared(
+        opened,
+        [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],
+        Fold(tables, truth, fit),
+        few,
+        cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables),
+        np.bincount(truth[fit], minlength=classes) / len(fit),
+        weights,
+        _broken(table, by_modality, tables, rows),
+        notes,
+    )
+
+
+def _at_hand(table: FeatureTable) -> FeatureTable:
+    """The same features as float32 in memory where they take up to 256 MB, to be read many times."""
+    if isinstance(table.rows, SparseRows) or len(table) * table.width > IN_MEMORY:
+        return table
+    return FeatureTable(ArrayRows(table.rows.dense(np.arange(len(table)))), table.present, table.issues)
+
+
+def _broken(
+    table: Table, by_modality: Mapping[str, Cells], tables: Mapping[str, FeatureTable], rows: Rows
+) -> list[CellIssue]:
+    """Each broken cell of the rows once, in order."""
+    issues = [*table.issues]
+    issues += [issue for column in by_modality.values() for issue in column.issues]
+    issues += [issue for made in tables.values() for issue in made.issues]
+    known = set(rows.tolist())
+    unique = {(issue.row, issue.column): issue for issue in issues if issue.broken and issue.row in known}
+    return [unique[key] for key in sorted(unique)]
+
+
+def _refuse_unseen(
+    modality: str, present: npt.NDArray[np.bool_], issues: Sequence[CellIssue], schema: Schema
+) -> None:
+    """Raise TableError where no row to fit on has a modality; present [n] of these rows."""
+    if not present.any():
+        columns = ", ".join(schema.inputs(modality))
+        first = f" ({issues[0].reason})" if issues else ""
+        raise TableError(
+            f"no training row has a usable {modality} (columns: {columns}){first}: "
+            "mend the cells, or leave these columns out"
+        )
+
+
+def _class_weights(truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float32]:
+    """n / (C * n_c), scikit-learn's `balanced`."""
+    counts = np.bincount(truth, minlength=classes)
+    return (len(truth) / (classes * np.maximum(counts, 1))).astype(np.float32)
