@@ -10,6 +10,7 @@ from typing import Any
 
 from motet.data import modality_kind
 from motet.data.scripts import Script
+from motet.encoders import word_vectors
 from motet.encoders.audio_descriptor import AudioDescriptorEncoder
 from motet.encoders.descriptor import DescriptorEncoder
 from motet.encoders.encoder import Encoder
@@ -114,6 +115,8 @@ def load_encoder(directory: Path) -> Encoder:
     described = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
     if described["kind"] == "pretrained":
         return PretrainedEncoder(directory)
+    if described["kind"] == word_vectors.KIND:
+        return word_vectors.WordVectorsEncoder.load(directory)
     made = EMBEDDED.get((modality_kind(described["modality"]), described["name"]))
     if made is None:
         raise EncoderError(

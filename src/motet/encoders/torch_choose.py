@@ -19,6 +19,7 @@ from motet.encoders.licences import NOT_STATED, Licence, card_name, licence_of
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.registry import DEFAULT, EMBEDDED, RECOMMENDED, Recommended, embedded, recommended
 from motet.encoders.torch_pretrained import WEIGHTS, own_name, prepare, weight_files
+from motet.encoders.word_vectors import KIND, WordVectorsEncoder
 from motet.errors import EncoderError, UsageError
 
 log = logging.getLogger("motet")
@@ -59,6 +60,8 @@ def open_encoder(
     made = embedded(modality, wanted)
     if made is not None:
         return made
+    if wanted.startswith(f"{KIND}:") and modality == "text":
+        return WordVectorsEncoder(wanted.removeprefix(f"{KIND}:"))
     if modality_kind(modality) not in PRETRAINED:
         raise EncoderError(
             f"no encoder {wanted!r} of {modality}: numbers are read by {DEFAULT[modality_kind(modality)]} alone"
@@ -130,6 +133,7 @@ def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
         names = [name for kind, name in EMBEDDED if kind == modality_kind(modality)]
         names += [m.name for m in recommended(modality)]
         names += ["small"] if modality != "audio" else []
+        names += [f"{KIND}:FILE"] if modality == "text" else []
         raise EncoderError(
             f"no {modality} encoder {wanted!r}: neither a directory here nor one of {', '.join(names)}; "
             "a hub name has the form owner/name"
