@@ -8,7 +8,7 @@ import sys
 import typer
 
 from motet import __version__
-from motet.cli import cache, demo, evaluate, inspect, predict, train
+from motet.cli import cache, compare, demo, evaluate, inspect, predict, train
 
 STOPPED = 130  # what shells call a command that SIGINT ended
 
@@ -25,6 +25,7 @@ app.command("inspect")(inspect.inspect)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("compare")(compare.compare)
 app.command("demo")(demo.demo)
 app.command("cache")(cache.cache)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from motet.selection.by_pattern import Candidate, Selection, select
+from motet.selection.by_pattern import Candidate, Selection, crossed_answers, halves_of, select
 from motet.selection.temperature import fit_temperature
 
-__all__ = ["Candidate", "Selection", "fit_temperature", "select"]
+__all__ = ["Candidate", "Selection", "crossed_answers", "fit_temperature", "halves_of", "select"]

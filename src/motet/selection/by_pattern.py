@@ -64,6 +64,7 @@ class Selection:
 
     patterns: dict[str, PatternEntry]
     candidates: dict[str, list[Candidate]]
+    experts: dict[str, Expert]  # what answers best for each modality by itself
 
 
 def select(
@@ -88,7 +89,7 @@ def select(
     chosen: dict[str, PatternEntry] = {}
     compared: dict[str, list[Candidate]] = {}
     experts: dict[str, Expert] = {}
-    halves = np.random.default_rng(seed).permutation(len(labels)) % 2
+    halves = halves_of(len(labels), seed)
     for pattern in reversed(
         all_patterns(modalities)
     ):  # single modalities first: `late` is made of their experts
@@ -109,7 +110,7 @@ def select(
         compared[pattern] = sorted((candidate for candidate, _ in measured), key=lambda c: c.log_loss)
         enough = rows if len(rows) >= FEW_ROWS else rows[:0]
         way = next(way for way in found if way.name == best.name)
-        held = _crossed(
+        held = crossed_answers(
             way,
             {name: values[: len(enough)] for name, values in logits.items()},
             labels[enough],
@@ -118,7 +119,12 @@ def select(
         thresholds = fit_thresholds(np.exp(held), labels[enough])
         chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why, thresholds)
     order = all_patterns(modalities)
-    return Selection({p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared})
+    return Selection({p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared}, experts)
+
+
+def halves_of(rows: int, seed: int) -> npt.NDArray[np.int64]:
+    """Which half [N], 0 or 1, each of N selection rows belongs to."""
+    return np.random.default_rng(seed).permutation(rows) % 2
 
 
 def _read(heads: Mapping[str, HeadEntry], modality_of: Mapping[str, str], shown: frozenset[str]) -> list[str]:
@@ -142,7 +148,7 @@ def _measure(
         return Candidate(way.name, way.kind, way.rule, members, 1.0, math.inf, 0.0), np.zeros(0)
     combined = answer(way, members, logits)
     temperature = fit_temperature(combined, labels)
-    held = _crossed(way, logits, labels, halves)
+    held = crossed_answers(way, logits, labels, halves)
     losses = row_log_loss(held, labels)
     right = held.argmax(axis=1) == labels
     return (
@@ -153,7 +159,9 @@ def _measure(
     )
 
 
-def _crossed(way: Way, logits: Mapping[str, Floats], labels: Labels, halves: npt.NDArray[np.int64]) -> Floats:
+def crossed_answers(
+    way: Way, logits: Mapping[str, Floats], labels: Labels, halves: npt.NDArray[np.int64]
+) -> Floats:
     """Logarithms of probabilities [n, C]: of each half of the rows by what the other half taught."""
     made = np.zeros((len(labels), next(iter(logits.values())).shape[1]))
     for half in (0, 1):

@@ -27,12 +27,14 @@ SINGLE, FUSED, COMBINED = "single", "fused", "combined"
 class Way:
     """A candidate: `learn(logits, labels)` gives its members, with weights and temperatures, from some rows.
 
-    kind : `single` where it reads one modality, `fused` where one head reads several, else `combined`.
+    kind : `single` where it reads one modality, `fused` where one head reads several, else `combined`. heads : those
+    that may be members.
     """
 
     name: str
     kind: str
     rule: str
+    heads: tuple[str, ...]
     learn: Callable[[Logits, Labels], tuple[Member, ...]]
 
 
@@ -64,23 +66,25 @@ def ways(
             fused.append(name)
     found = []
     for names in unimodal.values():
-        found += [Way(name, SINGLE, "product", _plain((name,))) for name in names]
+        found += [Way(name, SINGLE, "product", (name,), _plain((name,))) for name in names]
         if len(names) > 1:
-            found.append(Way(" x ".join(names), SINGLE, "product", _plain(tuple(names))))
-    found += [Way(name, FUSED, "product", _plain((name,))) for name in fused]
+            found.append(Way(" x ".join(names), SINGLE, "product", tuple(names), _plain(tuple(names))))
+    found += [Way(name, FUSED, "product", (name,), _plain((name,))) for name in fused]
     if len(shown) > 1:
         chosen = [experts[modality] for modality in sorted(shown)]
+        theirs = tuple(head for expert in chosen for head in expert.heads)
         found += [
-            Way("late-product", COMBINED, "product", _late(chosen)),
-            Way("late-mean", COMBINED, "mean", _late(chosen)),
-            Way("late-vote", COMBINED, "vote", _late(chosen)),
-            Way("late-stacked", COMBINED, "product", _stacked(chosen)),
+            Way("late-product", COMBINED, "product", theirs, _late(chosen)),
+            Way("late-mean", COMBINED, "mean", theirs, _late(chosen)),
+            Way("late-vote", COMBINED, "vote", theirs, _late(chosen)),
+            Way("late-stacked", COMBINED, "product", theirs, _stacked(chosen)),
         ]
     everything = [*(name for names in unimodal.values() for name in names), *fused]
     if len(everything) > 1:
+        every = tuple(everything)
         found += [
-            Way("ensemble-mean", COMBINED, "mean", _greedy(everything, greedy_mean)),
-            Way("ensemble-product", COMBINED, "product", _greedy(everything, greedy_product)),
+            Way("ensemble-mean", COMBINED, "mean", every, _greedy(everything, greedy_mean)),
+            Way("ensemble-product", COMBINED, "product", every, _greedy(everything, greedy_product)),
         ]
     return found
 

@@ -1,0 +1,140 @@
+"""`motet compare`: a leaderboard of baselines, fusion strategies and combiners on one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from motet.cli.options import (
+    CategoricalOption,
+    DebugOption,
+    GroupOption,
+    ImageOption,
+    ImageRootOption,
+    JsonOption,
+    NumericOption,
+    SplitColumnOption,
+    TableArgument,
+    TextOption,
+)
+
+
+def compare(
+    table: TableArgument,
+    label: Annotated[str, typer.Option("--label", help="The column that holds the class.")],
+    image: ImageOption = None,
+    text: TextOption = None,
+    numeric: NumericOption = None,
+    categorical: CategoricalOption = None,
+    split_column: SplitColumnOption = None,
+    group: GroupOption = None,
+    image_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
+    text_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
+    fusion: Annotated[
+        list[str] | None, typer.Option(help="A strategy to compare (repeat; default all of them).")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Parts that are held out in turn.")] = 5,
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out strategies that read tokens.")] = False,
+    test_size: Annotated[float, typer.Option(help="Share of rows that is left alone.")] = 0.15,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    image_root: ImageRootOption = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the result as FILE.json.")
+    ] = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Compare every way to answer, for every pattern of present modalities, by k-fold on cached features.
+
+    Test rows are left alone: compare to choose, then train, and read the test rows once.
+
+    Examples:
+
+      motet compare products.csv --label category
+
+      motet compare products.csv --label category --fusion concat --fusion transformer --folds 3 -o leaderboard.json
+    """
+    import json as json_module
+
+    from motet.cli.console import message, print_json
+    from motet.cli.learning import require_learning_wing
+    from motet.cli.paths import check_table
+    from motet.data import infer_schema, read_table
+    from motet.errors import UsageError
+    from motet.runtime.writing import check_output
+
+    check_table(table)
+    if folds < 2:
+        raise UsageError(f"--folds is 2 or more, not {folds}")
+    if output is not None:
+        check_output(output, table, suffixes=(".json",))
+    require_learning_wing()
+    from motet.deployment import Options
+    from motet.experiments import compare as compare_ways
+    from motet.fusion import FUSIONS
+
+    for name in fusion or ():
+        if name not in FUSIONS:
+            raise UsageError(f"no fusion {name!r}: one of {', '.join(FUSIONS)}")
+    options = Options(
+        image_encoders=tuple(image_encoder or ("auto",)),
+        text_encoders=tuple(text_encoder or ("auto",)),
+        test_size=test_size,
+        seed=seed,
+    )
+    read = read_table(table, image_root=image_root)
+    schema = infer_schema(
+        read,
+        label=label,
+        image=image or (),
+        text=text or (),
+        numeric=numeric or (),
+        categorical=categorical or (),
+        split=split_column,
+        group=group,
+    )
+    result = compare_ways(read, schema, options, strategies=tuple(fusion or FUSIONS), folds=folds, fast=fast)
+    if output is not None:
+        text_of = json_module.dumps(result, ensure_ascii=False, indent=1)
+        output.write_text(text_of + "\n", encoding="utf-8")
+    if json:
+        print_json(result)
+        return
+    _print(result)
+    if output is not None:
+        message(f"written: {output}")
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    from motet.cli.console import counted, message, print_table
+
+    for note in result["notes"]:
+        message(f"note: {note}")
+    patterns = [p for p in result["chosen"] if any(p in row["patterns"] for row in result["rows"])]
+    fullest = patterns[0]
+    rows = []
+    for row in result["rows"]:
+        told = [row["name"], row["kind"]]
+        log_loss = row["patterns"].get(fullest, {}).get("metrics", {}).get("log_loss")
+        told.append(f"{log_loss['value']:.3f}" if log_loss else "")
+        for pattern in patterns:
+            told.append(_cell(row["patterns"].get(pattern), row["name"] == result["chosen"][pattern]))
+        told.append(f"{row['parameters']:,}" if row["parameters"] else "")
+        rows.append([*told, f"{row['seconds']:.1f}"])
+    title = (
+        f"{counted(result['n'], 'row')} in {result['folds']} folds; accuracy [95 % interval]; = as good as the best of "
+        "its column, > what train would choose"
+    )
+    columns = ["", "kind", f"log-loss, {fullest}", *patterns, "parameters", "seconds"]
+    print_table(title, columns, rows, left=("kind",))
+
+
+def _cell(entry: Mapping[str, Any] | None, chosen: bool) -> str:
+    if entry is None:
+        return ""
+    accuracy = entry["metrics"]["accuracy"]
+    marks = (">" if chosen else "") + ("=" if entry["tied"] else "")
+    return f"{marks} {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}]".strip()

@@ -1,0 +1,203 @@
+"""A leaderboard: every baseline, fusion strategy and combiner on the same folds, for every pattern."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import Schema, Table, all_patterns, labels, make_split
+from motet.deployment import Options
+from motet.deployment.prepared import Prepared, prepare_rows
+from motet.evaluation import classification_metrics, row_log_loss
+from motet.experiments.boosting import fit_boosting
+from motet.fusion import FUSIONS
+from motet.model import HeadEntry
+from motet.progress import progress
+from motet.selection import Selection, crossed_answers, halves_of, select
+from motet.selection.candidates import Expert, Way, ways
+from motet.tasks import FusedClassifier
+
+Floats = npt.NDArray[np.floating]
+Rows = npt.NDArray[np.int64]
+BOOSTING = "gradient boosting"
+DRAWS = 1000
+
+
+def compare(
+    table: Table,
+    schema: Schema,
+    options: Options,
+    *,
+    strategies: Sequence[str] = tuple(FUSIONS),
+    folds: int = 5,
+    fast: bool = False,
+) -> dict[str, Any]:
+    """Answer each training and validation row by heads that never saw it, and measure every way to answer.
+
+    Test rows are left alone: this is for choosing. Each way is calibrated on one half of the answers and measured on
+    the other, as selection does. fast : leave out strategies that read tokens.
+
+    Returns {"n", "folds", "modalities", "rows": [{"name", "kind", "parameters", "seconds", "patterns": {pattern: {"n",
+    "metrics", "tied"}}}], "chosen": {pattern: name}, "notes", "seconds"}; rows from the lowest log-loss of the fullest
+    pattern. `tied` is True where a paired bootstrap on log-loss cannot tell a row from the best of its pattern.
+    """
+    begun = time.perf_counter()
+    found = labels(table, schema)
+    split = make_split(
+        table,
+        schema,
+        found,
+        test_size=options.test_size,
+        validation_size=options.validation_size,
+        seed=options.seed,
+    )
+    prepared = prepare_rows(table, schema, found, split, options, folds=folds)
+    encoded = time.perf_counter() - begun
+    several = len({source.modality for source in prepared.sources}) > 1
+    named = [name for name in strategies if several and not (fast and FUSIONS[name].reads_tokens)]
+    heads = _Heads(prepared, options)
+    with progress("comparing", len(prepared.sources) + len(named)) as advance:
+        for source in prepared.sources:
+            heads.add_probe(source.name)
+            advance(1)
+        for name in named:
+            heads.add_fusion(name)
+            advance(1)
+    patterns = all_patterns(schema.modalities)
+    selection = select(
+        heads.entries,
+        heads.modality_of,
+        schema.modalities,
+        heads.logits,
+        heads.present,
+        heads.truth,
+        prepared.prior,
+        seed=options.seed,
+    )
+    rows = _leaderboard(heads, selection, patterns, prepared, options.seed)
+    return {
+        "schema_version": 1,
+        "task": "classify",
+        "n": len(heads.truth),
+        "folds": len(prepared.folds),
+        "modalities": list(schema.modalities),
+        "rows": rows,
+        "chosen": {pattern: entry.chosen for pattern, entry in selection.patterns.items()},
+        "notes": prepared.notes,
+        "seed": options.seed,
+        "seconds": {"encode": round(encoded, 3), "total": round(time.perf_counter() - begun, 3)},
+    }
+
+
+class _Heads:
+    """Heads by name with their answers to held rows, what they cost, and how large they are."""
+
+    def __init__(self, prepared: Prepared, options: Options) -> None:
+        self.prepared, self.fused = prepared, prepared.fused(options)
+        self.modality_of = {source.name: source.modality for source in prepared.sources}
+        self.entries: dict[str, HeadEntry] = {}
+        self.seconds: dict[str, float] = {}
+        self.parameters: dict[str, int] = {}
+        self.truth = prepared.held_labels()
+        self.present = {m: prepared.held_presence(m) for m in dict.fromkeys(self.modality_of.values())}
+        self._known: dict[tuple[str, frozenset[str]], Floats] = {}
+
+    def add_probe(self, name: str) -> None:
+        source = next(source for source in self.prepared.sources if source.name == name)
+        begun = time.perf_counter()
+        probe = self.prepared.probe(source)
+        self._add(
+            name, (name,), "unimodal", begun, probe.module.linear.weight.numel() + self.prepared.classes
+        )
+        self._known[name, frozenset({source.modality})] = np.concatenate(probe.held_logits)
+        if source.modality == "tabular":
+            begun = time.perf_counter()
+            held = fit_boosting(self.prepared.folds, name, self.prepared.classes, self.fused.settings.seed)
+            boosted = f"tabular:{BOOSTING}"
+            self.modality_of[boosted] = "tabular"
+            self._add(boosted, (boosted,), "unimodal", begun, None)
+            self._known[boosted, frozenset({"tabular"})] = np.concatenate(held)
+
+    def add_fusion(self, name: str) -> None:
+        begun = time.perf_counter()
+        self.fused.cross_train(name)
+        one = FusedClassifier(FUSIONS[name](self.prepared.sources), self.prepared.classes)
+        size = sum(parameter.numel() for parameter in one.parameters()) * self.fused.settings.members
+        self._add(name, tuple(source.name for source in self.prepared.sources), name, begun, size)
+
+    def logits(self, head: str, shown: frozenset[str], rows: Rows) -> Floats:
+        key = (head, shown & {self.modality_of[source] for source in self.entries[head].sources})
+        if key not in self._known:
+            self._known[key] = np.concatenate(self.fused.held_logits(head, key[1]))
+        return self._known[key][rows]
+
+    def _add(
+        self, name: str, sources: tuple[str, ...], kind: str, begun: float, parameters: int | None
+    ) -> None:
+        self.entries[name] = HeadEntry("", sources, kind)
+        self.seconds[name] = time.perf_counter() - begun
+        if parameters is not None:
+            self.parameters[name] = parameters
+
+
+def _leaderboard(
+    heads: _Heads, selection: Selection, patterns: Sequence[str], prepared: Prepared, seed: int
+) -> list[dict[str, Any]]:
+    halves = halves_of(len(heads.truth), seed)
+    rows: dict[str, dict[str, Any]] = {}
+    experts: dict[str, Expert] = {}
+    for pattern in reversed(patterns):
+        shown = frozenset(pattern.split("+")) - {"none"}
+        have = np.flatnonzero(np.logical_and.reduce([heads.present[m] for m in shown] or [heads.truth >= 0]))
+        if len(have) == 0:
+            continue
+        if len(shown) == 1:
+            experts[pattern] = selection.experts[pattern]
+        truth = heads.truth[have]
+        losses: dict[str, Floats] = {}
+        answers: list[tuple[str, str, tuple[str, ...], Floats]] = [
+            ("majority", "baseline", (), np.log(np.tile(np.maximum(prepared.prior, 1e-12), (len(have), 1))))
+        ]
+        found: list[Way] = ways(heads.entries, heads.modality_of, shown, experts) if shown else []
+        for way in found:
+            logits = {name: heads.logits(name, shown, have) for name in way.heads}
+            answers.append((way.name, way.kind, way.heads, crossed_answers(way, logits, truth, halves[have])))
+        for name, kind, read, logs in answers:
+            losses[name] = row_log_loss(logs, truth)
+            metrics = classification_metrics(np.exp(logs), truth, seed=seed)
+            row = rows.setdefault(name, _row(name, kind, read, heads))
+            row["patterns"][pattern] = {"n": len(have), "metrics": metrics}
+        best = min(losses, key=lambda name: float(losses[name].mean()))
+        for name, loss in losses.items():
+            rows[name]["patterns"][pattern]["tied"] = name == best or not _worse(loss - losses[best], seed)
+    fullest = patterns[0]
+
+    def rank(row: Mapping[str, Any]) -> float:
+        measured = row["patterns"].get(fullest)
+        return float(measured["metrics"]["log_loss"]["value"]) if measured else float("inf")
+
+    return sorted(rows.values(), key=rank)
+
+
+def _row(name: str, kind: str, read: tuple[str, ...], heads: _Heads) -> dict[str, Any]:
+    """What a way costs: the heads that it may read, together."""
+    sizes = [heads.parameters[head] for head in read if head in heads.parameters]
+    return {
+        "name": name,
+        "kind": kind,
+        "parameters": sum(sizes) if sizes else None,
+        "seconds": round(sum(heads.seconds[head] for head in read), 2),
+        "patterns": {},
+    }
+
+
+def _worse(differences: Floats, seed: int) -> bool:
+    """Whether the mean of paired differences [n] is above 0 in 97.5 % of bootstrap draws."""
+    random = np.random.default_rng(seed)
+    n = len(differences)
+    means = [differences[random.integers(0, n, n)].mean() for _ in range(DRAWS)]
+    return bool(np.quantile(means, 0.025) > 0)
