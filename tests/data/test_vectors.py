@@ -174,3 +174,16 @@ def test_digests_tell_equal_vectors() -> None:
     table = read_table({"v": [[1.0, 2.0], [1.0, 2.0], [2.0, 1.0], None]})
     digests = VectorCells(table, "v").digests(EVERY)
     assert (digests[0] == digests[1]).all() and (digests[0] != digests[2]).any() and not digests[3].any()
+
+
+def test_a_few_broken_cells_do_not_hide_a_column_of_json_lists() -> None:
+    column = ["oops"] + ["[1, 2.5]"] * 18 + ["[3, "]
+    schema = infer_schema(read_table({"v": column}))
+    assert schema.modalities == ("v",)
+    assert [issue.row for issue in VectorCells(read_table({"v": column}), "v").issues] == [0, 19]
+
+
+def test_a_long_broken_vector_is_shown_by_its_beginning() -> None:
+    table = read_table(pa.table({"v": pa.array([[0.0] * 70_000, [1.0]], pa.list_(pa.float32()))}))
+    (issue,) = VectorCells(table, "v").issues
+    assert "70,000 numbers, at most 65,536" in issue.reason and len(issue.value) <= 60

@@ -252,8 +252,9 @@ def _guess_words(table: Table, name: str, values: list[str], looked: str) -> _Gu
     if sum(bool(_SOUND.search(value)) for value in values) > 0.8 * len(values):
         told, there = _existing(table, values, "sound")
         return _Guess("audio", told if there else f"{told}; name it with --audio", usable=there)
-    if _LIST.match(values[0]) and sum(parse_vector(v) is not None for v in values) > 0.95 * len(values):
-        return _guess_vector(Table(pa.table({name: values})), name)
+    lists = [value for value in values if _LIST.match(value)]
+    if len(lists) > 0.8 * len(values) and sum(parse_vector(v) is not None for v in lists) > 0.8 * len(values):
+        return _guess_vector(Table(pa.table({name: lists})), name)
     numbers = sum(bool(_NUMBER.match(value)) or value.casefold() in NO_NUMBER for value in values)
     if numbers > 0.95 * len(values):
         return _guess_numbers(name, values)

@@ -42,7 +42,7 @@ class VectorCells:
             lists, reasons = _lists_of(table.column(column), column)
             self.broken = len(reasons)
             self.issues = [
-                CellIssue(row, column, reason, excerpt(table.column(column)[row].as_py()))
+                CellIssue(row, column, reason, _shown(table.column(column)[row]))
                 for row, reason in list(reasons.items())[:MAX_LISTED]
             ]
         self._lists = lists
@@ -134,6 +134,13 @@ def parse_vector(text: str) -> list[float] | None:
         return [float(value) for value in values]
     except OverflowError:  # a whole number of hundreds of digits
         return [float("inf")]
+
+
+def _shown(cell: pa.Scalar) -> str:
+    """The beginning of a cell: a list may be long."""
+    if _is_list(cell.type) and cell.values is not None:
+        return excerpt(cell.values[:16].to_pylist())
+    return excerpt(cell.as_py())
 
 
 def _is_list(kind: pa.DataType) -> bool:
