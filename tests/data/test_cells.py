@@ -86,12 +86,21 @@ def test_pictures_by_path(folder):
 def test_pictures_as_bytes_and_structures():
     png = b"\x89PNG"
     table = read_table(
-        {"b": [png, b"", None], "s": [{"bytes": png, "path": "a"}, None, {"bytes": None, "path": "x.png"}]}
+        {
+            "b": [png, b"", None, None],
+            "s": [
+                {"bytes": png, "path": "a"},
+                None,
+                {"bytes": None, "path": "x.png"},
+                {"bytes": b"", "path": None},
+            ],
+        }
     )
-    assert ImageCells(table, ["b"]).present.tolist() == [True, False, False]
+    assert ImageCells(table, ["b"]).present.tolist() == [True, True, False, False]
     made = ImageCells(table, ["s"])
-    assert made.present.tolist() == [True, False, True]
-    rows = made.take(ALL(3))
+    assert made.present.tolist() == [True, False, True, True]
+    rows = made.take(ALL(4))
+    assert rows[3][0].read() == b""
     assert rows[0][0].read() == png and rows[1] == [] and rows[2][0].value == "x.png"
     with pytest.raises(MediaError, match="image-root"):
         rows[2][0].read()

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from motet.data import infer_schema, labels, make_split, read_table
+from motet.data import Labels, Schema, Split, Table, infer_schema, labels, make_split, read_table
 from motet.deployment import Options, cross_fitting
 from motet.deployment.build import build_model
 from motet.deployment.cross_fitting import parts_to_hold, sample
@@ -38,7 +38,14 @@ def fitted(
     table = read_table(data)
     schema = infer_schema(table, label="y", text=("text",), numeric=("size",), group=group, split=split)
     found = labels(table, schema)
-    return fit_heads(table, schema, found, make_split(table, schema, found), Options(cache=False, **options))
+    return fit_heads(
+        table, schema, found, _split(table, schema, found, options), Options(cache=False, **options)
+    )
+
+
+def _split(table: Table, schema: Schema, found: Labels, options: dict[str, Any]) -> Split:
+    share = options.get("validation_size", 0.15)
+    return make_split(table, schema, found, validation_size=share)
 
 
 def test_heads_are_fitted_on_all_rows_that_are_not_test_rows() -> None:
@@ -99,11 +106,24 @@ def _parts(units: npt.NDArray[np.int64], *, crossed: int) -> list[npt.NDArray[np
 
 
 def test_one_group_cannot_be_parted_and_nothing_is_trained_to_be_compared() -> None:
-    data = columns(60) | {"who": ["the same"] * 60}
-    made = fitted(data, group="who", fusion="concat")
+    data = columns(60) | {"who": ["the same"] * 60, "side": ["train"] * 60}
+    made = fitted(data, group="who", split="side", fusion="concat")
     assert made.record["held_out"] == [] and made.record["best_epochs"] == {}
     assert made.record["epochs"] == {"concat": 15}  # of 60 rows 15 a batch, 4 steps: 60 steps are 15 epochs
     assert "without a comparison" in made.selection.patterns["text"].why
+
+
+def test_small_without_validation_rows_says_that_nothing_was_chosen() -> None:
+    made = fitted(columns(24), text_encoders=("small",), validation_size=0.0)
+    assert any("no validation rows" in note and "--val-size" in note for note in made.prepared.notes)
+    told = [one.to_json() for candidates in made.selection.candidates.values() for one in candidates]
+    assert told and {(one["accuracy"], one["log_loss"]) for one in told} == {(None, None)}
+
+
+def test_no_lexical_without_another_text_encoder_says_that_it_does_nothing() -> None:
+    made = fitted(columns(60), text_encoders=("lexical",), lexical=False)
+    assert any(note.startswith("--no-lexical") and "does nothing" in note for note in made.prepared.notes)
+    assert "text:lexical" in made.prepared.encoders.encoders
 
 
 def test_small_counts_only_where_the_table_has_its_modality() -> None:

@@ -54,7 +54,9 @@ def test_an_unknown_name_lists_what_there_is(wanted: str, modality: str, listed:
 @pytest.mark.parametrize("wanted", ["owner/model", "minilm"])
 def test_a_hub_name_without_a_network_fails_in_words(wanted: str) -> None:
     hub = next((m.hub for m in RECOMMENDED if m.name == wanted), wanted)
-    with pytest.raises(EncoderError, match=f"{hub}: not in the local cache.*give a local model directory"):
+    with pytest.raises(
+        EncoderError, match=f"encoder {hub}: not in the local cache.*give the directory of a model"
+    ):
         open_encoder(wanted, "text")
 
 
@@ -303,6 +305,25 @@ def test_weights_are_downloaded_once(
     assert {name for name in asked if name.endswith(".safetensors")} == downloaded
     info.card_data = {"license": "other", "license_name": "apple-amlr"}
     with pytest.raises(UsageError, match=r"apple-amlr, says the model card of owner/model"):
+        torch_choose._download("owner/model", False)
+
+
+class ConnectError(Exception):
+    """What a transport raises that is no OSError."""
+
+
+def test_a_hub_that_cannot_be_reached_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectError("[Errno 111] Connection refused")
+
+    said = "encoder owner/model: .*the hub was not reached .*give the directory of a model on this machine"
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", refuse)
+    with pytest.raises(EncoderError, match=said):
+        torch_choose._download("owner/model", False)
+    info = SimpleNamespace(siblings=[SimpleNamespace(rfilename="model.safetensors", size=10)], card_data={})
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: info)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(EncoderError, match=said):
         torch_choose._download("owner/model", False)
 
 

@@ -285,7 +285,8 @@ def test_no_rows_and_no_pictures() -> None:
     encode = ImageEncoder()
     table = encode_images(cells, np.arange(3), prepare, encode, Shelf(None, WIDTH), "p")
     assert not table.present.any()
-    assert len(table.issues) == 1
+    assert [issue.row for issue in table.issues] == [1, 2]
+    assert "the picture is empty (0 bytes)" in table.issues[0].reason
     assert dense(table).shape == (3, WIDTH)
     nothing = encode_images(cells, np.zeros(0, np.int64), prepare, encode, Shelf(None, WIDTH), "p")
     assert len(nothing) == 0

@@ -12,7 +12,7 @@ import pytest
 
 import motet as package
 from motet import Model, load
-from motet.data import Table
+from motet.data import Table, read_table
 from motet.errors import TableError
 from motet.model import table_digest
 
@@ -88,6 +88,26 @@ def test_one_row_is_called_one_row(model: Model) -> None:
     notes = model.evaluate(rows)["notes"]
     assert "1 row has no label and was left out" in notes
     assert "1 row has a label that the model never saw (hats): counted as a mistake" in notes
+
+
+def test_each_unseen_label_is_a_class_of_its_own_for_macro_f1(model: Model, read: Table) -> None:
+    from sklearn.metrics import f1_score
+
+    rows = read.data.slice(0, 40).to_pydict()
+    for number, label in enumerate(["hats", "hats", " shoes ", "belts"]):
+        rows["category"][number] = label
+    table = read_table(rows, image_root=read.root)
+    truth = [label.strip() for label in rows["category"]]
+    predicted = [one.prediction for one in model.predict(table)]
+    measured = model.evaluate(table, all_rows=True)["overall"]["metrics"]["macro_f1"]["value"]
+    assert measured == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0))
+
+
+@pytest.mark.parametrize(("rows", "noted"), [(29, True), (30, False)])
+def test_few_measured_rows_are_noted(model: Model, read: Table, rows: int, noted: bool) -> None:
+    table = Table(read.data.slice(0, rows), read.root)
+    notes = model.evaluate(table, all_rows=True)["notes"]
+    assert any(note.startswith(f"only {rows} rows were measured") for note in notes) is noted
 
 
 def test_unseen_labels_of_rows_that_are_not_measured_are_not_named(model: Model) -> None:

@@ -403,7 +403,8 @@ def test_temperature_without_rows_is_one() -> None:
     assert fit_temperature(np.zeros((0, CLASSES)), np.zeros(0, np.int64)) == 1.0
 
 
-def test_without_rows_to_measure_on_the_log_loss_is_null_in_json() -> None:
+def test_without_rows_to_measure_on_the_metrics_are_null_in_json() -> None:
     world = World(0, {"text:a": "text", "image:b": "image"}, ("concat",), seed=0)
     for candidates in world.select().candidates.values():
-        assert {candidate.to_json()["log_loss"] for candidate in candidates} == {None}
+        told = [candidate.to_json() for candidate in candidates]
+        assert {(one["log_loss"], one["accuracy"]) for one in told} == {(None, None)}

@@ -30,7 +30,7 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
     columns = ["pattern", "rows", *(title for _, title in METRICS)]
     columns += (["best possible"] if ceilings else []) + ["answered by"]
     measured = "row" if evaluation["split"] == "given" else f"{evaluation['split']} row"
-    title = f"{counted(evaluation['n'], measured)}; brackets: 95 % bootstrap interval"
+    title = f"{counted(evaluation['n'], measured)}; brackets: 95 % interval (bootstrap; for accuracy at least Wilson's)"
     print_table(title, columns, rows, left=("answered by",))
     broken = evaluation["issues"]["broken"]
     if broken:

@@ -84,7 +84,7 @@ class MediaCells:
             for cells, row, value, here in zip(made, rows.tolist(), values, filled, strict=True):
                 if here:
                     if isinstance(value, dict):
-                        value = value.get("bytes") or value.get("path")
+                        value = value.get("bytes") or value.get("path") or b""
                     cells.append(MediaCell(row, name, value, self._root))
         return made
 
@@ -124,6 +124,6 @@ def _filled(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
             filled |= np.zeros(len(column), bool) if pa.types.is_null(part.type) else _filled(part)
         return filled
     if is_bytes_type(column.type):
-        lengths = [pc.greater(pc.binary_length(chunk), 0).fill_null(False) for chunk in column.chunks]
-        return np.concatenate([part.to_numpy(False) for part in lengths]) if lengths else np.zeros(0, bool)
+        # no bytes at all are an empty file, which is broken, as one that a path names
+        return np.array(column.is_valid().to_numpy(), bool)
     return has_words(column)

@@ -86,6 +86,8 @@ def make_split(
         if unfollowed:
             notes.append(unfollowed)
         together = row_units(table, schema, rows, notes)
+        if test_size + validation_size > 0:
+            _refuse_whole_classes(table, schema, rows, together, classes)
         sides = _assign(together, classes, (validation_size, test_size), generator)
         _note_small_classes(labels, classes, notes)
         for side, size in ((VALIDATION, validation_size), (TEST, test_size)):
@@ -291,6 +293,21 @@ def _refuse_parted_groups(table: Table, schema: Schema, rows: Rows, sides: npt.N
             f"split column {schema.split!r} puts group {value!r} of column {schema.group!r} on two sides; "
             "drop one of the two columns, or mend the split"
         )
+
+
+def _refuse_whole_classes(table: Table, schema: Schema, rows: Rows, units: Rows, classes: Rows) -> None:
+    """Raise TableError where groups keep every class in one piece, so that none is on two sides."""
+    if schema.group is None or len(np.unique(units)) == len(units):
+        return
+    pairs = np.unique(np.stack([classes, units], axis=1), axis=0)
+    if len(pairs) > len(np.unique(classes)):
+        return
+    number = len(np.unique(group_numbers(table, schema.group)[rows]))
+    what = "1 group" if number == 1 else f"{number:,} groups, which keep each class in one piece"
+    raise TableError(
+        f"group column {schema.group!r} has {what}: no class could be learned on one side of a split and measured on "
+        "the other; name a column with several groups in each class, or leave --group (in Python group=) out"
+    )
 
 
 def _note_duplicates_across(

@@ -110,6 +110,17 @@ def prepare_rows(
         notes.append(
             f"choices are made, and linear heads fitted, on a seeded, stratified sample of {len(few):,} rows"
         )
+    if supervised and not parts:
+        notes.append(
+            f"no validation rows: an encoder {FROM_SCRATCH!r} learned from the training rows, so nothing could choose "
+            "between candidates or calibrate them; give --val-size (in Python validation_size=)"
+        )
+    text = {name for name in tables if opened.encoders[name].modality == "text"}
+    if not options.lexical and text <= {"text:lexical"}:
+        notes.append(
+            "--no-lexical (in Python lexical=False) does nothing without a neural text encoder: "
+            + ("text:lexical is what reads the words" if text else "no words are read")
+        )
     return Prepared(
         opened,
         [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],

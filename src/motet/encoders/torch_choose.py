@@ -168,15 +168,12 @@ def _in_local_cache(hub: str) -> Path | None:
 def _download(hub: str, accept_licence: bool) -> tuple[Path, Licence]:
     """Fetch what is needed of a hub model; its licence is looked at first."""
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
 
+    # Which exceptions the hub's client lets through differs between its versions and those of its transport.
     try:
         info = HfApi().model_info(hub, files_metadata=True, timeout=20)
-    except (OSError, ValueError, HfHubHTTPError, RuntimeError) as error:
-        raise EncoderError(
-            f"{hub}: not in the local cache, and the hub cannot be reached ({type(error).__name__}): "
-            "give a local model directory, or leave the option out for an embedded encoder"
-        ) from error
+    except Exception as error:
+        raise _not_fetched(hub, error) from error
     sizes = {f.rfilename: f.size or 0 for f in info.siblings or [] if f.rfilename.endswith(".safetensors")}
     sizes = {name: size for name, size in sizes.items() if "/" not in name}
     if WEIGHTS in sizes:
@@ -188,7 +185,20 @@ def _download(hub: str, accept_licence: bool) -> tuple[Path, Licence]:
     licence = Licence(stated or NOT_STATED, f"the model card of {hub}")
     log.info("%s: %.0f MB, licence: %s", hub, sum(sizes.values()) / 1e6, licence.name)
     _require_acceptance(hub, licence, accept_licence)
-    return Path(snapshot_download(hub, allow_patterns=[*FILES, *sizes])), licence
+    try:
+        return Path(snapshot_download(hub, allow_patterns=[*FILES, *sizes])), licence
+    except Exception as error:
+        raise _not_fetched(hub, error) from error
+
+
+def _not_fetched(hub: str, error: Exception) -> EncoderError:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    why = "has no such model, or none that is open" if isinstance(error, RepositoryNotFoundError) else ""
+    return EncoderError(
+        f"encoder {hub}: not in the local cache, and the hub {why or 'was not reached'} ({type(error).__name__}): "
+        "give the directory of a model on this machine, or leave the option out for an embedded encoder"
+    )
 
 
 def _require_acceptance(model: str, licence: Licence, accepted: bool) -> None:

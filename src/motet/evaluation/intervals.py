@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,7 @@ from motet.evaluation.metrics import (
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 Metric = dict[str, float]
+NORMAL_95 = 1.959964  # 97.5 % quantile of the normal distribution
 
 
 def classification_metrics(
@@ -23,8 +26,10 @@ def classification_metrics(
 ) -> dict[str, Metric]:
     """Accuracy, macro-F1, log-loss and expected calibration error of probabilities [N, C] against labels [N].
 
-    Each is {"value", "low", "high"}: the percentile bootstrap over rows (Efron, 1979), 2.5 % to 97.5 %. Above
-    10,000 rows fewer draws are made, since intervals are then narrow and their own error is small.
+    Each is {"value", "low", "high"}: the percentile bootstrap over rows (Efron, 1979), 2.5 % to 97.5 %. For accuracy
+    the interval reaches at least as far as Wilson's score interval (Wilson, 1927): the bootstrap of rows that are all
+    right, or all wrong, has no width, however few they are. Above 10,000 rows fewer draws are made, since intervals are then narrow and their own error is
+    small.
     """
     n, classes = probabilities.shape
     predicted = probabilities.argmax(axis=1)
@@ -50,7 +55,21 @@ def classification_metrics(
             expected_calibration_error(confidence[rows], right[rows]),
         )
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    surely = wilson_interval(int(right.sum()), n)
+    low[0], high[0] = min(low[0], surely[0]), max(high[0], surely[1])
     return {
         name: {"value": value, "low": float(low[i]), "high": float(high[i])}
         for i, (name, value) in enumerate(values.items())
     }
+
+
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a share, `right` of n, 1 or more.
+
+    Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
+    """
+    share, spread = right / n, NORMAL_95**2 / n
+    middle = share + spread / 2
+    half = math.sqrt(spread * (share * (1 - share) + spread / 4))
+    # a share of 0 or 1 is inside, whatever rounding does
+    return min(share, (middle - half) / (1 + spread)), max(share, (middle + half) / (1 + spread))

@@ -1,6 +1,7 @@
 """Metrics of classification: arrays in, numbers out.
 
-N rows, C classes; labels [N] int, of which -1 and below are never right.
+N rows, C classes; labels [N] int, of which -1 and below are never right: each such number is a class of its own that
+the model never saw.
 """
 
 from __future__ import annotations
@@ -56,10 +57,14 @@ def precision_recall_f1(
 
 
 def macro_f1(predicted: Labels, labels: Labels, classes: int) -> float:
-    """Mean F1 over the classes that occur among labels or predictions (scikit-learn's convention)."""
+    """Mean F1 over the classes that occur among labels or predictions (scikit-learn's convention).
+
+    A class of the labels that the model never saw (-1 and below) occurs too, with F1 0.
+    """
     _, _, f1, support = precision_recall_f1(predicted, labels, classes)
     occurring = (support > 0) | (np.bincount(predicted, minlength=classes) > 0)
-    return float(f1[occurring].mean()) if occurring.any() else 0.0
+    number = int(occurring.sum()) + len(np.unique(labels[labels < 0]))
+    return float(f1[occurring].sum() / number) if number else 0.0
 
 
 def expected_calibration_error(confidence: Floats, right: npt.NDArray[np.bool_], *, bins: int = 15) -> float:

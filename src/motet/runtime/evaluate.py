@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from motet import __version__
 from motet.data import Labels, Table, encode_labels, row_ids, split_sides
+from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
+from motet.data.table import gather
 from motet.errors import TableError
 from motet.evaluation import class_table, classification_metrics, evaluate_patterns, row_patterns
 from motet.model import table_digest
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 Rows = npt.NDArray[np.int64]
 MISTAKES = 24
+FEW_MEASURED = 30  # rows below which a figure says little
 TEXT_SHOWN = 600
 
 
@@ -40,7 +45,7 @@ def evaluate(
     all_rows : all rows, also where the split column names test rows.
 
     Rows without a label are left out and counted; a label that the model does not know counts as a mistake. Both
-    are noted, and so is a table that trained the model and is measured whole.
+    are noted, and so are a table that trained the model and is measured whole, and fewer than 30 measured rows.
 
     Of `issues`, `broken_measured` counts broken cells of the measured rows, and `absent` the measured rows without
     each modality (empty or broken). `broken` is the same as `broken_measured` here; where a model is built it counts
@@ -59,7 +64,10 @@ def evaluate(
     split = found if split is None else split
     labels = encode_labels(table, manifest.schema, manifest.classes)
     rows = _labelled(table, labels, rows, split, str(manifest.schema.label), notes)
-    truth = labels.values[rows]
+    truth = _told_apart(labels.values[rows], table, str(manifest.schema.label), rows)
+    if len(rows) < FEW_MEASURED:
+        were = "row was" if len(rows) == 1 else "rows were"
+        notes.append(f"only {len(rows)} {were} measured: one row more or less right changes the figures much")
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
     measured, answers = evaluate_patterns(
@@ -146,6 +154,18 @@ def _labelled(table: Table, labels: Labels, rows: Rows, split: str, column: str,
         )
     labelled: Rows = rows[values != -1]
     return labelled
+
+
+def _told_apart(truth: Rows, table: Table, column: str, rows: Rows) -> Rows:
+    """Truth [n] in which each label that the model never saw has a number of its own: -2, -3, ..."""
+    unseen = np.flatnonzero(truth == -2)
+    if not len(unseen):
+        return truth
+    words, _ = text_of(pa.chunked_array([gather(table.column(column), rows[unseen])]), column)
+    names = pc.utf8_trim_whitespace(words).combine_chunks().dictionary_encode()
+    told = truth.copy()
+    told[unseen] = -2 - names.indices.to_numpy().astype(np.int64)
+    return told
 
 
 def _count(rows: int) -> str:

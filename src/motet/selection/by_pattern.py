@@ -48,12 +48,13 @@ class Candidate:
     accuracy: float
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `evaluation.json`; log-loss is null where no row could measure it."""
+        """As it stands in `evaluation.json`; log-loss and accuracy are null where no row could measure it."""
+        measured = math.isfinite(self.log_loss)
         return {
             "name": self.name,
             "kind": self.kind,
-            "log_loss": self.log_loss if math.isfinite(self.log_loss) else None,
-            "accuracy": self.accuracy,
+            "log_loss": self.log_loss if measured else None,
+            "accuracy": self.accuracy if measured else None,
             "temperature": self.temperature,
         }
 
