@@ -9,8 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from motet.data import VectorCells, all_patterns, audit, cells, infer_schema, modality_kind, read_table
+from motet.data import Table, VectorCells, all_patterns, audit, cells, infer_schema, modality_kind, read_table
 from motet.data.schema import pattern_name
 from motet.errors import UsageError
 
@@ -187,3 +189,14 @@ def test_a_long_broken_vector_is_shown_by_its_beginning() -> None:
     table = read_table(pa.table({"v": pa.array([[0.0] * 70_000, [1.0]], pa.list_(pa.float32()))}))
     (issue,) = VectorCells(table, "v").issues
     assert "70,000 numbers, at most 65,536" in issue.reason and len(issue.value) <= 60
+
+
+@given(st.lists(st.one_of(st.text(max_size=30), st.from_regex(r"\[[-0-9., eE\[\]]{0,20}\]", fullmatch=True))))
+@settings(deadline=None)
+def test_any_text_is_a_vector_absent_or_broken(column) -> None:
+    made = VectorCells(Table(pa.table({"v": pa.array(column, pa.string())})), "v")
+    values, present, issues = made.take(np.arange(len(column)), made.width)
+    assert np.isfinite(values).all() and values.shape == (len(column), made.width)
+    broken = {issue.row for issue in made.issues}
+    assert not made.present[sorted(broken)].any()
+    assert (present.sum() + len(issues)) == made.present.sum()

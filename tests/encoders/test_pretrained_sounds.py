@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,11 @@ def test_a_directory_is_opened_by_its_path(tmp_path: Path) -> None:
     assert isinstance(encoder, PretrainedEncoder)
     assert (encoder.name, encoder.modality, encoder.width) == ("tiny-wav2vec2", "audio", 16)
     assert encoder.sounds(Sound(sound(0.01), 16_000)).shape == (1_600,)
+    # how much of a sound is read is part of the encoder, not of the version that runs it
+    assert encoder.max_seconds == 30
+    described = encoder.directory / "encoder.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"max_seconds": 2}))
+    assert PretrainedEncoder(encoder.directory).sounds(Sound(sound(3), 16_000)).shape == (32_000,)
 
 
 def test_a_model_of_pictures_is_none_of_sounds(tmp_path: Path) -> None:

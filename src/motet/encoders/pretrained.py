@@ -28,6 +28,7 @@ from motet.encoders.encode_rows import encode_images, encode_sounds, encode_text
 from motet.encoders.features import FeatureTable
 from motet.errors import EncoderError, MediaError
 from motet.preprocessing import AudioPreprocessor, Batch, ImagePreprocessor, WordPreprocessor
+from motet.preprocessing.audio import WAVEFORM_SECONDS
 
 Rows = npt.NDArray[np.int64]
 TEXT_BATCH = 16
@@ -97,6 +98,7 @@ class PretrainedEncoder:
         self.licence: str = licence or described["licence"]
         self.identity: str = described["identity"]
         self.max_tokens: int | None = described.get("max_tokens")
+        self.max_seconds: float | None = described.get("max_seconds")
         self.engine_name = engine_name
         self._make_engine = engine or (lambda: OnnxEngine(directory / "model.onnx"))
 
@@ -113,7 +115,7 @@ class PretrainedEncoder:
     @cached_property
     def sounds(self) -> AudioPreprocessor:
         """The encoder's own sound preprocessing."""
-        return AudioPreprocessor.from_directory(self.directory)
+        return AudioPreprocessor.from_directory(self.directory, self.max_seconds or WAVEFORM_SECONDS)
 
     @cached_property
     def words(self) -> WordPreprocessor:

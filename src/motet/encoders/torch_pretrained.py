@@ -16,15 +16,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from motet.data.sounds import Sound
 from motet.encoders.cache import cache_directory
 from motet.encoders.licences import licence_of
 from motet.encoders.torch_export import Inputs, export_onnx
 from motet.encoders.torch_sentence import sentence_pooling
+from motet.encoders.torch_sounds import PooledSound, example_sounds, listening_part, sound_pooling
 from motet.errors import EncoderError
 from motet.preprocessing import AudioPreprocessor, ImagePreprocessor, WordPreprocessor
 from motet.preprocessing.audio import WAVEFORM_SECONDS
@@ -67,21 +66,6 @@ class PooledVision(nn.Module):
         if self.projection is not None:
             pooled = self.projection(pooled)
         return pooled, tokens
-
-
-class PooledSound(nn.Module):
-    """Sound network with one output convention: input_values [B, n] or [B, h, w] -> pooled [B, D], tokens [B, T, D]."""
-
-    def __init__(self, network: nn.Module, pooling: str) -> None:
-        super().__init__()
-        self.network = network
-        self.pooling = pooling
-
-    def forward(self, input_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return pooled and token features."""
-        made = self.network(input_values)  # called input_features by some: the first one of all
-        tokens = made.last_hidden_state
-        return made.pooler_output if self.pooling == "pooler" else tokens.mean(dim=1), tokens
 
 
 class PooledWords(nn.Module):
@@ -217,8 +201,7 @@ def load(directory: Path, modality: str) -> nn.Module:
 def _part(model: nn.Module, modality: str) -> tuple[nn.Module, nn.Module | None]:
     """The network of one modality and its projection: the whole model, or one side of a CLIP-like one."""
     if modality == "audio":
-        # a model that writes down what it hears (Whisper) has an encoder that hears
-        return (model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model), None  # type: ignore[operator,union-attr]
+        return listening_part(model), None
     side = getattr(model, "vision_model" if modality == "image" else "text_model", None)
     if side is None:
         return model, None
@@ -243,7 +226,7 @@ def _pooling(
     if sentence is not None:
         return sentence
     if modality == "audio":
-        return "pooler" if _gives_pooler(model) and not pooler_is_random else "mean"
+        return sound_pooling(model, pooler_is_random)
     if part is not model:
         return "pooler"
     if modality == "text":
@@ -254,12 +237,6 @@ def _pooling(
     if has_pooler and not pooler_is_random:
         return "pooler"
     return "cls" if hasattr(model, "embeddings") and hasattr(model.embeddings, "cls_token") else "mean"
-
-
-def _gives_pooler(model: nn.Module) -> bool:
-    """AST gives the mean of its two class tokens, normalised; models of samples give none."""
-    config: Any = model.config
-    return str(config.model_type) == "audio-spectrogram-transformer"
 
 
 def _write(directory: Path, making: Path, modality: str, identity: str, name: str, licence: str) -> None:
@@ -292,6 +269,7 @@ def _write(directory: Path, making: Path, modality: str, identity: str, name: st
         "width": int(width),
         "pooling": module.pooling,
         "max_tokens": maximum,
+        "max_seconds": WAVEFORM_SECONDS if modality == "audio" else None,
         "licence": licence,
         "identity": identity,
     }
@@ -304,7 +282,7 @@ def example_inputs(
     """Inputs to trace with, inputs of another size to check with, and the axes that may change."""
     seeded = torch.Generator().manual_seed(0)
     if modality == "audio":
-        return _example_sounds(AudioPreprocessor.from_directory(directory), seeded)
+        return example_sounds(AudioPreprocessor.from_directory(directory), seeded)
     if modality == "image":
         height, width = ImagePreprocessor.from_directory(directory).size
         pixels = torch.rand(5, 3, height, width, generator=seeded) * 2 - 1
@@ -328,24 +306,6 @@ def example_inputs(
         ),
         axes,
     )
-
-
-def _example_sounds(
-    sounds: AudioPreprocessor, seeded: torch.Generator
-) -> tuple[Inputs, Inputs, dict[str, dict[int, str]]]:
-    def of(seconds: float, count: int) -> Inputs:
-        made = [
-            sounds(
-                Sound((torch.rand(round(seconds * sounds.rate), generator=seeded) - 0.5).numpy(), sounds.rate)
-            )
-            for _ in range(count)
-        ]
-        return {"input_values": torch.from_numpy(np.stack(made))}
-
-    axes = {"input_values": {0: "batch"}, "pooled": {0: "batch"}, "tokens": {0: "batch"}}
-    if sounds.form == "waveform":
-        axes["input_values"][1], axes["tokens"][1] = "length", "frames"
-    return of(1.0, 2), of(1.7, 3), axes
 
 
 def _identity(directory: Path, modality: str) -> str:

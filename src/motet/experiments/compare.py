@@ -15,7 +15,7 @@ from motet.deployment.prepared import Prepared, prepare_rows
 from motet.evaluation import classification_metrics, row_log_loss
 from motet.experiments.boosting import fit_boosting
 from motet.fusion import FUSIONS
-from motet.model import HeadEntry
+from motet.model import HeadEntry, Member
 from motet.progress import progress
 from motet.selection import Selection, crossed_answers, halves_of, select
 from motet.selection.candidates import Expert, Way, ways
@@ -23,7 +23,7 @@ from motet.tasks import FusedClassifier
 
 Floats = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.int64]
-BOOSTING = "gradient boosting"
+BOOSTING = "tabular:gradient boosting"
 DRAWS = 1000
 
 
@@ -104,6 +104,7 @@ class _Heads:
         self.parameters: dict[str, int] = {}
         self.truth = prepared.held_labels()
         self.present = {m: prepared.held_presence(m) for m in dict.fromkeys(self.modality_of.values())}
+        self.boosted: Floats | None = None
         self._known: dict[tuple[str, frozenset[str]], Floats] = {}
 
     def add_probe(self, name: str) -> None:
@@ -117,10 +118,9 @@ class _Heads:
         if source.modality == "tabular":
             begun = time.perf_counter()
             held = fit_boosting(self.prepared.folds, name, self.prepared.classes, self.fused.settings.seed)
-            boosted = f"tabular:{BOOSTING}"
-            self.modality_of[boosted] = "tabular"
-            self._add(boosted, (boosted,), "unimodal", begun, None)
-            self._known[boosted, frozenset({"tabular"})] = np.concatenate(held)
+            # No head that `train` could choose: it is shown beside them.
+            self.boosted = np.concatenate(held)
+            self.seconds[BOOSTING] = time.perf_counter() - begun
 
     def add_fusion(self, name: str) -> None:
         begun = time.perf_counter()
@@ -135,13 +135,9 @@ class _Heads:
             self._known[key] = np.concatenate(self.fused.held_logits(head, key[1]))
         return self._known[key][rows]
 
-    def _add(
-        self, name: str, sources: tuple[str, ...], kind: str, begun: float, parameters: int | None
-    ) -> None:
+    def _add(self, name: str, sources: tuple[str, ...], kind: str, begun: float, parameters: int) -> None:
         self.entries[name] = HeadEntry("", sources, kind)
-        self.seconds[name] = time.perf_counter() - begun
-        if parameters is not None:
-            self.parameters[name] = parameters
+        self.seconds[name], self.parameters[name] = time.perf_counter() - begun, parameters
 
 
 def _leaderboard(
@@ -166,6 +162,12 @@ def _leaderboard(
         for way in found:
             logits = {name: heads.logits(name, shown, have) for name in way.heads}
             answers.append((way.name, way.kind, way.heads, crossed_answers(way, logits, truth, halves[have])))
+        if heads.boosted is not None and "tabular" in shown:
+            way = Way(
+                BOOSTING, "baseline", "product", (BOOSTING,), lambda logits, labels: (Member(BOOSTING),)
+            )
+            logs = crossed_answers(way, {BOOSTING: heads.boosted[have]}, truth, halves[have])
+            answers.append((way.name, way.kind, way.heads, logs))
         for name, kind, read, logs in answers:
             losses[name] = row_log_loss(logs, truth)
             metrics = classification_metrics(np.exp(logs), truth, seed=seed)

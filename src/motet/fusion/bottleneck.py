@@ -19,8 +19,8 @@ class Bottleneck(Fusion):
 
     [z_m^(l+1); f_m^(l+1)] = EncoderLayer_lm([z_m^l; f^l]),  f^(l+1) = mean_m f_m^(l+1),  l = 0, 1,
     s = LayerNorm(mean_m mean_t z^2_mt);   z_m [B, T_m, H], f [B, N, H], z^0_m = h_m, f^0 learned, s [B, H].
-    One bottleneck, not the paper's four, which it finds no better: beside four shared tokens, the one or two tokens of
-    a modality that comes pooled would be a small part of what each position sees, and learn slowly to be heard.
+    One bottleneck, where the paper has four: beside four, the one or two tokens of a modality that comes pooled are a
+    small part of what each position sees at first, and an exclusive or of two modalities is not learnt.
     The paper's mean of logits, one of each modality, is here the mean of the states from which they are read.
     """
 

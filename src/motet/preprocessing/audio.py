@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -92,8 +92,11 @@ class AudioPreprocessor:
     std: float = 1.0
 
     @classmethod
-    def from_directory(cls, directory: Path | str) -> AudioPreprocessor:
-        """Read an encoder's own preprocessor_config.json; raises ``EncoderError`` as ``from_config`` does."""
+    def from_directory(cls, directory: Path | str, seconds: float = WAVEFORM_SECONDS) -> AudioPreprocessor:
+        """Read an encoder's own preprocessor_config.json; raises ``EncoderError`` as ``from_config`` does.
+
+        ``seconds`` is how much of a sound a model of samples reads; log-mel frames have their own length.
+        """
         directory = Path(directory)
         config = read_config(directory / "preprocessor_config.json")
         if config is None:
@@ -111,9 +114,10 @@ class AudioPreprocessor:
                 name = f"{names[_MODEL_TYPES[model_type]]}FeatureExtractor"
                 config = config | {"feature_extractor_type": name}
         try:
-            return cls.from_config(config)
+            made = cls.from_config(config)
         except EncoderError as error:
             raise EncoderError(f"{directory}: {error}") from None
+        return replace(made, seconds=seconds) if made.form == "waveform" else made
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> AudioPreprocessor:
