@@ -28,8 +28,8 @@ def classification_metrics(
 
     Each is {"value", "low", "high"}: the percentile bootstrap over rows (Efron, 1979), 2.5 % to 97.5 %. For accuracy
     the interval reaches at least as far as Wilson's score interval (Wilson, 1927): the bootstrap of rows that are all
-    right, or all wrong, has no width, however few they are. Above 10,000 rows fewer draws are made, since intervals are then narrow and their own error is
-    small.
+    right, or all wrong, has no width, however few they are. Above 10,000 rows fewer draws are made, since intervals
+    are then narrow and their own error is small.
     """
     n, classes = probabilities.shape
     predicted = probabilities.argmax(axis=1)
