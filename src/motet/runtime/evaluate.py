@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from motet import __version__
-from motet.data import Labels, Table, encode_labels, row_ids, split_sides
+from motet.data import Labels, Table, all_patterns, encode_labels, row_ids, split_sides
 from motet.data.splits import NAMES, TEST
 from motet.errors import TableError
-from motet.evaluation import class_table, classification_metrics, evaluate_patterns, row_patterns
+from motet.evaluation import (
+    class_table,
+    classification_metrics,
+    evaluate_patterns,
+    missing_rates,
+    reliability,
+    row_patterns,
+    shapley,
+)
 from motet.model import table_digest
 
 if TYPE_CHECKING:
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.int64]
 MISTAKES = 24
 TEXT_SHOWN = 600
+CONTRIBUTION_ROWS = 5000
 
 
 def evaluate(
@@ -74,6 +84,7 @@ def evaluate(
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
+        **_by_modality(model, encoded, truth),
         "issues": {
             "broken": len(broken),
             "broken_measured": len(broken),
@@ -150,6 +161,34 @@ def _labelled(table: Table, labels: Labels, rows: Rows, split: str, column: str,
 
 def _count(rows: int) -> str:
     return f"{rows} row" if rows == 1 else f"{rows} rows"
+
+
+def _by_modality(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
+    """What each modality gives, where there are several; and how well each pattern is calibrated.
+
+    On an even sample of CONTRIBUTION_ROWS rows where there are more: each takes many passes through the heads.
+    """
+    some = np.arange(len(truth))[:: max(1, -(-len(truth) // CONTRIBUTION_ROWS))]
+    few, wanted = encoded.part(some), truth[some]
+
+    def answer(present: Mapping[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.floating]:
+        return model.probabilities(few, present)
+
+    found: dict[str, Any] = {"calibration": {}}
+    for pattern in all_patterns(few.present):
+        shown = set(pattern.split("+")) - {"none"}
+        rows = np.flatnonzero(np.logical_and.reduce([few.present[m] for m in shown] or [wanted > -3]))
+        if len(rows):
+            mine = few.part(rows)
+            hidden = {m: have & (m in shown) for m, have in mine.present.items()}
+            found["calibration"][pattern] = {
+                "before": reliability(model.probabilities(mine, hidden, calibrated=False), wanted[rows]),
+                "after": reliability(model.probabilities(mine, hidden), wanted[rows]),
+            }
+    if len(few.present) > 1:
+        found["missing_rate"] = missing_rates(answer, few.present, wanted, seed=model.manifest.seed)
+        found["shapley"] = shapley(answer, few.present, wanted)
+    return found
 
 
 def _baselines(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
