@@ -94,7 +94,7 @@ def test_without_decoding_nothing_is_read(folder):
         ({"t": ["some words", "more words"], "y": [None, None]}, {"text": ["t"]}, "empty in all"),
         ({"t": [None, ""], "y": ["a", "b"]}, {"text": ["t"]}, "empty in every row"),
         ({"p": ["x.png", "y.png"], "y": ["a", "b"]}, {"image": ["p"]}, "all 2 cells are broken"),
-        ({"q": [1, 2], "y": ["a", "b"]}, {}, "no column of pictures or words"),
+        ({"q": [1, 2], "y": ["a", "b"]}, {}, "no column of pictures, words, sounds or vectors"),
         (
             {"t": ["u v", "w x"], "y": ["a", "b"], "s": ["train", "oops"]},
             {"text": ["t"], "split": "s"},

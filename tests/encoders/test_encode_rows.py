@@ -186,7 +186,7 @@ def test_pictures_equal_the_slow_way(
     window, batch, segment = (data.draw(st.sampled_from([1, 2, 5, 100])) for _ in range(3))
     shelf, encode = Shelf(None, WIDTH), ImageEncoder()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encode_rows, "IMAGE_WINDOW", window)
+        patch.setattr(encode_rows, "MEDIA_WINDOW", window)
         patch.setattr(encode_rows, "SEGMENT_CELLS", segment)
         for _ in range(2):
             table = encode_images(
@@ -216,7 +216,7 @@ def test_no_more_than_the_limit_is_held_while_pictures_wait(
     held: list[encode_rows._Held] = []
     monkeypatch.setattr(encode_rows, "_Held", lambda limit: held.append(Watched(limit)) or held[-1])
     monkeypatch.setattr(encode_rows, "HELD_BYTES", limit)
-    monkeypatch.setattr(encode_rows, "IMAGE_WINDOW", 4)
+    monkeypatch.setattr(encode_rows, "MEDIA_WINDOW", 4)
     for i in range(20):
         (tmp_path / f"{i}.png").write_bytes(png(i % 15) if i != 7 else BROKEN)
     table = Table(pa.table({"photo": [f"{i}.png" for i in range(20)]}), root=tmp_path)

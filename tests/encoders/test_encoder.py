@@ -21,11 +21,16 @@ def columns() -> dict[str, Cells]:
             {
                 "title": ["brass lamp", "oak lamp", "linen chair", "red chair"],
                 "picture": ["a.jpg", "b.jpg", "c.jpg", "d.jpg"],
+                "sound": ["a.wav", "b.wav", "c.wav", "d.wav"],
                 "price": [1.0, 2.0, 30.0, 90.0],
+                "vector": [[1.0, 2.0], [1.0, 3.0], [30.0, 2.0], [9.0, 9.0]],
             }
         )
     )
-    return dict(cells(table, infer_schema(table, text=["title"], image=["picture"], numeric=["price"])))
+    named = infer_schema(
+        table, text=["title"], image=["picture"], audio=["sound"], numeric=["price"], vector=["vector"]
+    )
+    return dict(cells(table, named))
 
 
 @pytest.mark.parametrize("made", EMBEDDED.values(), ids=[":".join(name) for name in EMBEDDED])

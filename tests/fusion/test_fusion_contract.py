@@ -16,6 +16,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from motet.encoders import Features
 from motet.encoders.torch_export import export_onnx
 from motet.fusion import FUSIONS, FusedState, Fusion, Source
+from motet.fusion.attention import SourceAttention
 from motet.tasks import FusedClassifier
 
 # Two sources of one modality, other widths, and names that no module of torch may have.
@@ -33,13 +34,20 @@ Batch = dict[str, Features[Tensor]]
 TOLERANCE = 1e-4  # in probability, as the contract says
 Lengths = dict[str, int]  # T of the sources that come with tokens
 LENGTHS = {"image:mobilenet_v2": 6, "text:all-minilm.l6": 4}
+OPTIONS = {"attention-dot": {"score": "dot"}, "attention-hard": {"hard": True}}
+DOT: tuple[str, Lengths] = ("attention-dot", {})
+HARD: tuple[str, Lengths] = (
+    "attention-hard",
+    {},
+)  # reads one source alone, so that only some tests are for it
 TOKEN_CASES = [(name, LENGTHS) for name in sorted(FUSIONS) if FUSIONS[name].reads_tokens]
-CASES = [(name, {}) for name in sorted(FUSIONS)] + TOKEN_CASES
+CASES = [(name, {}) for name in sorted(FUSIONS)] + [DOT] + TOKEN_CASES
 
 
 def make(name: str, *, seed: int = 0, sources: tuple[Source, ...] = SOURCES) -> FusedClassifier:
     torch.manual_seed(seed)
-    fusion = FUSIONS[name](sources, width=WIDTH, dropout=0.1)
+    strategy = SourceAttention if name in OPTIONS else FUSIONS[name]
+    fusion = strategy(sources, width=WIDTH, dropout=0.1, **OPTIONS.get(name, {}))
     head = FusedClassifier(fusion, CLASSES)
     generator = torch.Generator().manual_seed(seed)
     for source, projection in zip(fusion.sources, fusion.projections, strict=True):
@@ -101,6 +109,7 @@ def identify(case: tuple[str, Lengths]) -> str:
 
 
 with_tokens = pytest.mark.parametrize("case", TOKEN_CASES, ids=identify, indirect=True)
+hard_too = pytest.mark.parametrize("case", [*CASES, HARD], ids=identify, indirect=True)
 
 
 @pytest.fixture(params=CASES, ids=identify)
@@ -183,6 +192,7 @@ def test_saved_and_loaded_gives_equal_outputs(name: str, lengths: Lengths, tmp_p
     torch.testing.assert_close(head(batch), other(batch), rtol=0, atol=0)
 
 
+@hard_too
 def test_in_eval_mode_a_row_does_not_depend_on_its_batch(name: str, lengths: Lengths) -> None:
     head = make(name)
     patterns = PATTERNS * 8
@@ -193,6 +203,10 @@ def test_in_eval_mode_a_row_does_not_depend_on_its_batch(name: str, lengths: Len
     other = probabilities(head, rows_of(batch, shuffled))
     assert (whole - alone).abs().max() < TOLERANCE
     assert (whole[shuffled] - other).abs().max() < TOLERANCE
+
+
+def test_no_rows(name: str, lengths: Lengths) -> None:
+    assert make(name)(rows_of(batch_of(PATTERNS, lengths), [])).shape == (0, CLASSES)
 
 
 def test_neighbours_that_are_not_finite_do_not_reach_a_row(name: str, lengths: Lengths) -> None:
@@ -207,6 +221,7 @@ def test_neighbours_that_are_not_finite_do_not_reach_a_row(name: str, lengths: L
     torch.testing.assert_close(got[[0, 2]], want[[0, 2]])
 
 
+@hard_too
 def test_the_order_of_the_dictionary_does_not_matter(name: str, lengths: Lengths) -> None:
     head, batch = make(name), batch_of(PATTERNS, lengths)
     backwards = dict(reversed(batch.items()))
@@ -214,6 +229,7 @@ def test_the_order_of_the_dictionary_does_not_matter(name: str, lengths: Lengths
     torch.testing.assert_close(head(backwards), head(batch), rtol=0, atol=0)
 
 
+@hard_too
 def test_numbers_of_absent_rows_are_never_looked_at(name: str, lengths: Lengths) -> None:
     """NaN, infinity and plain numbers there change no output and no gradient."""
     results = []
@@ -251,6 +267,7 @@ def test_absent_is_not_zero(name: str, lengths: Lengths) -> None:
         assert (one - other).abs().max() > 1e-5, source.name
 
 
+@hard_too
 def test_weights_where_given_sum_to_one(name: str, lengths: Lengths) -> None:
     state = make(name).fusion(batch_of(PATTERNS, lengths))
     if state.weights is None:
@@ -346,9 +363,10 @@ def test_tokens_are_not_looked_at_where_a_strategy_says_so(name: str) -> None:
     head, batch = make(name), batch_of(PATTERNS, LENGTHS)
     pooled = {key: Features(one.pooled, one.present) for key, one in batch.items()}
     same = torch.equal(head(batch), head(pooled))
-    assert same != FUSIONS[name].reads_tokens
+    assert same != head.fusion.reads_tokens
 
 
+@hard_too
 def test_stacked_weights_give_what_each_head_gives_alone(name: str, lengths: Lengths) -> None:
     """Logits and gradients of three heads, each with a batch of its own."""
     heads = [make(name, seed=seed) for seed in range(3)]
@@ -411,6 +429,7 @@ def flat(batch: Batch) -> dict[str, Tensor]:
     return {key: array for key, array in arrays.items() if array is not None}
 
 
+@hard_too
 def test_the_onnx_graph_equals_torch_at_other_batch_sizes_and_lengths(
     name: str, lengths: Lengths, tmp_path: Path
 ) -> None:

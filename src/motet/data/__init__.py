@@ -6,22 +6,27 @@ and reason, and treated as absent.
 
 from __future__ import annotations
 
+from motet.data.audio_cells import AudioCell, AudioCells
 from motet.data.auditing import Audit, audit
 from motet.data.casting import row_ids
 from motet.data.classes import Labels, encode_labels, labels
 from motet.data.folds import make_folds
 from motet.data.image_cells import ImageCell, ImageCells
 from motet.data.inference import infer_schema
+from motet.data.media_cells import MediaCell, MediaCells
 from motet.data.modalities import Cells, cells
 from motet.data.readers import read_table
-from motet.data.schema import Column, Schema, all_patterns, pattern_name
+from motet.data.schema import Column, Schema, all_patterns, modality_kind, pattern_name
 from motet.data.scripts import Script, script_of
 from motet.data.splits import Split, make_split, split_sides
 from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
 from motet.data.text_cells import TextCells
+from motet.data.vector_cells import VectorCells
 
 __all__ = [
+    "AudioCell",
+    "AudioCells",
     "Audit",
     "CellIssue",
     "Cells",
@@ -29,12 +34,15 @@ __all__ = [
     "ImageCell",
     "ImageCells",
     "Labels",
+    "MediaCell",
+    "MediaCells",
     "Schema",
     "Script",
     "Split",
     "Table",
     "TabularCells",
     "TextCells",
+    "VectorCells",
     "all_patterns",
     "audit",
     "cells",
@@ -43,6 +51,7 @@ __all__ = [
     "labels",
     "make_folds",
     "make_split",
+    "modality_kind",
     "pattern_name",
     "read_table",
     "row_ids",

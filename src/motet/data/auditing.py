@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from motet.data.audio_cells import AudioCells
 from motet.data.casting import has_words, text_of
 from motet.data.classes import Labels, labels
 from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
 from motet.data.findings import warnings_of
 from motet.data.image_cells import ImageCells
+from motet.data.listening import listen
+from motet.data.media_cells import MediaCells
 from motet.data.modalities import Cells, cells
 from motet.data.pictures import Pictures, look_at_pictures
 from motet.data.schema import Column, Schema, pattern_name
@@ -20,9 +23,11 @@ from motet.data.splits import NAMES, split_sides
 from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
 from motet.data.text_cells import TextCells
+from motet.data.vector_cells import VectorCells
 from motet.errors import TableError
 
 Rows = npt.NDArray[np.int64]
+Digests = npt.NDArray[np.uint8]
 FEW = 5  # rows below which a class is listed
 _LISTED = 2_000  # broken cells in the JSON; all are counted
 _EXAMPLES = 10
@@ -86,7 +91,8 @@ class Audit:
 def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
     """Count what is present, absent and broken, find duplicates, and warn in order of harm.
 
-    With `decode` every picture is decoded once; without it broken pictures and look-alikes are not known.
+    With `decode` every picture and every sound is decoded once; without it broken ones and look-alikes are not
+    known.
     Problems of labels and splits are warnings here, never exceptions.
     """
     errors: list[str] = []
@@ -95,11 +101,17 @@ def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
     pictures = look_at_pictures(images) if decode and isinstance(images, ImageCells) else None
     issues = [*table.issues, *(issue for one in made.values() for issue in one.issues)]
     issues += pictures.issues if pictures else []
+    digests = {"image": pictures.digests} if pictures else {}
+    sounds = made.get("audio")
+    if decode and isinstance(sounds, AudioCells):
+        digests["audio"], found_issues = listen(sounds)
+        issues += found_issues
+    issues += [issue for one in made.values() for issue in _odd_widths(one)]
     found = _labels(table, schema, errors)
     sides = _sides(table, schema, errors)
     broken = sorted((issue for issue in issues if issue.broken), key=lambda issue: issue.row)
-    presence = _presence(made, pictures)
-    content, note = _content(table, schema, made, pictures)
+    presence = _presence(made, digests)
+    content, note = _content(table, schema, made, digests)
     notes = [*table.notes, *([note] if note else [])]
     if pictures and pictures.crowd:
         notes.append(
@@ -160,8 +172,10 @@ def _columns(table: Table, schema: Schema, broken: list[CellIssue]) -> list[dict
 
 def _filled(table: Table, column: Column) -> npt.NDArray[np.bool_]:
     cells_ = table.column(column.name)
-    if column.kind == "image":
-        return ImageCells(table, [column.name]).present.copy()
+    if column.kind in ("image", "audio"):
+        return MediaCells(table, [column.name]).present.copy()
+    if column.kind == "vector" and column.role == "input":
+        return VectorCells(table, column.name).present.copy()
     if column.kind == "numeric" and column.role == "input":
         return TabularCells(table, [column.name], []).present
     if column.kind in ("vector", "audio", "other"):
@@ -175,10 +189,19 @@ def _balance(found: Labels) -> dict[str, int]:
     return {found.classes[number]: int(counts[number]) for number in order}
 
 
-def _presence(made: dict[str, Cells], pictures: Pictures | None) -> dict[str, npt.NDArray[np.bool_]]:
-    presence: dict[str, npt.NDArray[np.bool_]] = {modality: one.present for modality, one in made.items()}
-    if pictures is not None:
-        presence["image"] = np.asarray(pictures.digests.any(axis=1), bool)
+def _odd_widths(one: Cells) -> list[CellIssue]:
+    """Vectors that are not as wide as most are broken."""
+    return one.of_width(np.arange(len(one)), one.width)[1] if isinstance(one, VectorCells) else []
+
+
+def _presence(made: dict[str, Cells], digests: dict[str, Digests]) -> dict[str, npt.NDArray[np.bool_]]:
+    presence: dict[str, npt.NDArray[np.bool_]] = {}
+    for modality, one in made.items():
+        presence[modality] = one.present
+        if modality in digests:
+            presence[modality] = np.asarray(digests[modality].any(axis=1), bool)
+        elif isinstance(one, VectorCells):
+            presence[modality] = one.of_width(np.arange(len(one)), one.width)[0]
     return presence
 
 
@@ -194,18 +217,18 @@ def _patterns(presence: dict[str, npt.NDArray[np.bool_]], rows: int) -> dict[str
 
 
 def _content(
-    table: Table, schema: Schema, made: dict[str, Cells], pictures: Pictures | None
+    table: Table, schema: Schema, made: dict[str, Cells], digests: dict[str, Digests]
 ) -> tuple[Rows, str]:
     rows = np.arange(len(table), dtype=np.int64)
-    if pictures is None:
+    if any(isinstance(one, MediaCells) and modality not in digests for modality, one in made.items()):
         return content_numbers(table, schema, rows)
     parts = [
-        pictures.digests
-        if modality == "image"
+        digests[modality]
+        if modality in digests
         else np.where(one.present[:, None], one.digests(rows), 0).astype(np.uint8)
         for modality, one in made.items()
     ]
-    return number_rows(np.concatenate(parts, axis=1)), ""
+    return number_rows(np.concatenate(parts or [np.zeros((len(rows), 1), np.uint8)], axis=1)), ""
 
 
 def _duplicates(

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from motet.data.image_cells import DIGEST, ImageCells
+from motet.data.media_cells import DIGEST, MediaCells
 from motet.data.modalities import cells
 from motet.data.schema import Schema
 from motet.data.table import Table
 
 Rows = npt.NDArray[np.int64]
-MAX_READ = 200_000  # rows whose pictures are read to be compared; beyond it their paths are
+MAX_READ = 200_000  # rows whose files are read to be compared; beyond it their paths are
 NEAR_BITS = 4  # of 64
 # Mean difference of two thumbnails as a share of their standard deviation. The same photo scaled to 80 % and
 # saved at quality 60 has .011 (median) to .024 (99 %), a drawing with hard edges up to .044; other products
@@ -28,15 +28,15 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 
 
 def content_numbers(table: Table, schema: Schema, rows: Rows) -> tuple[Rows, str]:
-    """Return [n] int64, equal where two rows have the same inputs, and a note where pictures were not read.
+    """Return [n] int64, equal where two rows have the same inputs, and a note where files were not read.
 
-    A row without any input is equal to no other. A picture that cannot be read counts as absent.
+    A row without any input is equal to no other. A picture or sound that cannot be read counts as absent.
     """
     note = ""
     parts = []
     for made in cells(table, schema).values():
-        if isinstance(made, ImageCells) and len(rows) > MAX_READ:
-            note = f"more than {MAX_READ:,} rows: pictures were compared by path, not by content"
+        if isinstance(made, MediaCells) and len(rows) > MAX_READ:
+            note = f"more than {MAX_READ:,} rows: pictures and sounds were compared by path, not by content"
             parts.append(_path_digests(made, rows))
         else:
             parts.append(np.where(made.present[rows][:, None], made.digests(rows), 0).astype(np.uint8))
@@ -53,7 +53,7 @@ def number_rows(digests: npt.NDArray[np.uint8]) -> Rows:
     return numbers
 
 
-def _path_digests(made: ImageCells, rows: Rows) -> npt.NDArray[np.uint8]:
+def _path_digests(made: MediaCells, rows: Rows) -> npt.NDArray[np.uint8]:
     digests = np.zeros((len(rows), DIGEST), np.uint8)
     for start in range(0, len(rows), 1 << 16):
         for number, row in enumerate(made.take(rows[start : start + (1 << 16)]), start):

@@ -69,7 +69,10 @@ def warnings_of(
 
 def _inputs(audit: Audit, schema: Schema) -> list[tuple[str, str]]:
     if not schema.modalities:
-        message = "no column of pictures or words was found: name them with --image and --text"
+        message = (
+            "no column of pictures, words, sounds or vectors was found: name them with --image, --text, --audio or "
+            "--vector"
+        )
         return [("error", message)]
     found = []
     for column in audit.columns:

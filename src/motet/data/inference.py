@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet.data.casting import is_bytes_type, text_of
-from motet.data.image_cells import is_picture_type
 from motet.data.media import resolve_media
-from motet.data.schema import MODALITY_OF_KIND, Column, Kind, Role, Schema
+from motet.data.media_cells import is_media_type
+from motet.data.schema import MAX_MODALITIES, Column, Kind, Role, Schema, modality_of
+from motet.data.sounds import is_sound
 from motet.data.table import Table, gather, missing_column
 from motet.data.tabular_cells import NO_NUMBER, NUMBER, THOUSANDS
+from motet.data.vector_cells import VectorCells, is_vector_type, parse_vector
 from motet.errors import MediaError, TableError, UsageError
 
 SAMPLE = 5_000  # rows looked at, evenly spaced
@@ -30,15 +32,17 @@ SIDES = {
     "testing": "test",
 }
 _PICTURE = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?|svg|psd|heic|avif)$", re.IGNORECASE)
-_SOUND = re.compile(r"\.(wav|mp3|flac|ogg|m4a)$", re.IGNORECASE)
+_SOUND = re.compile(r"\.(wav|mp3|flac|ogg|oga|opus|m4a|aac|aiff?|wma)$", re.IGNORECASE)
 _ADDRESS_START = r"^\s*(https?|ftp|s3|gs):/"  # one slash: a path library has taken the other away
 _ADDRESS = re.compile(_ADDRESS_START, re.IGNORECASE)
 _NUMBER = re.compile(f"{NUMBER}|{THOUSANDS}")
+_LIST = re.compile(r"\[[\s\d+\-.,eE]*\]$")
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([T ].*)?$|^\d{1,2}[/.]\d{1,2}[/.]\d{4}$")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f]")
 _SEPARATOR = re.compile(r"[\s|,;/]+")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
 _NAMES_A_ROW = re.compile(r"^(id|uid|uuid|guid|key|index|sku|unnamed_0)$|[_ -]id$|Id$", re.IGNORECASE)
+_ONE_WIDTH = 0.9  # share of lists of numbers that have the same width, from which they are vectors
 SPLIT_NAMES = ("split", "fold", "subset", "set", "partition")
 
 
@@ -47,6 +51,7 @@ class _Guess:
     kind: Kind
     why: str
     role: Role | None = None  # a role that the values themselves tell: id, split
+    usable: bool = True  # as an input without being named
 
 
 def infer_schema(
@@ -55,25 +60,30 @@ def infer_schema(
     label: str | None = None,
     image: Sequence[str] = (),
     text: Sequence[str] = (),
+    audio: Sequence[str] = (),
     numeric: Sequence[str] = (),
     categorical: Sequence[str] = (),
+    vector: Sequence[str] = (),
     split: str | None = None,
     group: str | None = None,
     id: str | None = None,
 ) -> Schema:
     """Tell the kind and role of each column; what the caller names is taken as said.
 
-    Once any input column is named, only named ones are inputs. Otherwise pictures and words are found by
-    looking at up to 5,000 evenly spaced rows; numbers and categories are inputs only when named. Raises
-    UsageError for a name that is not there or has two roles and for a label that is a quantity, TableError
-    for pictures that are web addresses.
+    Once any input column is named, only named ones are inputs. Otherwise pictures, words, sounds and vectors are
+    found by looking at up to 5,000 evenly spaced rows; numbers and categories are inputs only when named. Raises
+    UsageError for a name that is not there or has two roles, for a label that is a quantity, for a vector column
+    called like a modality, and for more than 6 modalities; TableError for pictures or sounds that are web
+    addresses.
     """
     named: dict[str, tuple[Kind, Role]] = {}
     for kind, names in (
         ("image", image),
         ("text", text),
+        ("audio", audio),
         ("numeric", numeric),
         ("categorical", categorical),
+        ("vector", vector),
     ):
         for name in names:
             _claim(table, named, name, kind, "input")  # type: ignore[arg-type]
@@ -100,7 +110,7 @@ def infer_schema(
         if column.role in ("id", "split"):
             taken.add(column.role)
         columns.append(column)
-    return Schema(tuple(columns))
+    return _bounded(Schema(tuple(columns)), explicit)
 
 
 def _claim(table: Table, named: dict[str, tuple[Kind, Role]], name: str, kind: Kind, role: Role) -> None:
@@ -113,11 +123,33 @@ def _claim(table: Table, named: dict[str, tuple[Kind, Role]], name: str, kind: K
     named[name] = (kind, role)
 
 
+def _bounded(schema: Schema, explicit: bool) -> Schema:
+    """Keep the schema to so many modalities as patterns can be made of: vectors that were found make way."""
+    modalities = schema.modalities
+    if len(modalities) <= MAX_MODALITIES:
+        return schema
+    if explicit:
+        raise UsageError(
+            f"{len(modalities)} modalities are named ({', '.join(modalities)}), at most {MAX_MODALITIES} can be "
+            "used together: join vector columns, or leave some out"
+        )
+    dropped = modalities[MAX_MODALITIES:]
+    why = f"beyond the {MAX_MODALITIES} modalities that can be used together; name the columns that matter"
+    return Schema(
+        tuple(
+            Column(c.name, c.kind, "ignored", None, f"{c.why}; {why}") if c.modality in dropped else c
+            for c in schema.columns
+        )
+    )
+
+
 def _said(table: Table, name: str, kind: Kind, role: Role, guess: _Guess) -> Column:
     if role == "input":
-        if kind == "image":
-            _refuse_addresses(table, name)
-        return Column(name, kind, role, MODALITY_OF_KIND[kind], "named")
+        if kind in ("image", "audio"):
+            _refuse_addresses(table, name, "picture" if kind == "image" else "sound")
+        if kind == "vector":
+            _refuse_no_vector(table, name)
+        return Column(name, kind, role, modality_of(kind, name), "named")
     if role == "label":
         _refuse_quantity(table, name)
     return Column(name, guess.kind, role, None, f"named; {guess.why}")
@@ -128,14 +160,15 @@ def _found(name: str, guess: _Guess, explicit: bool, taken: set[Role]) -> Column
         return Column(name, guess.kind, guess.role, None, guess.why)
     if explicit:
         return Column(name, guess.kind, "ignored", None, f"{guess.why}; not among the named inputs")
-    if guess.kind in ("image", "text"):
-        return Column(name, guess.kind, "input", guess.kind, guess.why)
+    if guess.kind in ("image", "text", "audio", "vector") and guess.usable:
+        try:
+            return Column(name, guess.kind, "input", modality_of(guess.kind, name), guess.why)
+        except UsageError as error:
+            return Column(name, guess.kind, "ignored", None, f"{guess.why}; {error}")
     if guess.kind in ("numeric", "categorical"):
         return Column(
             name, guess.kind, "ignored", None, f"{guess.why}; read only when named (--{guess.kind})"
         )
-    if guess.kind in ("audio", "vector"):
-        return Column(name, guess.kind, "ignored", None, f"{guess.why}; not read by this version")
     return Column(name, guess.kind, "ignored", None, guess.why)
 
 
@@ -144,9 +177,9 @@ def _guess(table: Table, name: str, rows: np.ndarray[tuple[int], np.dtype[np.int
     kind = column.type
     if is_bytes_type(kind) or pa.types.is_struct(kind):
         return _guess_bytes(column, rows)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        if pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type):
-            return _Guess("vector", "lists of numbers")
+    if is_vector_type(kind):
+        return _guess_vector(Table(pa.table({name: gather(column, rows)})), name)
+    if pa.types.is_nested(kind):
         return _Guess("other", "lists")
     if pa.types.is_temporal(kind):
         return _Guess("other", "dates or times")
@@ -166,16 +199,38 @@ def _rows(rows: np.ndarray[tuple[int], np.dtype[np.int64]], table: Table) -> str
 
 
 def _guess_bytes(column: pa.ChunkedArray, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> _Guess:
-    if not is_picture_type(column.type):
+    if not is_media_type(column.type):
         return _Guess("other", "structures")
     # whole pictures are copied: a few tell enough
     few = rows[np.linspace(0, len(rows) - 1, min(len(rows), 32)).astype(np.int64)]
     values = [value for value in gather(column, few).to_pylist() if value]
     if values and isinstance(values[0], dict):
-        return _Guess("image", "pictures of the datasets library (bytes or path)")
+        return _guess_structures(values)
     if any(value.startswith(_MAGIC) or value[8:12] == b"WEBP" for value in values):
         return _Guess("image", "bytes of picture files")
-    return _Guess("other", "bytes that are not pictures")
+    if any(is_sound(value) for value in values):
+        return _Guess("audio", "bytes of sound files")
+    return _Guess("other", "bytes that are neither pictures nor sounds")
+
+
+def _guess_structures(values: list[dict[str, bytes | str | None]]) -> _Guess:
+    """A `datasets` Image and Audio have one form: the bytes or the paths tell which."""
+    contents = [value.get("bytes") for value in values]
+    paths = [value.get("path") for value in values]
+    sounds = [isinstance(one, bytes) and is_sound(one) for one in contents]
+    if any(sounds) or (not any(contents) and any(isinstance(p, str) and _SOUND.search(p) for p in paths)):
+        return _Guess("audio", "sounds of the datasets library (bytes or path)")
+    return _Guess("image", "pictures of the datasets library (bytes or path)")
+
+
+def _guess_vector(sample: Table, name: str) -> _Guess:
+    vectors = VectorCells(sample, name)
+    widths = vectors.of_width(np.arange(len(vectors)), vectors.width)[0].sum()
+    if not vectors.present.any():
+        return _Guess("other", "lists of numbers, all empty or broken")
+    if widths < _ONE_WIDTH * vectors.present.sum():
+        return _Guess("other", "lists of numbers of different widths")
+    return _Guess("vector", f"lists of {vectors.width} numbers")
 
 
 def _guess_numbers(name: str, values: list[str]) -> _Guess:
@@ -193,9 +248,13 @@ def _guess_words(table: Table, name: str, values: list[str], looked: str) -> _Gu
     if share > 0.5:
         return _Guess("other", "web addresses: nothing is fetched, give files")
     if sum(bool(_PICTURE.search(value)) for value in values) > 0.8 * len(values):
-        return _Guess("image", _existing(table, values))
+        return _Guess("image", _existing(table, values, "picture")[0])
     if sum(bool(_SOUND.search(value)) for value in values) > 0.8 * len(values):
-        return _Guess("audio", "names of sound files")
+        told, there = _existing(table, values, "sound")
+        return _Guess("audio", told if there else f"{told}; name it with --audio", usable=there)
+    lists = [value for value in values if _LIST.match(value)]
+    if len(lists) > 0.8 * len(values) and sum(parse_vector(v) is not None for v in lists) > 0.8 * len(values):
+        return _guess_vector(Table(pa.table({name: lists})), name)
     numbers = sum(bool(_NUMBER.match(value)) or value.casefold() in NO_NUMBER for value in values)
     if numbers > 0.95 * len(values):
         return _guess_numbers(name, values)
@@ -222,9 +281,10 @@ def _words(value: str) -> float:
     return unspaced / 2 + sum(map(bool, spaced))
 
 
-def _existing(table: Table, values: list[str]) -> str:
+def _existing(table: Table, values: list[str], thing: str) -> tuple[str, bool]:
+    """Say how many of the files are there, in words, and whether any is."""
     if table.root is None:
-        return "names of picture files; there is no folder to look in (say --image-root)"
+        return f"names of {thing} files; there is no folder to look in (say --image-root)", False
     looked = values[:: max(1, len(values) // 50)][:50]
     there = 0
     for value in looked:
@@ -234,11 +294,12 @@ def _existing(table: Table, values: list[str]) -> str:
         except MediaError:
             pass
     if not there:
-        return f"names of picture files, but none of {len(looked)} looked at is under {table.root.name}/"
-    return f"names of picture files; {there} of {len(looked)} looked at are there"
+        told = f"names of {thing} files, but none of {len(looked)} looked at is under {table.root.name}/"
+        return told, False
+    return f"names of {thing} files; {there} of {len(looked)} looked at are there", True
 
 
-def _refuse_addresses(table: Table, name: str) -> None:
+def _refuse_addresses(table: Table, name: str, thing: str) -> None:
     column = table.column(name)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return
@@ -250,8 +311,20 @@ def _refuse_addresses(table: Table, name: str) -> None:
     addresses = pc.sum(pc.match_substring_regex(column, "(?i)" + _ADDRESS_START)).as_py()
     if addresses == filled:
         raise TableError(
-            f"column {name!r}: every picture is a web address ({first[:60]}); nothing is fetched: download "
-            "the pictures and put their paths, relative to the table or to --image-root, in the column"
+            f"column {name!r}: every {thing} is a web address ({first[:60]}); nothing is fetched: download "
+            f"the {thing}s and put their paths, relative to the table or to --image-root, in the column"
+        )
+
+
+def _refuse_no_vector(table: Table, name: str) -> None:
+    """Raise UsageError where not one cell that is looked at is a list of numbers, though some are filled."""
+    rows = np.unique(np.linspace(0, len(table) - 1, min(len(table), SAMPLE)).astype(np.int64))
+    some = VectorCells(Table(pa.table({name: gather(table.column(name), rows)})), name)
+    if some.broken and not some.present.any():
+        issue = some.issues[0]
+        raise UsageError(
+            f"column {name!r} holds no vector, such as {issue.value!r}: {issue.reason}; a vector is a list of "
+            "numbers, in CSV written as [0.5, 1, -2]"
         )
 
 

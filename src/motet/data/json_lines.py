@@ -14,7 +14,8 @@ import pyarrow.json as pajson
 from motet.data.encoding import decode
 from motet.data.frames import columns_of_records
 from motet.data.repair import column_of_objects
-from motet.data.table import CellIssue
+from motet.data.table import CellIssue, excerpt
+from motet.data.vector_cells import is_vector_type
 from motet.errors import TableError
 
 _ROWS = 20_000  # rows that are Python objects at one time, where the fast reader cannot read the file
@@ -97,6 +98,10 @@ def _slow(path: Path, notes: list[str]) -> tuple[pa.Table, list[CellIssue]]:
             piece.column(name) if name in piece.column_names else pa.nulls(len(piece)) for piece in pieces
         ]
         types = {part.type for part in parts if not pa.types.is_null(part.type)}
+        if len(types) > 1 and any(map(is_vector_type, types)):
+            parts, found = _as_vectors(parts, name)
+            issues += found
+            types = {parts[0].type}
         if len(types) > 1 and types != {pa.int64(), pa.float64()}:
             start = 0
             for number, part in enumerate(parts):
@@ -109,6 +114,25 @@ def _slow(path: Path, notes: list[str]) -> tuple[pa.Table, list[CellIssue]]:
         kind = pa.float64() if len(types) > 1 else types.pop() if types else pa.string()
         columns.append(pa.chunked_array([c for part in parts for c in _chunks(part.cast(kind))], type=kind))
     return pa.table(columns, names=names), issues
+
+
+def _as_vectors(parts: list[Any], name: str) -> tuple[list[pa.Array], list[CellIssue]]:
+    """Blocks of lists of numbers as lists of floats; the cells of blocks that hold anything else are listed."""
+    kind = pa.list_(pa.float64())
+    made, issues, start = [], [], 0
+    for part in parts:
+        if is_vector_type(part.type) or pa.types.is_null(part.type):
+            made.append(part.cast(kind))
+        else:
+            reason = "not a list of numbers in a column of vectors"
+            issues += [
+                CellIssue(row, name, reason, excerpt(value))
+                for row, value in enumerate(part.to_pylist(), start)
+                if value not in (None, "")
+            ]
+            made.append(pa.nulls(len(part), kind))
+        start += len(part)
+    return made, issues
 
 
 def _chunks(column: pa.Array | pa.ChunkedArray) -> list[pa.Array]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from motet.data.audio_cells import AudioCells
 from motet.data.image_cells import ImageCells
 from motet.data.schema import Schema
 from motet.data.table import Table
 from motet.data.tabular_cells import TabularCells
 from motet.data.text_cells import TextCells
+from motet.data.vector_cells import VectorCells
 
-Cells = ImageCells | TextCells | TabularCells
+Cells = ImageCells | TextCells | AudioCells | TabularCells | VectorCells
 
 
 def cells(table: Table, schema: Schema) -> dict[str, Cells]:
@@ -17,14 +19,18 @@ def cells(table: Table, schema: Schema) -> dict[str, Cells]:
     A column that the table lacks counts as absent in every row: at predict time a missing modality has
     `present` False everywhere and the caller decides.
     """
-    made: dict[str, Cells] = {}
-    for modality in schema.modalities:
-        if modality == "image":
-            made[modality] = ImageCells(table, schema.inputs("image"))
-        elif modality == "text":
-            made[modality] = TextCells(table, schema.inputs("text"))
-        elif modality == "tabular":
-            made[modality] = TabularCells(
-                table, schema.inputs("tabular", "numeric"), schema.inputs("tabular", "categorical")
-            )
-    return made
+    return {modality: _cells(table, schema, modality) for modality in schema.modalities}
+
+
+def _cells(table: Table, schema: Schema, modality: str) -> Cells:
+    if modality == "image":
+        return ImageCells(table, schema.inputs("image"))
+    if modality == "text":
+        return TextCells(table, schema.inputs("text"))
+    if modality == "audio":
+        return AudioCells(table, schema.inputs("audio"))
+    if modality == "tabular":
+        return TabularCells(
+            table, schema.inputs("tabular", "numeric"), schema.inputs("tabular", "categorical")
+        )
+    return VectorCells(table, modality)

@@ -71,6 +71,9 @@ def column_of_objects(
     pictures = _pictures(values)
     if pictures is not None:
         return pictures, []
+    vectors = _vectors(values, name, first_row)
+    if vectors is not None:
+        return vectors
     issues: list[CellIssue] = []
     texts: list[str | None] = []
     for row, value in enumerate(values, first_row):
@@ -98,6 +101,39 @@ def _pictures(values: Sequence[Any]) -> pa.Array | None:
         return pa.array(rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
     except (pa.ArrowException, TypeError, ValueError):
         return None
+
+
+def _vectors(values: Sequence[Any], name: str, first_row: int) -> tuple[pa.Array, list[CellIssue]] | None:
+    """Lists or arrays of numbers with some other values among them, which are listed; None where most are others."""
+    filled = [row for row, value in enumerate(values) if not _is_null(value) and not _is_empty(value)]
+    lists = {row for row in filled if _is_vector(values[row])}
+    if not lists or 2 * len(lists) <= len(filled):
+        return None
+    rows = [[float(number) for number in values[row]] if row in lists else None for row in range(len(values))]
+    issues = [
+        CellIssue(first_row + row, name, "not a list of numbers in a column of vectors", excerpt(values[row]))
+        for row in filled
+        if row not in lists
+    ]
+    return pa.array(rows, pa.list_(pa.float64())), issues
+
+
+def _is_vector(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1 and value.dtype.kind in "fiu"
+    return isinstance(value, list | tuple) and all(
+        isinstance(number, int | float | np.number) and not isinstance(number, bool) and _fits(number)
+        for number in value
+    )
+
+
+def _fits(number: Any) -> bool:
+    """A whole number of hundreds of digits has no float."""
+    return not isinstance(number, int) or abs(number) < 2**1000
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, str | bytes | list | tuple | np.ndarray) and len(value) == 0
 
 
 def _is_null(value: Any) -> bool:

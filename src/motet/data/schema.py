@@ -7,18 +7,22 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, Literal, get_args
 
-from motet.errors import TableError
+from motet.errors import TableError, UsageError
 
 Kind = Literal["image", "text", "audio", "numeric", "categorical", "vector", "other"]
 Role = Literal["input", "label", "question", "answer", "group", "split", "id", "ignored"]
 MODALITIES = ("image", "text", "audio", "tabular")  # canonical order; vector columns follow, by name
-MODALITY_OF_KIND = {
+MAX_MODALITIES = 6
+"""Most modalities of one schema: each doubles the patterns, all of which are chosen for and reported."""
+
+_MODALITY_OF_KIND = {
     "image": "image",
     "text": "text",
     "audio": "audio",
     "numeric": "tabular",
     "categorical": "tabular",
 }
+_NONE = "none"  # the pattern of a row without any modality
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,35 @@ class Schema:
         return cls(columns)
 
 
+def modality_of(kind: Kind, name: str) -> str:
+    """Return the modality of an input column: its own name where it is a vector.
+
+    Raises UsageError for a vector column whose name cannot stand in a pattern: one that a modality has, or with
+    a "+", "/", "\\" or ":" in it.
+    """
+    if kind in _MODALITY_OF_KIND:
+        return _MODALITY_OF_KIND[kind]
+    if name.strip().casefold() in (*MODALITIES, _NONE, ""):
+        raise UsageError(
+            f"vector column {name!r}: a vector is a modality called like its column, and {name!r} is another: "
+            "rename the column"
+        )
+    if any(c in "+/\\:" or not c.isprintable() for c in name):
+        raise UsageError(
+            f"vector column {name!r}: its name becomes the name of a modality, which has no '+', '/', '\\', ':' "
+            "or control character: rename the column"
+        )
+    return name
+
+
+def modality_kind(modality: str) -> str:
+    """Return what a modality is made of: `image`, `text`, `audio`, `tabular`, or `vector` for any other name."""
+    return modality if modality in MODALITIES else "vector"
+
+
 def pattern_name(present: Iterable[str]) -> str:
     """Return the name of a set of modalities, in canonical order: "image+text", "none"."""
-    return "+".join(_ordered(set(present))) or "none"
+    return "+".join(_ordered(set(present))) or _NONE
 
 
 def all_patterns(modalities: Iterable[str]) -> list[str]:

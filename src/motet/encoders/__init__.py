@@ -8,7 +8,7 @@ from __future__ import annotations
 from motet.encoders.cache import FeatureCache, cache_directory
 from motet.encoders.encoder import Encoder, source_name
 from motet.encoders.features import ArrayRows, Features, FeatureTable, PooledRows
-from motet.encoders.registry import EMBEDDED, FROM_SCRATCH, load_encoder, recommended, save_encoder
+from motet.encoders.registry import EMBEDDED, FROM_SCRATCH, embedded, load_encoder, recommended, save_encoder
 from motet.encoders.sparse import SparseRows
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "PooledRows",
     "SparseRows",
     "cache_directory",
+    "embedded",
     "load_encoder",
     "recommended",
     "save_encoder",

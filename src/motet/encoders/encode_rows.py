@@ -1,9 +1,9 @@
 """Cells are encoded once: look each one up in the cache by its content, encode only what is not there.
 
-Both functions end with every cell on the encoder's shelf and return rows that point to it. They work in
-windows, so that a million rows never stand in memory as pictures or sentences, and of the pictures that are
+All of them end with every cell on the encoder's shelf and return rows that point to it. They work in
+windows, so that a million rows never stand in memory as pictures, sounds or sentences, and of the files that are
 read ahead no more than HELD_BYTES. An error or Ctrl-C loses nothing that was encoded, a kill at most one
-window of texts or one segment of pictures.
+window of texts or one segment of pictures or sounds.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from motet.data import CellIssue, ImageCell, ImageCells, TextCells
+from motet.data import AudioCells, CellIssue, ImageCells, MediaCell, MediaCells, TextCells
 from motet.data.media import decode_image
 from motet.data.processors import processors
+from motet.data.sounds import Sound, decode_sound
 from motet.encoders.cache import KEY_BYTES, FeatureCache, Shelf
 from motet.encoders.features import FeatureTable, ShelfRows
 from motet.errors import EncoderError, MediaError
@@ -29,10 +30,10 @@ from motet.progress import progress
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
-Prepare = Callable[[Image.Image], npt.NDArray[np.float32]]
+Prepare = Callable[[bytes], npt.NDArray[np.float32]]
 TEXT_WINDOW = 8192
-IMAGE_WINDOW = 64
-HELD_BYTES = 64 * 2**20  # of pictures that wait to be decoded
+MEDIA_WINDOW = 64
+HELD_BYTES = 64 * 2**20  # of files that wait to be decoded
 SEGMENT_CELLS = 4096
 
 
@@ -76,7 +77,7 @@ def encode_texts(
 def encode_images(
     cells: ImageCells,
     rows: Rows,
-    prepare: Prepare,
+    prepare: Callable[[Image.Image], npt.NDArray[np.float32]],
     encode: Callable[[npt.NDArray[np.float32]], Floats],
     shelf: Shelf,
     description: str,
@@ -88,6 +89,39 @@ def encode_images(
     `prepare` makes an array of one RGB picture (run in threads); `encode` takes a batch [b, ...] of them and
     returns pooled [b, D]. A row none of whose pictures can be decoded is absent, each such cell is an issue.
     """
+    return _encode_media(
+        cells, rows, lambda data: prepare(decode_image(data)), encode, shelf, description, batch_size
+    )
+
+
+def encode_sounds(
+    cells: AudioCells,
+    rows: Rows,
+    prepare: Callable[[Sound], npt.NDArray[np.float32]],
+    encode: Callable[[npt.NDArray[np.float32]], Floats],
+    shelf: Shelf,
+    description: str,
+    *,
+    batch_size: int = 32,
+) -> FeatureTable:
+    """Features of the sounds of each row, as `encode_images` makes them of pictures.
+
+    With a batch of 1 the arrays may differ in shape.
+    """
+    return _encode_media(
+        cells, rows, lambda data: prepare(decode_sound(data)), encode, shelf, description, batch_size
+    )
+
+
+def _encode_media(
+    cells: MediaCells,
+    rows: Rows,
+    prepare: Prepare,
+    encode: Callable[[npt.NDArray[np.float32]], Floats],
+    shelf: Shelf,
+    description: str,
+    batch_size: int,
+) -> FeatureTable:
     keys: list[bytes] = []
     counts = np.zeros(len(rows), np.int64)
     issues: list[CellIssue] = []
@@ -96,7 +130,7 @@ def encode_images(
         progress(description, len(rows)) as advance,
         _Pending(shelf, encode, batch_size) as pending,
     ):
-        windows = list(_windows(np.arange(len(rows)), IMAGE_WINDOW))
+        windows = list(_windows(np.arange(len(rows)), MEDIA_WINDOW))
         held = _Held(HELD_BYTES)
         reading = _read(pool, cells, rows, windows[0], held) if windows else []
         for number, window in enumerate(windows):
@@ -130,7 +164,7 @@ def shelf_of(cache: FeatureCache | None, fingerprint: str, width: int) -> Shelf:
 
 
 class _Pending:
-    """Pictures that wait for their batch, and features that wait for their segment."""
+    """Pictures or sounds that wait for their batch, and features that wait for their segment."""
 
     def __init__(self, shelf: Shelf, encode: Callable[[npt.NDArray[np.float32]], Floats], size: int) -> None:
         self.shelf, self.encode, self.size = shelf, encode, size
@@ -171,14 +205,14 @@ class _Pending:
 
 @dataclass(frozen=True)
 class _Content:
-    """One picture that was read: the key of its bytes, and the bytes, where there was room to hold them."""
+    """One file that was read: the key of its bytes, and the bytes, where there was room to hold them."""
 
     key: bytes
     data: bytes | None
 
 
 class _Held:
-    """How many bytes of pictures wait to be decoded; many threads ask at once."""
+    """How many bytes of files wait to be decoded; many threads ask at once."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -205,8 +239,8 @@ def _windows(rows: Rows, size: int) -> Iterator[Rows]:
 
 
 def _read(
-    pool: ThreadPoolExecutor, cells: ImageCells, rows: Rows, window: Rows, held: _Held
-) -> list[tuple[int, ImageCell, Future[Any]]]:
+    pool: ThreadPoolExecutor, cells: MediaCells, rows: Rows, window: Rows, held: _Held
+) -> list[tuple[int, MediaCell, Future[Any]]]:
     return [
         (int(position), cell, pool.submit(_content, cell, held))
         for position, of_row in zip(window, cells.take(rows[window]), strict=True)
@@ -216,16 +250,16 @@ def _read(
 
 def _decode(
     pool: ThreadPoolExecutor,
-    reading: list[tuple[int, ImageCell, Future[Any]]],
+    reading: list[tuple[int, MediaCell, Future[Any]]],
     shelf: Shelf,
     pending: _Pending,
     prepare: Prepare,
     held: _Held,
-) -> list[tuple[int, ImageCell, bytes, Future[Any] | MediaError | None]]:
+) -> list[tuple[int, MediaCell, bytes, Future[Any] | MediaError | None]]:
     """Wait for all that is read and look it up, then begin to decode what is new; None where it is not."""
     read = [(position, cell, _result(future)) for position, cell, future in reading]
     known = _found(shelf, [content.key for _, _, content in read if not isinstance(content, MediaError)])
-    decoding: list[tuple[int, ImageCell, bytes, Future[Any] | MediaError | None]] = []
+    decoding: list[tuple[int, MediaCell, bytes, Future[Any] | MediaError | None]] = []
     begun: set[bytes] = set()
     for position, cell, content in read:
         if isinstance(content, MediaError):
@@ -240,21 +274,21 @@ def _decode(
     return decoding
 
 
-def _content(cell: ImageCell, held: _Held) -> _Content:
+def _content(cell: MediaCell, held: _Held) -> _Content:
     data = cell.read()
     key = hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
     return _Content(key, data if held.take(data) else None)
 
 
 def _prepare(
-    cell: ImageCell,
+    cell: MediaCell,
     data: bytes | None,
     prepare: Prepare,
     held: _Held,
 ) -> npt.NDArray[np.float32]:
     try:
-        # Read again where there was no room: that costs little beside decoding a picture of such a size.
-        return prepare(decode_image(cell.read() if data is None else data))
+        # Read again where there was no room: that costs little beside decoding a file of such a size.
+        return prepare(cell.read() if data is None else data)
     finally:
         held.give_back(data)
 
@@ -271,5 +305,5 @@ def _found(shelf: Shelf, keys: list[bytes]) -> set[bytes]:
     return {key for key, found in zip(keys, shelf.find(table).found, strict=True) if found}
 
 
-def _shown(cell: ImageCell) -> str:
+def _shown(cell: MediaCell) -> str:
     return cell.value if isinstance(cell.value, str) else f"<{len(cell.value)} bytes>"

@@ -19,18 +19,21 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import ImageCells, TextCells
+from motet.data import AudioCells, ImageCells, TextCells
 from motet.data.media import decode_image
 from motet.data.processors import processors
+from motet.data.sounds import decode_sound
 from motet.encoders.cache import FeatureCache
-from motet.encoders.encode_rows import encode_images, encode_texts, shelf_of
+from motet.encoders.encode_rows import encode_images, encode_sounds, encode_texts, shelf_of
 from motet.encoders.features import FeatureTable
 from motet.errors import EncoderError, MediaError
-from motet.preprocessing import Batch, ImagePreprocessor, WordPreprocessor
+from motet.preprocessing import AudioPreprocessor, Batch, ImagePreprocessor, WordPreprocessor
+from motet.preprocessing.audio import WAVEFORM_SECONDS
 
 Rows = npt.NDArray[np.int64]
 TEXT_BATCH = 16
 IMAGE_BATCH = 32
+AUDIO_BATCH = 8  # of log-mel frames; samples of different lengths are read one sound at a time
 
 
 class Engine(Protocol):
@@ -95,6 +98,7 @@ class PretrainedEncoder:
         self.licence: str = licence or described["licence"]
         self.identity: str = described["identity"]
         self.max_tokens: int | None = described.get("max_tokens")
+        self.max_seconds: float | None = described.get("max_seconds")
         self.engine_name = engine_name
         self._make_engine = engine or (lambda: OnnxEngine(directory / "model.onnx"))
 
@@ -107,6 +111,11 @@ class PretrainedEncoder:
     def images(self) -> ImagePreprocessor:
         """The encoder's own picture preprocessing."""
         return ImagePreprocessor.from_directory(self.directory)
+
+    @cached_property
+    def sounds(self) -> AudioPreprocessor:
+        """The encoder's own sound preprocessing."""
+        return AudioPreprocessor.from_directory(self.directory, self.max_seconds or WAVEFORM_SECONDS)
 
     @cached_property
     def words(self) -> WordPreprocessor:
@@ -135,6 +144,16 @@ class PretrainedEncoder:
                 f"pictures, {self.name}",
                 batch_size=IMAGE_BATCH,
             )
+        if isinstance(cells, AudioCells):
+            return encode_sounds(
+                cells,
+                rows,
+                lambda sound: self.sounds(sound),
+                lambda values: self.engine({"input_values": values}),
+                shelf,
+                f"sounds, {self.name}",
+                batch_size=self._audio_batch,
+            )
         if isinstance(cells, TextCells):
             return encode_texts(cells, rows, self._encode_words, shelf, f"texts, {self.name}")
         raise EncoderError(f"{self.modality}:{self.name} cannot read {cells.modality} cells")
@@ -143,14 +162,25 @@ class PretrainedEncoder:
         """The network's inputs for some rows, in batches: what engines are compared on."""
         if isinstance(cells, TextCells):
             return [_token_inputs(batch) for batch in self.words.batches(cells.take(rows), TEXT_BATCH)]
-        pictures = []
-        for cell in (cell for of_row in cells.take(rows) for cell in of_row):
+        of_rows = (cell for of_row in cells.take(rows) for cell in of_row)
+        name, size = "pixel_values", IMAGE_BATCH
+        if isinstance(cells, AudioCells):
+            name, size = "input_values", self._audio_batch
+        made = []
+        for cell in of_rows:
             with contextlib.suppress(MediaError):
-                pictures.append(self.images(decode_image(cell.read())))
-        return [
-            {"pixel_values": np.stack(pictures[i : i + IMAGE_BATCH])}
-            for i in range(0, len(pictures), IMAGE_BATCH)
-        ]
+                data = cell.read()
+                made.append(
+                    self.sounds(decode_sound(data))
+                    if isinstance(cells, AudioCells)
+                    else self.images(decode_image(data))
+                )
+        return [{name: np.stack(made[i : i + size])} for i in range(0, len(made), size)]
+
+    @property
+    def _audio_batch(self) -> int:
+        """Sounds in a batch: those of samples are one by one, since padding them would change their answers."""
+        return 1 if self.sounds.form == "waveform" else AUDIO_BATCH
 
     def _encode_words(self, texts: Sequence[str]) -> Iterator[tuple[Rows, npt.NDArray[np.floating]]]:
         for batch in self.words.batches(texts, TEXT_BATCH):

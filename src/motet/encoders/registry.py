@@ -8,19 +8,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motet.data import modality_kind
 from motet.data.scripts import Script
+from motet.encoders import word_vectors
+from motet.encoders.audio_descriptor import AudioDescriptorEncoder
 from motet.encoders.descriptor import DescriptorEncoder
 from motet.encoders.encoder import Encoder
 from motet.encoders.lexical import LexicalEncoder
 from motet.encoders.licences import forbids_commercial_use
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.tabular import TabularEncoder
+from motet.encoders.vector import VectorEncoder
 from motet.errors import EncoderError
 
-EMBEDDED: dict[tuple[str, str], Callable[[], Encoder]] = {
+# By what a modality is made of (`data.modality_kind`) and the encoder's name.
+EMBEDDED: dict[tuple[str, str], Callable[..., Encoder]] = {
     ("text", "lexical"): LexicalEncoder,
     ("image", "descriptor"): DescriptorEncoder,
+    ("audio", "descriptor"): AudioDescriptorEncoder,
     ("tabular", "tabular"): TabularEncoder,
+    ("vector", "vector"): VectorEncoder,
+}
+DEFAULT = {
+    "image": "descriptor",
+    "text": "lexical",
+    "audio": "descriptor",
+    "tabular": "tabular",
+    "vector": "vector",
 }
 FROM_SCRATCH = "small"  # learned from the table's own rows: see motet.training.from_scratch
 
@@ -70,6 +84,18 @@ RECOMMENDED: tuple[Recommended, ...] = (
 )
 
 
+def embedded(modality: str, name: str | None = None) -> Encoder | None:
+    """Make the embedded encoder of this name (default: the one that `auto` takes); None where there is none.
+
+    modality : `image`, `text`, `audio`, `tabular`, or the name of a vector column.
+    """
+    kind = modality_kind(modality)
+    made = EMBEDDED.get((kind, DEFAULT[kind] if name is None else name))
+    if made is None:
+        return None
+    return made(modality) if kind == "vector" else made()
+
+
 def recommended(modality: str) -> tuple[Recommended, ...]:
     """Recommended models of one modality, the first choice first."""
     return tuple(model for model in RECOMMENDED if model.modality == modality)
@@ -89,7 +115,9 @@ def load_encoder(directory: Path) -> Encoder:
     described = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
     if described["kind"] == "pretrained":
         return PretrainedEncoder(directory)
-    made = EMBEDDED.get((described["modality"], described["name"]))
+    if described["kind"] == word_vectors.KIND:
+        return word_vectors.WordVectorsEncoder.load(directory)
+    made = EMBEDDED.get((modality_kind(described["modality"]), described["name"]))
     if made is None:
         raise EncoderError(
             f"{directory}: this version of motet knows no encoder {described['modality']}:{described['name']}"

@@ -21,6 +21,15 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 FURTHEST = 1e4  # deviations from the mean: further out lies no measurement, and a head must not overflow
 
 
+def deviation_of(mean: Floats, deviation: npt.NDArray[np.float64]) -> Floats:
+    """Deviations [D] to divide by, 1 for what is constant.
+
+    What varies by less than float32 can hold is constant: its rounding must not be blown up to unit size.
+    """
+    noise = np.maximum(np.abs(mean) * RESOLUTION, SMALLEST)
+    return np.where(deviation > noise, deviation, 1).astype(np.float32)
+
+
 class TabularEncoder:
     """Numbers standardised by training rows beside a flag where absent; categories one-hot, rare ones as one.
 
@@ -57,11 +66,7 @@ class TabularEncoder:
         count = np.maximum(known.sum(axis=0), 1)
         self._mean = (np.where(known, numbers, 0).sum(axis=0) / count).astype(np.float32)
         squares = np.where(known, numbers - self._mean, 0) ** 2
-        deviation = np.sqrt(squares.sum(axis=0) / count)
-        # What varies by less than float32 can hold is constant: its rounding must not be blown up to unit
-        # size.
-        noise = np.maximum(np.abs(self._mean) * RESOLUTION, SMALLEST)
-        self._deviation = np.where(deviation > noise, deviation, 1).astype(np.float32)
+        self._deviation = deviation_of(self._mean, np.sqrt(squares.sum(axis=0) / count))
         self._values = []
         for column in cells.categories(rows):
             counts = Counter(value for value in column if value is not None)

@@ -12,20 +12,22 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from motet.data import modality_kind
 from motet.data.scripts import Script
 from motet.encoders.encoder import Encoder
 from motet.encoders.licences import NOT_STATED, Licence, card_name, licence_of
 from motet.encoders.pretrained import PretrainedEncoder
-from motet.encoders.registry import EMBEDDED, RECOMMENDED, Recommended, recommended
+from motet.encoders.registry import DEFAULT, EMBEDDED, RECOMMENDED, Recommended, embedded, recommended
 from motet.encoders.torch_pretrained import WEIGHTS, own_name, prepare, weight_files
+from motet.encoders.word_vectors import KIND, WordVectorsEncoder
 from motet.errors import EncoderError, UsageError
 
 log = logging.getLogger("motet")
 AUTO = "auto"
+PRETRAINED = ("image", "text", "audio")  # what networks read
 HUB_NAME = re.compile(r"^(?!\.)[\w.-]+/(?!\.)[\w.-]+$")
 FILES = ("*.json", "*.txt", "*.model", "README.md")
 _SCRIPTS = {"latin": "Latin letters", "chinese": "Chinese characters", "other": "another script"}
-DEFAULT = {"image": "descriptor", "text": "lexical", "tabular": "tabular"}
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,22 @@ def open_encoder(
 ) -> Encoder:
     """Open the encoder that `wanted` names for a modality.
 
+    modality : `image`, `text`, `audio`, `tabular`, or the name of a vector column; its own name means `auto`.
     script : what the texts are written in, where that is known: `auto` then takes only a model that reads it.
 
     Raises EncoderError where there is none, UsageError where its licence must be accepted first.
     """
-    if wanted == AUTO:
+    if wanted in (AUTO, modality):
         return _auto(modality, script)
-    if (modality, wanted) in EMBEDDED:
-        return EMBEDDED[modality, wanted]()
+    made = embedded(modality, wanted)
+    if made is not None:
+        return made
+    if wanted.startswith(f"{KIND}:") and modality == "text":
+        return WordVectorsEncoder(wanted.removeprefix(f"{KIND}:"))
+    if modality_kind(modality) not in PRETRAINED:
+        raise EncoderError(
+            f"no encoder {wanted!r} of {modality}: numbers are read by {DEFAULT[modality_kind(modality)]} alone"
+        )
     found = _find(wanted, modality, accept_licence)
     _require_acceptance(wanted, found.licence, accept_licence)
     return _opened(found, modality)
@@ -92,23 +102,25 @@ def _auto(modality: str, script: Script | None) -> Encoder:
         else:
             log.info("%s encoder: %s (from the local cache; %s)", modality, model.name, found.licence.name)
             return _opened(found, modality)
-    embedded = DEFAULT[modality]
+    kind = modality_kind(modality)
     choices = recommended(modality)
     if choices:
-        better = choices[0] if modality == "image" else choices[1]
+        better = choices[1] if modality == "text" else choices[0]
         languages = f", {better.languages}" if better.languages else ""
         log.info(
             "%s encoder: %s (embedded, nothing to download). A pretrained one reads better: "
             "add --%s-encoder %s (%d MB%s, %s)",
             modality,
-            embedded,
+            DEFAULT[kind],
             modality,
             better.name,
             better.megabytes,
             languages,
             better.licence,
         )
-    return EMBEDDED[modality, embedded]()
+    made = embedded(modality)
+    assert made is not None
+    return made
 
 
 def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
@@ -118,10 +130,12 @@ def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
     named = next((m for m in RECOMMENDED if wanted in (m.name, m.hub) and m.modality == modality), None)
     hub = named.hub if named is not None else wanted
     if not HUB_NAME.match(hub):
-        names = [name for kind, name in EMBEDDED if kind == modality]
+        names = [name for kind, name in EMBEDDED if kind == modality_kind(modality)]
         names += [m.name for m in recommended(modality)]
+        names += ["small"] if modality != "audio" else []
+        names += [f"{KIND}:FILE"] if modality == "text" else []
         raise EncoderError(
-            f"no {modality} encoder {wanted!r}: neither a directory here nor one of {', '.join(names)}, small; "
+            f"no {modality} encoder {wanted!r}: neither a directory here nor one of {', '.join(names)}; "
             "a hub name has the form owner/name"
         )
     known = (_listed(named),) if named is not None else ()

@@ -2,7 +2,8 @@
 
 Only safetensors are read, and no code that comes with a model is ever run. Pooling follows the model's own convention,
 is chosen once, and is recorded: a sentence-transformers `1_Pooling/config.json` where there is one; else the pooler of
-vision models that have a trained one, else the class token, else the mean; for words the mean over the mask.
+vision models that have a trained one, else the class token, else the mean; for words the mean over the mask; for
+sounds the pooler of those that have a trained one (AST), else the mean over time.
 SigLIP reads words as it was trained: every text at its full length, padding unmasked.
 """
 
@@ -22,14 +23,17 @@ from motet.encoders.cache import cache_directory
 from motet.encoders.licences import licence_of
 from motet.encoders.torch_export import Inputs, export_onnx
 from motet.encoders.torch_sentence import sentence_pooling
+from motet.encoders.torch_sounds import PooledSound, example_sounds, listening_part, sound_pooling
 from motet.errors import EncoderError
-from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+from motet.preprocessing import AudioPreprocessor, ImagePreprocessor, WordPreprocessor
+from motet.preprocessing.audio import WAVEFORM_SECONDS
 from motet.preprocessing.configs import read_config
 
 FORMAT = 3  # counts up whenever a prepared directory would be written differently
 TEXT_LENGTH = 128  # word pieces read of a text at most, where the model itself does not ask for fewer
 PREPROCESSING = (
     "preprocessor_config.json",
+    "processor_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -160,7 +164,7 @@ def own_name(directory: Path) -> str:
 
 
 def load(directory: Path, modality: str) -> nn.Module:
-    """Load a model directory as `PooledVision` or `PooledWords`, float32, in eval mode."""
+    """Load a model directory as `PooledVision`, `PooledWords` or `PooledSound`, float32, in eval mode."""
     from transformers import AutoModel, logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -189,11 +193,15 @@ def load(directory: Path, modality: str) -> nn.Module:
     pooling = _pooling(directory, model, part, modality, pooler_is_random)
     if modality == "image":
         return PooledVision(part, pooling, projection).eval()
+    if modality == "audio":
+        return PooledSound(part, pooling).eval()
     return PooledWords(part, pooling, projection, _padded(part)).eval()
 
 
 def _part(model: nn.Module, modality: str) -> tuple[nn.Module, nn.Module | None]:
     """The network of one modality and its projection: the whole model, or one side of a CLIP-like one."""
+    if modality == "audio":
+        return listening_part(model), None
     side = getattr(model, "vision_model" if modality == "image" else "text_model", None)
     if side is None:
         return model, None
@@ -217,6 +225,8 @@ def _pooling(
     sentence = sentence_pooling(directory) if modality == "text" else None
     if sentence is not None:
         return sentence
+    if modality == "audio":
+        return sound_pooling(model, pooler_is_random)
     if part is not model:
         return "pooler"
     if modality == "text":
@@ -259,6 +269,7 @@ def _write(directory: Path, making: Path, modality: str, identity: str, name: st
         "width": int(width),
         "pooling": module.pooling,
         "max_tokens": maximum,
+        "max_seconds": WAVEFORM_SECONDS if modality == "audio" else None,
         "licence": licence,
         "identity": identity,
     }
@@ -270,6 +281,8 @@ def example_inputs(
 ) -> tuple[Inputs, Inputs, dict[str, dict[int, str]]]:
     """Inputs to trace with, inputs of another size to check with, and the axes that may change."""
     seeded = torch.Generator().manual_seed(0)
+    if modality == "audio":
+        return example_sounds(AudioPreprocessor.from_directory(directory), seeded)
     if modality == "image":
         height, width = ImagePreprocessor.from_directory(directory).size
         pixels = torch.rand(5, 3, height, width, generator=seeded) * 2 - 1
@@ -296,7 +309,8 @@ def example_inputs(
 
 
 def _identity(directory: Path, modality: str) -> str:
-    digest = hashlib.blake2b(f"{FORMAT} {modality} {TEXT_LENGTH}".encode(), digest_size=16)
+    length = WAVEFORM_SECONDS if modality == "audio" else TEXT_LENGTH
+    digest = hashlib.blake2b(f"{FORMAT} {modality} {length}".encode(), digest_size=16)
     names = [
         "config.json",
         *PREPROCESSING,
@@ -325,6 +339,8 @@ def _check_preprocessing(directory: Path, modality: str) -> None:
     """Raise EncoderError, naming the user's own file, before a large model is loaded."""
     if modality == "image":
         ImagePreprocessor.from_directory(directory)
+    elif modality == "audio":
+        AudioPreprocessor.from_directory(directory)
     elif (directory / "tokenizer.json").is_file():
         WordPreprocessor.from_directory(directory, max_length=TEXT_LENGTH)
 
