@@ -238,7 +238,8 @@ def _mistakes(
             "confidence": float(confidence[at]),
             "pattern": pattern,
             "text": _words(table, schema.inputs("text"), int(rows[at])),
-            "image": _picture(table, schema.inputs("image"), int(rows[at])),
+            "image": _file(table, schema.inputs("image"), int(rows[at])),
+            "audio": _file(table, schema.inputs("audio"), int(rows[at])),
         }
         for at, pattern, name in zip(wrong, patterns, ids, strict=True)
     ]
@@ -254,6 +255,6 @@ def _words(table: Table, columns: tuple[str, ...], row: int) -> str | None:
     return "\n".join(said)[:TEXT_SHOWN] or None
 
 
-def _picture(table: Table, columns: tuple[str, ...], row: int) -> str | None:
+def _file(table: Table, columns: tuple[str, ...], row: int) -> str | None:
     values = (_cell(table, name, row) for name in columns)
     return next((value for value in values if isinstance(value, str)), None)
