@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(os.environ.get("MOTET_DATA", Path(__file__).resolve().parents[1] / ".." / "shared")).resolve()
-TABLES = {
+TABLES: dict[str, dict[str, Any]] = {
     "flipkart1050": {"text": "text", "label": "label"},
     "fashion_products": {"text": "text_masked", "label": "label"},
+    "noto_emoji": {"text": "text", "label": "label"},
 }
 
 

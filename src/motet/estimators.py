@@ -24,13 +24,14 @@ class MultimodalClassifier:
 
     Parameters
     ----------
-    image_encoder, text_encoder : str, path, or several
-        `auto`, `small`, `descriptor`, `lexical`, a recommended model, a hub id, or a model directory.
+    image_encoder, text_encoder, audio_encoder : str, path, or several
+        `auto`, `small`, `descriptor`, `lexical`, `word-vectors:FILE`, a recommended model, a hub id, or a model
+        directory.
     lexical : bool
         Keep `text:lexical` beside a neural text encoder.
     fusion : str
         `auto` chooses for each pattern of present modalities; `concat`, `gated` or `late` forces one.
-    image, text, numeric, categorical : str or sequence of str
+    image, text, audio, vector, numeric, categorical : str or sequence of str
         Columns; none named means that they are inferred.
     group, split, id : str
         Columns with these roles.
@@ -56,10 +57,13 @@ class MultimodalClassifier:
         *,
         image_encoder: Encoders = "auto",
         text_encoder: Encoders = "auto",
+        audio_encoder: Encoders = "auto",
         lexical: bool = True,
         fusion: str = "auto",
         image: str | Sequence[str] = (),
         text: str | Sequence[str] = (),
+        audio: str | Sequence[str] = (),
+        vector: str | Sequence[str] = (),
         numeric: str | Sequence[str] = (),
         categorical: str | Sequence[str] = (),
         group: str | None = None,
@@ -74,10 +78,13 @@ class MultimodalClassifier:
     ) -> None:
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
+        self.audio_encoder = audio_encoder
         self.lexical = lexical
         self.fusion = fusion
         self.image = image
         self.text = text
+        self.audio = audio
+        self.vector = vector
         self.numeric = numeric
         self.categorical = categorical
         self.group = group
@@ -137,6 +144,7 @@ class MultimodalClassifier:
         options = Options(
             image_encoders=_several(self.image_encoder),
             text_encoders=_several(self.text_encoder),
+            audio_encoders=_several(self.audio_encoder),
             lexical=self.lexical,
             fusion=self.fusion,
             class_weights=self.class_weights,
@@ -201,6 +209,8 @@ class MultimodalClassifier:
             label=label,
             image=_several(self.image),
             text=_several(self.text),
+            audio=_several(self.audio),
+            vector=_several(self.vector),
             numeric=_several(self.numeric),
             categorical=_several(self.categorical),
             group=self.group,

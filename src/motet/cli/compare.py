@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from motet.cli.options import (
+    AudioOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
@@ -19,6 +20,7 @@ from motet.cli.options import (
     SplitColumnOption,
     TableArgument,
     TextOption,
+    VectorOption,
 )
 
 
@@ -27,6 +29,8 @@ def compare(
     label: Annotated[str, typer.Option("--label", help="The column that holds the class.")],
     image: ImageOption = None,
     text: TextOption = None,
+    audio: AudioOption = None,
+    vector: VectorOption = None,
     numeric: NumericOption = None,
     categorical: CategoricalOption = None,
     split_column: SplitColumnOption = None,
@@ -91,6 +95,8 @@ def compare(
         label=label,
         image=image or (),
         text=text or (),
+        audio=audio or (),
+        vector=vector or (),
         numeric=numeric or (),
         categorical=categorical or (),
         split=split_column,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from motet.cli.options import (
+    AudioOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
@@ -17,6 +18,7 @@ from motet.cli.options import (
     SplitColumnOption,
     TableArgument,
     TextOption,
+    VectorOption,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ def inspect(
     ] = None,
     image: ImageOption = None,
     text: TextOption = None,
+    audio: AudioOption = None,
+    vector: VectorOption = None,
     numeric: NumericOption = None,
     categorical: CategoricalOption = None,
     split_column: SplitColumnOption = None,
@@ -65,6 +69,8 @@ def inspect(
         label=chosen,
         image=image or (),
         text=text or (),
+        audio=audio or (),
+        vector=vector or (),
         numeric=numeric or (),
         categorical=categorical or (),
         split=split_column,

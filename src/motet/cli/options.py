@@ -15,13 +15,19 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ImageRootOption = Annotated[
     Path | None,
-    typer.Option("--image-root", help="Folder that picture paths start from and may not leave."),
+    typer.Option("--image-root", help="Folder that picture and sound paths start from and may not leave."),
 ]
 ImageOption = Annotated[
     list[str] | None, typer.Option("--image", help="A column of pictures (repeat for several).")
 ]
 TextOption = Annotated[
     list[str] | None, typer.Option("--text", help="A column of words (repeat for several).")
+]
+AudioOption = Annotated[
+    list[str] | None, typer.Option("--audio", help="A column of sounds (repeat for several).")
+]
+VectorOption = Annotated[
+    list[str] | None, typer.Option("--vector", help="A column of lists of numbers (repeat for several).")
 ]
 NumericOption = Annotated[
     list[str] | None, typer.Option("--numeric", help="A column of numbers (repeat for several).")

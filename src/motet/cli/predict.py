@@ -23,6 +23,7 @@ def predict(
     ] = None,
     image: Annotated[Path | None, typer.Option("--image", help="One picture, instead of a table.")] = None,
     text: Annotated[str | None, typer.Option("--text", help="One text, instead of a table.")] = None,
+    audio: Annotated[Path | None, typer.Option("--audio", help="One sound, instead of a table.")] = None,
     card: Annotated[
         Path | None, typer.Option("--card", help="Write the answer to one sample as a page.")
     ] = None,
@@ -63,9 +64,11 @@ def predict(
     from motet.runtime import Model
     from motet.runtime.writing import PAGES, check_output
 
-    single = image is not None or text is not None
+    single = image is not None or text is not None or audio is not None
     if single == (table is not None):
-        raise UsageError("give a table with -o FILE, or one sample with --image and --text; not both")
+        raise UsageError(
+            "give a table with -o FILE, or one sample with --image, --text and --audio; not both"
+        )
     if table is not None and card is not None:
         raise UsageError("--card is for one sample: give --image and --text instead of a table")
     if table is not None and output is None:
@@ -90,7 +93,7 @@ def predict(
         assert output is not None
         _table(opened, table, output, image_root, asked, json)
     else:
-        _sample(opened, image, text, card, asked, json)
+        _sample(opened, image, text, audio, card, asked, json)
 
 
 def _table(
@@ -163,6 +166,7 @@ def _sample(
     model: Model,
     image: Path | None,
     text: str | None,
+    audio: Path | None,
     card: Path | None,
     asked: dict[str, float | None],
     json: bool,
@@ -174,7 +178,7 @@ def _sample(
 
     schema = model.manifest.schema
     row: dict[str, list[object]] = {}
-    for value, kind in ((image, "image"), (text, "text")):
+    for value, kind in ((image, "image"), (text, "text"), (audio, "audio")):
         if value is not None and not schema.inputs(kind):
             raise UsageError(f"this model reads no {kind} (it reads {', '.join(schema.modalities)})")
     picture = None
@@ -190,6 +194,11 @@ def _sample(
             picture = None  # the answer below lists what is wrong with it
     if text is not None:
         row[schema.inputs("text")[0]] = [text]
+    if audio is not None:
+        try:
+            row[schema.inputs("audio")[0]] = [read_media(audio)]
+        except MediaError as error:
+            raise UsageError(f"--audio: {error}") from error
     answer = model.predict(row, coverage=asked["coverage"], abstain_below=asked["abstain_below"])[0]
     if answer.issue:
         message(f"issue: {answer.issue}")

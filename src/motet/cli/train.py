@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from motet.cli.options import (
+    AudioOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
@@ -18,6 +19,7 @@ from motet.cli.options import (
     SplitColumnOption,
     TableArgument,
     TextOption,
+    VectorOption,
 )
 
 
@@ -27,6 +29,8 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="The model directory to write.")],
     image: ImageOption = None,
     text: TextOption = None,
+    audio: AudioOption = None,
+    vector: VectorOption = None,
     numeric: NumericOption = None,
     categorical: CategoricalOption = None,
     split_column: SplitColumnOption = None,
@@ -43,14 +47,17 @@ def train(
     text_encoder: Annotated[
         list[str] | None,
         typer.Option(
-            help="auto, lexical, small, a recommended name, a hub name or a directory (repeat for several)."
+            help="auto, lexical, small, word-vectors:FILE, a recommended name, a hub name or a directory (repeat)."
         ),
+    ] = None,
+    audio_encoder: Annotated[
+        list[str] | None, typer.Option(help="auto, descriptor or a directory (repeat for several).")
     ] = None,
     no_lexical: Annotated[
         bool, typer.Option("--no-lexical", help="No lexical text source beside a neural one.")
     ] = False,
     fusion: Annotated[
-        str, typer.Option(help="auto (chosen for each pattern), concat, gated or late.")
+        str, typer.Option(help="auto (chosen for each pattern), a strategy (see compare), or late.")
     ] = "auto",
     class_weights: Annotated[
         str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
@@ -97,6 +104,7 @@ def train(
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
         text_encoders=tuple(text_encoder or ("auto",)),
+        audio_encoders=tuple(audio_encoder or ("auto",)),
         lexical=not no_lexical,
         fusion=fusion,
         class_weights=class_weights,
@@ -113,6 +121,8 @@ def train(
         label=label,
         image=image or (),
         text=text or (),
+        audio=audio or (),
+        vector=vector or (),
         numeric=numeric or (),
         categorical=categorical or (),
         split=split_column,

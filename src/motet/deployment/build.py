@@ -40,6 +40,7 @@ PACKAGES = (
     "tokenizers",
     "pillow",
     "pyarrow",
+    "soundfile",
 )
 
 
@@ -61,7 +62,9 @@ def build_model(
     """
     begun = time.perf_counter()
     if not schema.modalities:
-        raise TableError(f"{table.name}: no column holds pictures, words or named numbers to learn from")
+        raise TableError(
+            f"{table.name}: no column holds pictures, words, sounds, vectors or named numbers to learn from"
+        )
     found = labels(table, schema)
     if len(found.classes) == int((found.values >= 0).sum()):
         raise TableError(

@@ -16,8 +16,9 @@ LATE = ("late", "late-mean", "late-product", "late-stacked", "late-vote")  # `la
 class Options:
     """What a user may say about training; every default is `motet train`'s.
 
-    image_encoders, text_encoders : `auto`, `small`, the name of an embedded or recommended encoder, a hub id,
-        or a model directory; several make several sources of one modality.
+    image_encoders, text_encoders, audio_encoders : `auto`, `small` (not for sounds), the name of an embedded or
+        recommended encoder, a hub id, a model directory, or, for words, `word-vectors:FILE`; several make several
+        sources of one modality.
     lexical : `text:lexical` stands beside a neural text encoder.
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
@@ -26,6 +27,7 @@ class Options:
 
     image_encoders: tuple[str, ...] = ("auto",)
     text_encoders: tuple[str, ...] = ("auto",)
+    audio_encoders: tuple[str, ...] = ("auto",)
     lexical: bool = True
     fusion: str = AUTO_FUSION
     class_weights: str | None = None
@@ -51,7 +53,8 @@ class Options:
 
     def encoders_of(self, modality: str) -> tuple[str, ...]:
         """What the user names as encoders of a modality."""
-        return {"image": self.image_encoders, "text": self.text_encoders}.get(modality, (modality,))
+        named = {"image": self.image_encoders, "text": self.text_encoders, "audio": self.audio_encoders}
+        return named.get(modality, ("auto",))
 
     @property
     def fusions(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import Cells, TabularCells, script_of
+from motet.data import Cells, ImageCells, TextCells, script_of
 from motet.deployment.options import Options
 from motet.encoders import FROM_SCRATCH, Encoder, cache_directory, source_name
 from motet.encoders.pretrained import PretrainedEncoder
@@ -50,7 +50,7 @@ def open_sources(
         for name in dict.fromkeys(options.encoders_of(modality)):
             encoder: Encoder
             measured: dict[str, Any] = {"chosen": "numpy"}
-            if name == FROM_SCRATCH and not isinstance(cells, TabularCells):
+            if name == FROM_SCRATCH and isinstance(cells, ImageCells | TextCells):
                 directory, epochs = fit_small(
                     modality,
                     cells,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from motet.evaluation.by_pattern import class_table, evaluate_patterns, row_patterns
+from motet.evaluation.contributions import missing_rates, shapley
 from motet.evaluation.intervals import classification_metrics
 from motet.evaluation.metrics import (
     accuracy,
@@ -13,6 +14,7 @@ from motet.evaluation.metrics import (
     precision_recall_f1,
     row_log_loss,
 )
+from motet.evaluation.reliability import reliability
 
 __all__ = [
     "accuracy",
@@ -23,7 +25,10 @@ __all__ = [
     "expected_calibration_error",
     "log_loss",
     "macro_f1",
+    "missing_rates",
     "precision_recall_f1",
+    "reliability",
     "row_log_loss",
     "row_patterns",
+    "shapley",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet import __version__
-from motet.data import Labels, Table, encode_labels, row_ids, split_sides
+from motet.data import Labels, Table, all_patterns, encode_labels, row_ids, split_sides
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
 from motet.errors import TableError
-from motet.evaluation import class_table, classification_metrics, evaluate_patterns, row_patterns
+from motet.evaluation import (
+    class_table,
+    classification_metrics,
+    evaluate_patterns,
+    missing_rates,
+    reliability,
+    row_patterns,
+    shapley,
+)
 from motet.model import table_digest
 
 if TYPE_CHECKING:
@@ -27,6 +36,7 @@ Rows = npt.NDArray[np.int64]
 MISTAKES = 24
 FEW_MEASURED = 30  # rows below which a figure says little
 TEXT_SHOWN = 600
+CONTRIBUTION_ROWS = 5000
 
 
 def evaluate(
@@ -82,6 +92,7 @@ def evaluate(
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
+        **_by_modality(model, encoded, truth),
         "issues": {
             "broken": len(broken),
             "broken_measured": len(broken),
@@ -172,6 +183,34 @@ def _count(rows: int) -> str:
     return f"{rows} row" if rows == 1 else f"{rows} rows"
 
 
+def _by_modality(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
+    """What each modality gives, where there are several; and how well each pattern is calibrated.
+
+    On an even sample of CONTRIBUTION_ROWS rows where there are more: each takes many passes through the heads.
+    """
+    some = np.arange(len(truth))[:: max(1, -(-len(truth) // CONTRIBUTION_ROWS))]
+    few, wanted = encoded.part(some), truth[some]
+
+    def answer(present: Mapping[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.floating]:
+        return model.probabilities(few, present)
+
+    found: dict[str, Any] = {"calibration": {}}
+    for pattern in all_patterns(few.present):
+        shown = set(pattern.split("+")) - {"none"}
+        rows = np.flatnonzero(np.logical_and.reduce([few.present[m] for m in shown] or [wanted > -3]))
+        if len(rows):
+            mine = few.part(rows)
+            hidden = {m: have & (m in shown) for m, have in mine.present.items()}
+            found["calibration"][pattern] = {
+                "before": reliability(model.probabilities(mine, hidden, calibrated=False), wanted[rows]),
+                "after": reliability(model.probabilities(mine, hidden), wanted[rows]),
+            }
+    if len(few.present) > 1:
+        found["missing_rate"] = missing_rates(answer, few.present, wanted, seed=model.manifest.seed)
+        found["shapley"] = shapley(answer, few.present, wanted)
+    return found
+
+
 def _baselines(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
     """Majority and each source's linear probe, on the rows that have its modality."""
     manifest = model.manifest
@@ -219,7 +258,8 @@ def _mistakes(
             "confidence": float(confidence[at]),
             "pattern": pattern,
             "text": _words(table, schema.inputs("text"), int(rows[at])),
-            "image": _picture(table, schema.inputs("image"), int(rows[at])),
+            "image": _file(table, schema.inputs("image"), int(rows[at])),
+            "audio": _file(table, schema.inputs("audio"), int(rows[at])),
         }
         for at, pattern, name in zip(wrong, patterns, ids, strict=True)
     ]
@@ -235,6 +275,6 @@ def _words(table: Table, columns: tuple[str, ...], row: int) -> str | None:
     return "\n".join(said)[:TEXT_SHOWN] or None
 
 
-def _picture(table: Table, columns: tuple[str, ...], row: int) -> str | None:
+def _file(table: Table, columns: tuple[str, ...], row: int) -> str | None:
     values = (_cell(table, name, row) for name in columns)
     return next((value for value in values if isinstance(value, str)), None)

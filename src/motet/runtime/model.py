@@ -6,7 +6,7 @@ Needs numpy, Pillow, tokenizers, pyarrow and onnxruntime, never PyTorch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,11 @@ class EncodedRows:
 
     def __len__(self) -> int:
         return len(next(iter(self.present.values())))
+
+    def part(self, rows: Rows) -> EncodedRows:
+        """Some of the rows; issues stay with the whole."""
+        tables = {name: table.part(rows) for name, table in self.tables.items()}
+        return EncodedRows(tables, {m: have[rows] for m, have in self.present.items()}, ())
 
 
 class Head:
@@ -150,9 +155,17 @@ class Model:
         return EncodedRows(tables, present, tuple(issues[key] for key in sorted(issues)))
 
     def probabilities(
-        self, encoded: EncodedRows, present: Mapping[str, Bools] | None = None, rows: Rows | None = None
+        self,
+        encoded: EncodedRows,
+        present: Mapping[str, Bools] | None = None,
+        rows: Rows | None = None,
+        *,
+        calibrated: bool = True,
     ) -> Floats:
-        """Probabilities [N, C] of encoded rows; `present` may hide modalities that the rows have."""
+        """Probabilities [N, C] of encoded rows; `present` may hide modalities that the rows have.
+
+        calibrated : with the temperature of each pattern; without it only to show what it does.
+        """
         present = encoded.present if present is None else present
         rows = np.arange(len(encoded)) if rows is None else rows
         answers = np.tile(np.asarray(self.manifest.prior, np.float64), (len(rows), 1))
@@ -161,6 +174,7 @@ class Model:
             entry = self.manifest.patterns[str(pattern)]
             mine = np.flatnonzero(patterns == pattern)
             if entry.members:
+                entry = entry if calibrated else replace(entry, temperature=1.0)
                 answers[mine] = self._answer(entry, str(pattern), encoded, rows[mine])
         return answers
 

@@ -1,0 +1,88 @@
+"""What modalities give, against definitions written out, on classifiers whose answers are known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from motet.evaluation import missing_rates, shapley
+from motet.evaluation.contributions import MIXED, RATES
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.floating]
+LABELS = np.arange(600) % 2
+
+
+def classifier(right: Mapping[frozenset[str], float]):  # type: ignore[no-untyped-def]
+    """Gives the label a probability that depends on what is shown."""
+
+    def answer(present: Mapping[str, Bools]) -> Floats:
+        p = np.empty(600)
+        for row in range(600):
+            p[row] = right[frozenset(m for m, have in present.items() if have[row])]
+        made = np.empty((600, 2))
+        made[np.arange(600), LABELS], made[np.arange(600), 1 - LABELS] = p, 1 - p
+        return made
+
+    return answer
+
+
+SETS = [frozenset(c) for size in range(4) for c in itertools.combinations(("image", "text", "tabular"), size)]
+KNOWN = dict(zip(SETS, (0.5, 0.6, 0.8, 0.55, 0.9, 0.62, 0.85, 0.95), strict=True))
+EVERYTHING = {m: np.ones(600, bool) for m in ("image", "text", "tabular")}
+
+
+def test_shapley_values_are_the_mean_over_all_orders() -> None:
+    told = shapley(classifier(KNOWN), EVERYTHING, LABELS)
+    for modality in EVERYTHING:
+        gains = []
+        for order in itertools.permutations(EVERYTHING):
+            before = frozenset(order[: order.index(modality)])
+            gains.append(math.log(KNOWN[before | {modality}]) - math.log(KNOWN[before]))
+        assert told["values"][modality] == pytest.approx(np.mean(gains))
+    assert sum(told["values"].values()) == pytest.approx(told["none"] - told["all"])
+    assert told["none"] == pytest.approx(math.log(2))
+
+
+def test_a_modality_that_changes_nothing_is_worth_nothing() -> None:
+    same = {shown: (0.9 if "text" in shown else 0.5) for shown in SETS}
+    values = shapley(classifier(same), EVERYTHING, LABELS)["values"]
+    assert values["image"] == values["tabular"] == 0
+    assert values["text"] == pytest.approx(math.log(0.9 / 0.5))
+
+
+def test_missing_rates_hide_as_many_as_they_say_and_what_is_hidden_stays_so() -> None:
+    seen: list[dict[str, Bools]] = []
+
+    def watch(present: Mapping[str, Bools]) -> Floats:
+        seen.append(dict(present))
+        return np.full((600, 2), 0.5)
+
+    present = dict(EVERYTHING, image=np.arange(600) % 3 > 0)
+    curves = missing_rates(watch, present, LABELS, seed=1)
+    assert list(curves) == ["image", "text", "tabular", MIXED]
+    assert [point["rate"] for point in curves["text"]] == list(RATES)
+    of = {name: seen[i * len(RATES) : (i + 1) * len(RATES)] for i, name in enumerate(curves)}
+    for name, shown in of.items():
+        for modality in present:
+            hidden = modality == name or name == MIXED
+            for rate, now, after in zip(RATES, shown, [*shown[1:], shown[-1]], strict=True):
+                assert not (now[modality] & ~present[modality]).any()
+                assert not (after[modality] & ~now[modality]).any()
+                kept = now[modality].sum() / present[modality].sum()
+                # of at least 400 cells: deviation of a share is below sqrt(.25 / 400) = .025; four of those
+                assert abs(kept - (1 - rate if hidden else 1)) < 0.1
+
+
+def test_accuracy_falls_with_what_is_missing() -> None:
+    """Text alone tells: accuracy is that of a coin where it is hidden (.5 answers class 0), so 1 - rate / 2."""
+    tells = {shown: (0.9 if "text" in shown else 0.5) for shown in SETS}
+    curves = missing_rates(classifier(tells), EVERYTHING, LABELS)
+    assert {point["accuracy"] for point in curves["image"]} == {1.0}
+    for point in curves["text"]:
+        assert point["accuracy"] == pytest.approx(1 - point["rate"] / 2, abs=0.08)
