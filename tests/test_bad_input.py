@@ -121,18 +121,21 @@ def test_duplicated_column_names(refused: Motet, tmp_path: Path) -> None:
 
 def test_nothing_to_learn_from(refused: Motet) -> None:
     rows = [{"price": str(n), "kind": row["kind"]} for n, row in enumerate(products())]
-    refused(rows, said=["table.csv", "no column holds pictures, words"])
+    refused(rows, said=["table.csv", "no column holds pictures, words", "--text, --numeric"])
 
 
 def test_words_that_are_absent_everywhere(refused: Motet) -> None:
     rows = [{**row, "title": ""} for row in products()]
-    refused(rows, "--text", "title", said=["no training row has a usable text", "title", "mend the cells"])
+    refused(rows, "--text", "title", said=["no training row has usable words", "title", "mend the cells"])
 
 
 def test_pictures_that_are_all_broken(refused: Motet) -> None:
     rows = [{**row, "photo": f"{n}.jpg"} for n, row in enumerate(products())]
     refused(
-        rows, "--image", "photo", said=["usable image", "photo", "no such file", "leave these columns out"]
+        rows,
+        "--image",
+        "photo",
+        said=["a usable picture", "photo", "no such file", "leave these columns out"],
     )
 
 
@@ -174,6 +177,27 @@ def test_an_encoder_that_is_not_there(refused: Motet) -> None:
 
 
 # What is listed and counted, while training goes on.
+
+
+def test_training_tells_what_gives_the_label_away_and_what_is_rare(train: Motet) -> None:
+    rows = [{**row, "code": row["kind"][:2]} for row in products()]
+    rows += [{"title": f"a brass kettle {n}", "kind": "kettle", "code": "ke"} for n in range(3)]
+    done = train(rows, "--text", "title", "--categorical", "code")
+    assert done.code == 0, done.err
+    notes = json.loads(done.out)["notes"]
+    assert any(note.startswith("column 'code' determines the label") for note in notes)
+    assert "classes with under 5 rows: kettle" in notes
+
+
+def test_a_tiny_test_side_is_noted(train: Motet) -> None:
+    rows = [{**row, "maker": "big" if n < 100 else f"small {n}"} for n, row in enumerate(products(120))]
+    done = train(rows, "--text", "title", "--group", "maker", "--test-size", "0.4")
+    assert done.code == 0, done.err
+    notes = json.loads(done.out)["notes"]
+    measured = json.loads(done.out)["n"]
+    assert measured < 24
+    assert any(note.startswith(f"only {measured} rows were measured") for note in notes)
+    assert any(note.startswith(f"{measured} of 120 rows test, fewer than half of the 40%") for note in notes)
 
 
 def test_a_class_with_one_row_is_noted(train: Motet) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +236,69 @@ def test_tables_of_other_kinds_answer_alike(fitted: MultimodalClassifier, tmp_pa
     ]
     for other in others:
         np.testing.assert_allclose(fitted.predict_proba(other), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_fitted_one_can_be_copied_and_pickled(copied: Any, tmp_path: Path) -> None:
+    frame, kinds = products()
+    one = quick(seed=3).fit(frame, kinds)
+    expected = one.predict_proba(frame)  # opens what cannot be copied
+    other = copied(one)
+    place = one.model_.directory.path
+    del one
+    assert not place.exists() and other.model_.directory.path != place
+    np.testing.assert_array_equal(other.predict_proba(frame), expected)
+    assert other.get_params()["seed"] == 3 and other.classes_.tolist() == ["chair", "lamp"]
+    other.save(tmp_path / "model")
+    assert motet.load(tmp_path / "model").classes == ("chair", "lamp")
+
+
+def test_a_model_is_copied_by_its_place(fitted: MultimodalClassifier, tmp_path: Path) -> None:
+    frame, _ = products()
+    fitted.save(tmp_path / "model")
+    model = motet.load(tmp_path / "model")
+    expected = model.predict_proba(frame)
+    other = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(other.predict_proba(frame), expected)
+
+
+def test_one_that_is_not_fitted_is_copied_too() -> None:
+    other = pickle.loads(pickle.dumps(quick(seed=4)))
+    assert other.seed == 4 and not hasattr(other, "model_")
+
+
+def test_fit_without_the_learning_wing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from motet import learning_wing
+
+    frame, kinds = products()
+    real = learning_wing.find_spec
+    monkeypatch.setattr(learning_wing, "find_spec", lambda name: None if name == "torch" else real(name))
+    monkeypatch.delitem(sys.modules, "motet.deployment", raising=False)
+    with pytest.raises(UsageError, match=r"training needs torch, not installed here: .*extra 'train'"):
+        quick().fit(frame, kinds)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"seed": "a"}, "the seed is a whole number from 0 to .*, not 'a'"),
+        ({"seed": 1.5}, "the seed is a whole number"),
+        ({"test_size": "a"}, "test_size is a share of the rows, .* not 'a'"),
+    ],
+)
+def test_a_parameter_of_another_type_is_said(parameters: dict[str, Any], said: str) -> None:
+    frame, kinds = products()
+    with pytest.raises(UsageError, match=said):
+        quick(**parameters).fit(frame, kinds)
+
+
+def test_a_column_given_as_y_is_told_from_labels() -> None:
+    frame, kinds = products()
+    with pytest.raises(UsageError, match="to name a column of the table write label='kind'"):
+        quick().fit(frame.assign(kind=kinds), "kind")
+
+
+def test_an_image_root_that_is_no_folder_is_said_in_both_words() -> None:
+    frame, kinds = products()
+    with pytest.raises(UsageError, match=r"--image-root \(in Python image_root=\) /no/such is not a folder"):
+        quick(image_root="/no/such").fit(frame, kinds)

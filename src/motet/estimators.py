@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from motet.data import Column, Schema, Table, encode_labels, infer_schema, read_table
 from motet.errors import ModelError, UsageError
+from motet.learning_wing import require_learning_wing
 from motet.runtime import Model
 
 Encoders = str | Path | Sequence[str | Path]
@@ -50,6 +51,9 @@ class MultimodalClassifier:
     classes_ : array of the classes, of the labels' own type.
     model_ : the fitted `motet.runtime.Model`: every prediction comes from it, exactly as it would after saving.
     evaluation_ : what was measured on the test rows (the content of `evaluation.json`).
+
+    A fitted one can be copied and pickled (to other processes, as scikit-learn does); to keep a model use `save`,
+    whose files hold no pickle.
     """
 
     def __init__(
@@ -134,8 +138,10 @@ class MultimodalClassifier:
         X : a file, a DataFrame, a `datasets.Dataset`, a dict of columns, or a list of rows.
         y : labels of the rows [N], or None where `label` names a column of X.
 
-        Raises TableError for a table or labels that cannot be learned from, UsageError for a wrong call.
+        Raises TableError for a table or labels that cannot be learned from, UsageError for a wrong call, and where
+        what training needs is not installed.
         """
+        require_learning_wing()
         from motet.deployment import Options, build_model
         from motet.training import Settings
 
@@ -161,6 +167,26 @@ class MultimodalClassifier:
         self.model_ = Model(place)
         self.classes_ = _typed(self.model_.classes, self.model_.manifest.class_type)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Parameters and results; of the model the bytes of its files, since open ONNX sessions cannot be copied."""
+        state = {name: value for name, value in self.__dict__.items() if name not in ("model_", "_folder")}
+        if hasattr(self, "model_"):
+            place = self.model_.directory.path
+            files = sorted(path for path in place.rglob("*") if path.is_file())
+            state["_files"] = {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        files = state.pop("_files", None)
+        self.__dict__.update(state)
+        if files is not None:
+            self._folder = tempfile.TemporaryDirectory(prefix="motet-")
+            place = Path(self._folder.name) / "model"
+            for name, content in files.items():
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_bytes(content)
+            self.model_ = Model(place)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable class of each row [N], of the labels' own type."""
@@ -219,6 +245,10 @@ class MultimodalClassifier:
         )
 
     def _with_label(self, X: Any, y: Any, label: str | None) -> tuple[Table, str]:
+        if isinstance(y, str):
+            raise UsageError(
+                f"y is the text {y!r}, not a label for each row: to name a column of the table write label={y!r}"
+            )
         if (y is None) == (label is None):
             raise UsageError("give the labels once: as y, or as the name of a column with label=")
         table = read_table(X, image_root=self.image_root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -157,7 +158,7 @@ def test_a_place_under_a_file_is_refused_before_the_demo_draws(motet: Motet, tmp
 
 def test_a_bad_seed_is_refused_before_the_demo_draws(motet: Motet, tmp_path: Path) -> None:
     done = motet("demo", "-o", tmp_path / "demo", "--seed", "-1")
-    assert done.code == 2 and "the seed is a number from 0" in done.err
+    assert done.code == 2 and "the seed is a whole number from 0" in done.err
     assert not any(tmp_path.iterdir())
 
 
@@ -383,3 +384,133 @@ def test_one_sample_with_its_set(motet: Motet, model_directory: Path) -> None:
     done = motet("predict", model_directory, "--text", "lamp", "--coverage", 0.95, "--json")
     record = json.loads(done.out)
     assert record["set"][0] == record["prediction"] and "abstain" not in record
+
+
+def test_the_cache_names_the_encoders_it_knows(
+    motet: Motet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from motet.encoders.descriptor import DescriptorEncoder
+
+    monkeypatch.setenv("MOTET_CACHE", str(tmp_path))
+    known = DescriptorEncoder().fingerprint
+    for name in (known, "f" * 32):
+        (tmp_path / "features" / name).mkdir(parents=True)
+    lines = {line.split()[-3]: line.split() for line in motet("cache").out.splitlines() if " 0.0" in line}
+    assert lines[known][:3] == ["descriptor", "│", "image"]
+    assert lines["f" * 32][0] == "?"
+    found = json.loads(motet("cache", "--json").out)
+    assert found["encoders"] == {known: {"name": "descriptor", "modality": "image"}}
+    assert set(found["shelves"]) == {known, "f" * 32}
+
+
+def test_a_limit_of_the_cache_that_is_no_number_is_said(
+    motet: Motet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTET_CACHE_BYTES", "abc")
+    done = motet("cache")
+    assert done.code == 2 and "MOTET_CACHE_BYTES is a number of bytes" in done.err and "'abc'" in done.err
+    monkeypatch.setenv("MOTET_CACHE_BYTES", "")
+    assert motet("cache").code == 0
+
+
+def test_a_terminal_that_cannot_print_a_letter_gets_its_code(model_directory: Path) -> None:
+    asked = [sys.executable, "-m", "motet", "predict", str(model_directory), "--text", "台灯"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    for options in ([], ["--json"]):
+        done = subprocess.run([*asked, *options], capture_output=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.isascii() and done.stdout
+    assert json.loads(done.stdout)["pattern"] == "text"
+    done = subprocess.run(
+        [*asked[:4], "no-such-台灯.csv"], capture_output=True, env={**environment, "PYTHONUTF8": "0"}
+    )
+    assert (
+        done.returncode == 2 and b"Traceback" not in done.stderr and b"UnicodeEncodeError" not in done.stderr
+    )
+
+
+def test_a_workbook_and_the_current_folder_are_wrong_usage(
+    motet: Motet, catalogue: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04 and more")
+    done = motet("train", tmp_path / "t.xlsx", "--label", "category", "-o", tmp_path / "model")
+    assert done.code == 2 and ".xlsx is not one of CSV" in done.err
+    monkeypatch.chdir(tmp_path)
+    done = motet("train", catalogue.table, "--label", "category", "-o", ".")
+    assert done.code == 2 and "the current folder is not replaced" in done.err
+    done = motet(
+        "train", catalogue.table, "--label", "category", "-o", tmp_path / "m", "--text-encoder", "descriptor"
+    )
+    assert done.code == 2 and "no text encoder 'descriptor': it reads image" in done.err
+
+
+def test_a_place_where_nothing_can_be_made_is_said_before_training(
+    motet: Motet, catalogue: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import motet.model.directory as directory
+
+    def refuse(**_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(directory.tempfile, "mkdtemp", refuse)
+    done = motet("train", catalogue.table, "--label", "category", "-o", tmp_path / "x")
+    assert done.code == 1
+    assert f"no folder can be made in {tmp_path} (Permission denied): choose another place" in done.err
+
+
+def test_an_empty_picture_is_broken_as_one_sample(
+    motet: Motet, model_directory: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.png").touch()
+    done = motet("predict", model_directory, "--image", tmp_path / "empty.png", "--json")
+    assert done.code == 0
+    assert "the picture is empty (0 bytes)" in json.loads(done.out)["issue"]
+
+
+def test_a_label_that_was_found_by_its_name_is_not_called_named(motet: Motet, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    long = "a class whose name goes on " * 8
+    rows = "".join(f"some words for row {n},{long if n % 2 else 'b'}\n" for n in range(20))
+    table.write_text("words,label\n" + rows)
+    column = json.loads(motet("inspect", table, "--json").out)["columns"][1]
+    assert column["role"] == "label" and column["why"].startswith("its name; ")
+    column = json.loads(motet("inspect", table, "--label", "label", "--json").out)["columns"][1]
+    assert column["why"].startswith("named; ")
+    shown = motet("inspect", table).out
+    assert long.strip() not in shown and "a class whose name goes on" in shown and "…" in shown
+
+
+class TestSizesAndASplitColumn:
+    @pytest.fixture
+    def train(self, motet: Motet, tmp_path: Path) -> Motet:
+        def run(name: str, sides: str, *options: str) -> Any:
+            table = tmp_path / "t.csv"
+            words = {"lamp": "bright light shade", "chair": "oak seat legs"}
+            rows = [
+                f"{words[kind]} of thing {n},{kind},{sides.split()[n % len(sides.split())]}"
+                for n, kind in enumerate(["lamp", "chair"] * 45)
+            ]
+            table.write_text("\n".join([f"words,kind,{name}", *rows, ""]))
+            place = tmp_path / "model"
+            return motet(
+                "train", table, "--label", "kind", "-o", place, "--fusion", "late", "--json", *options
+            )
+
+        return run
+
+    def test_a_named_column_and_sizes_are_wrong_usage(self, train: Motet) -> None:
+        done = train("part", "train train test", "--split-column", "part", "--test-size", "0.2")
+        assert done.code == 2 and "--test-size and --split-column part" in done.err
+        done = train("part", "train test val", "--split-column", "part", "--val-size", "0.2")
+        assert done.code == 2 and "--val-size and --split-column part" in done.err
+
+    def test_a_column_found_by_its_name_is_followed_and_said(self, train: Motet) -> None:
+        done = train("split", "train test val", "--test-size", "0.5", "--val-size", "0.2")
+        assert done.code == 0
+        assert "is followed: --test-size and --val-size are not used" in done.err
+        assert json.loads(done.out)["data"]["rows"] == {"train": 30, "validation": 30, "test": 30}
+
+    def test_validation_rows_are_taken_where_the_column_has_none(self, train: Motet) -> None:
+        done = train("part", "train train test", "--split-column", "part", "--val-size", "0.4")
+        assert done.code == 0 and "not used" not in done.err
+        assert json.loads(done.out)["data"]["rows"] == {"train": 36, "validation": 24, "test": 30}

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from motet.data import audit, infer_schema, read_table
+from motet.data import Split, audit, infer_schema, labels, read_table
 from motet.data.duplicates import NEAR_BITS, NEAR_SHARE, near_pictures, picture_hash
+from motet.data.harm import harmful_findings
 
 DATA = Path(os.environ.get("MOTET_DATA", Path(__file__).parents[2] / "../shared")) / "data"
 
@@ -233,3 +234,45 @@ def test_classes_that_differ_only_in_case_or_spaces():
     columns = {"y": ["Running shoes", "running  Shoes", " lamps", "lamps"] * 15}
     ((level, message),) = [w for w in said(columns) if "differ only" in w[1]]
     assert level == "warning" and "'Running shoes', 'running  Shoes'" in message
+
+
+def telling(columns, **roles):
+    table = read_table({"y": ["a", "b", "B "] * 20, **columns})
+    schema = infer_schema(table, label="y", **roles)
+    return [w["message"] for w in audit(table, schema).warnings if "known beforehand" in w["message"]]
+
+
+def test_a_column_that_gives_the_label_away():
+    sizes = [n % 3 * 10 + n % 2 for n in range(60)]
+    assert telling({"k": ["A", "B", "b"] * 20}, categorical=["k"]) == [
+        "column 'k' equals the label: is it known beforehand?"
+    ]
+    told = telling({"k": sizes}, numeric=["k"])
+    assert len(told) == 1 and told[0].startswith("column 'k' determines the label: each of its values")
+    assert telling({"k": [11, *sizes[1:]]}, numeric=["k"]) == []  # one row says otherwise
+    assert telling({"k": list(range(60))}, numeric=["k"]) == []  # a value of its own in every row
+    assert telling({"k": [*sizes[:20], *[None] * 40]}, numeric=["k"]) == []  # most rows lack it
+
+
+def test_findings_of_harm_that_training_tells():
+    words = [f"a thing called number {n}" for n in range(40)]
+    words[1] = words[0].upper() + "!"
+    words[3] = words[2]
+    table = read_table({"t": words, "y": ["lamp", "chair"] * 18 + ["Lamp", "Lamp", "hat", "hat"]})
+    schema = infer_schema(table, label="y", text=["t"])
+    found = labels(table, schema)
+    rows = np.arange(40)
+    units = np.arange(40)
+    units[3] = 2
+    split = Split(rows[rows != 1], rows[:0], rows[1:2], (), units)
+    told = harmful_findings(table, schema, found, split)
+    assert [note.split(":")[0] for note in told] == [
+        "1 group of rows with nearly the same text across train, validation and test",
+        "1 group of the same inputs, different labels",
+        "1 group of nearly the same text, different labels",
+        "classes with under 5 rows",
+        "classes that differ only in case or spaces are learned as several",
+    ]
+    one_side = Split(rows, rows[:0], rows[:0], (), None)
+    told = harmful_findings(table, schema, found, one_side)
+    assert not any("across" in note or "same inputs" in note for note in told)

@@ -38,7 +38,6 @@ def test_embedded_encoders_open_by_name(name: str, modality: str) -> None:
     [
         ("minilmm", "text", ["lexical", "minilm", "bge-small-zh", "small"]),
         ("clip", "image", ["descriptor", "clip-b32", "dinov2-s", "small"]),
-        ("lexical", "image", ["descriptor"]),  # a text encoder is none of pictures
         ("", "text", ["lexical"]),
         ("no/such/folder", "text", ["lexical"]),
         ("https://example.org/model", "text", ["lexical"]),
@@ -49,6 +48,21 @@ def test_an_unknown_name_lists_what_there_is(wanted: str, modality: str, listed:
     with pytest.raises(EncoderError, match=f"no {modality} encoder {wanted!r}") as error:
         open_encoder(wanted, modality)
     assert all(name in str(error.value) for name in listed)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "modality", "reads", "listed"),
+    [
+        ("lexical", "image", "text", "descriptor, clip-b32"),
+        ("descriptor", "text", "image and audio", "lexical, minilm"),
+        ("clip-b32", "text", "image", "lexical, minilm"),
+    ],
+)
+def test_an_encoder_of_another_modality_is_wrong_usage(
+    wanted: str, modality: str, reads: str, listed: str
+) -> None:
+    with pytest.raises(UsageError, match=f"no {modality} encoder {wanted!r}: it reads {reads}; .*{listed}"):
+        open_encoder(wanted, modality)
 
 
 @pytest.mark.parametrize("wanted", ["owner/model", "minilm"])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import motet
-from motet.errors import ModelError
+from motet.errors import ModelError, UsageError
 from motet.model import ModelDirectory, check_place, new_model_directory
 from motet.model.directory import file_name, sha256
 
@@ -276,9 +276,14 @@ def test_the_current_folder_is_refused_before_anything_is_trained(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for place in (".", tmp_path, "../" + tmp_path.name):
-        with pytest.raises(ModelError, match="current folder"), new_model_directory(place):
+        with pytest.raises(UsageError, match="current folder"), new_model_directory(place):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_root_of_the_disk_is_refused() -> None:
+    with pytest.raises(ModelError, match="a folder that holds other things"), new_model_directory("/"):
+        pass
 
 
 @pytest.fixture

@@ -172,6 +172,16 @@ def test_long_texts_are_folded_and_very_long_ones_cut() -> None:
     ]
 
 
+def test_long_classes_are_cut_in_the_gallery_and_whole_in_their_title() -> None:
+    evaluation = sample()
+    long = "a class whose name goes on " * 20
+    evaluation["mistakes"] = [{"row": 0, "label": long, "prediction": "short"}]
+    gallery = read(render_report(evaluation, title="t")).one("div", "gallery")
+    label, prediction = gallery.all("dd")[:2]
+    assert len(label.text) == 80 and label.text.endswith("…") and label.attributes["title"] == long
+    assert prediction.text.startswith("short") and "title" not in prediction.attributes
+
+
 def test_broken_cells_are_listed_up_to_two_thousand_and_counted_beyond() -> None:
     cells = [{"row": row, "column": "image", "reason": "gone", "value": f"{row}.jpg"} for row in range(2_100)]
     root = page({"broken": cells, "issues": {"broken": 2_345}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -50,6 +51,10 @@ def main() -> None:
     """
     from motet.errors import MotetError, UsageError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal without these letters gets their codes, not an error after an hour of training
+            stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:]
     debug = "--debug" in arguments or os.environ.get("MOTET_DEBUG") == "1"
     try:

@@ -30,7 +30,18 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 
 def print_json(value: Any) -> None:
     """Print `value` as the one JSON object of a `--json` call; NaN and infinities are null."""
-    print(json.dumps(_finite(value), ensure_ascii=False, indent=1))
+    print(json.dumps(_finite(value), ensure_ascii=not _prints("台"), indent=1))
+
+
+def bar(share: float, width: int = 30) -> str:
+    """A bar of this share of `width` characters, of what the terminal can print."""
+    return ("█" if _prints("█") else "#") * round(width * share)
+
+
+def shortened(name: str, length: int = 60) -> str:
+    """A name of at most so many characters, of one line."""
+    line = " ".join(name.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def print_table(
@@ -48,6 +59,14 @@ def print_table(
     if title:
         console.print(title, soft_wrap=True)
     console.print(table)
+
+
+def _prints(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def _finite(value: Any) -> Any:

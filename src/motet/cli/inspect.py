@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,6 +77,8 @@ def inspect(
         split=split_column,
         group=group,
     )
+    if chosen and not label:
+        schema = _by_name(schema)
     found = audit(read, schema)
     if json:
         print_json({"table": read.name, "schema": schema.to_json(), **found.to_json()})
@@ -90,8 +93,19 @@ def _usual_label(table: Table, named: list[str]) -> str | None:
     )
 
 
+def _by_name(schema: Schema) -> Schema:
+    """Nobody named the label: what each column was taken for must not say so."""
+    return replace(
+        schema,
+        columns=tuple(
+            replace(c, why=c.why.replace("named", "its name", 1)) if c.role == "label" else c
+            for c in schema.columns
+        ),
+    )
+
+
 def _print(table: Table, schema: Schema, found: Audit) -> None:
-    from motet.cli.console import print_table
+    from motet.cli.console import print_table, shortened
 
     print_table(
         f"{table.name}: {len(table):,} rows",
@@ -109,7 +123,8 @@ def _print(table: Table, schema: Schema, found: Audit) -> None:
     if found.classes is not None:
         labelled = len(table) - found.unlabelled
         rows: list[list[object]] = [
-            [name, count, f"{count / labelled:.1%}"] for name, count in list(found.classes.items())[:_CLASSES]
+            [shortened(name), count, f"{count / labelled:.1%}"]
+            for name, count in list(found.classes.items())[:_CLASSES]
         ]
         if len(found.classes) > _CLASSES:
             rest = list(found.classes.values())[_CLASSES:]

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from motet.errors import TableError, UsageError
 
+# Endings of files that people take for tables; what is in a file with another ending is looked at.
+NO_TABLES = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".docx", ".pdf", ".zip", ".gz", ".db", ".sqlite"}
+
 
 def check_table(table: str) -> None:
-    """Raise UsageError, in the reader's words, where there is no file to read."""
-    if _is(Path.is_file, table):
+    """Raise UsageError, in the reader's words, where there is no file to read, or one that is plainly no table."""
+    if _is(Path.is_file, table) and Path(table).suffix.lower() not in NO_TABLES:
         return
     from motet.data import read_table
 

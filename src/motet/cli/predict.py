@@ -171,7 +171,7 @@ def _sample(
     asked: dict[str, float | None],
     json: bool,
 ) -> None:
-    from motet.cli.console import message, print_json, print_table
+    from motet.cli.console import bar, message, print_json, print_table, shortened
     from motet.data.media import decode_image, read_media
     from motet.errors import MediaError, UsageError
     from motet.report import render_card, thumbnail
@@ -210,7 +210,7 @@ def _sample(
         print_json(answer.to_json())
         return
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
-    rows = [[name, f"{value:.3f}", "█" * round(30 * value)] for name, value in ranked[:10]]
+    rows = [[shortened(name), f"{value:.3f}", bar(value)] for name, value in ranked[:10]]
     print_table(f"{answer.prediction} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
     if answer.classes is not None:
         message(f"one of: {', '.join(answer.classes)}")

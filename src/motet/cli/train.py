@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,11 @@ from motet.cli.options import (
     VectorOption,
 )
 
+if TYPE_CHECKING:
+    from motet.data import Schema, Table
+
+SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
+
 
 def train(
     table: TableArgument,
@@ -34,8 +39,12 @@ def train(
     numeric: NumericOption = None,
     categorical: CategoricalOption = None,
     split_column: SplitColumnOption = None,
-    test_size: Annotated[float, typer.Option(help="Share of rows to measure on.")] = 0.15,
-    val_size: Annotated[float, typer.Option(help="Share of rows to choose on.")] = 0.15,
+    test_size: Annotated[
+        float | None, typer.Option(help=f"Share of rows to measure on (default {SHARE:g}).")
+    ] = None,
+    val_size: Annotated[
+        float | None, typer.Option(help=f"Share of rows to choose on (default {SHARE:g}).")
+    ] = None,
     group: GroupOption = None,
     id_column: Annotated[str | None, typer.Option("--id", help="A column that names the rows.")] = None,
     image_encoder: Annotated[
@@ -96,8 +105,13 @@ def train(
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
     check_place(output)
-    if test_size + val_size >= 1:
-        raise UsageError(f"--test-size {test_size:g} and --val-size {val_size:g} leave no rows to train on")
+    if split_column is not None and test_size is not None:
+        raise UsageError(
+            f"--test-size and --split-column {split_column}: the column says which rows test; leave one of them out"
+        )
+    test_share, val_share = (SHARE if size is None else size for size in (test_size, val_size))
+    if test_share + val_share >= 1:
+        raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
     require_learning_wing()
     from motet.deployment import Options, build_model
 
@@ -109,8 +123,8 @@ def train(
         fusion=fusion,
         class_weights=class_weights,
         accept_licence=accept_licence,
-        test_size=test_size,
-        validation_size=val_size,
+        test_size=test_share,
+        validation_size=val_share,
         seed=seed,
     )
     if output.is_dir() and any(output.iterdir()):
@@ -135,6 +149,7 @@ def train(
     unread = [column.name for column in schema.columns if column.role == "ignored"]
     if unread:
         message(f"not read: {listed(unread)} (motet inspect says why)")
+    _say_sizes_unused(read, schema, split_column, test_size, val_size)
     if strict:
         _refuse_broken(read, schema)
     evaluation = build_model(read, schema, output, options)
@@ -145,6 +160,30 @@ def train(
     if "overall" in evaluation:
         message(f"report: {output / 'report.html'}")
     message(f"model: {output}")
+
+
+def _say_sizes_unused(
+    read: Table, schema: Schema, named: str | None, test_size: float | None, val_size: float | None
+) -> None:
+    """A split column is followed: say which sizes it leaves unused; UsageError where both were asked for by name."""
+    from motet.cli.console import message
+    from motet.data.splits import VALIDATION, split_sides
+    from motet.errors import UsageError
+
+    if schema.split is None or (test_size is None and val_size is None):
+        return
+    chooses = val_size is not None and bool((split_sides(read, schema.split) == VALIDATION).any())
+    unused = ["--test-size"] * (test_size is not None) + ["--val-size"] * chooses
+    if unused and named is not None:
+        raise UsageError(
+            f"{' and '.join(unused)} and --split-column {named}: the column says which rows choose; "
+            "leave one of them out"
+        )
+    if unused:
+        message(
+            f"column {schema.split!r} says which rows train, choose and test, and is followed: "
+            f"{' and '.join(unused)} {'is' if len(unused) == 1 else 'are'} not used"
+        )
 
 
 def _refuse_broken(read: object, schema: object) -> None:

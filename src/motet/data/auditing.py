@@ -246,19 +246,22 @@ def _duplicates(
         )
     text = made.get("text")
     if isinstance(text, TextCells):
-        filled = np.flatnonzero(text.present).astype(np.int64)
-        exact = number_rows(text.digests(filled))
-        near = np.concatenate(
-            [
-                normalised_digests(text.take(filled[start : start + (1 << 16)]))
-                for start in range(0, len(filled), 1 << 16)
-            ]
-            or [np.zeros((0, 16), np.uint8)]
-        )
-        kinds["near_text"] = _more_than_one(
-            groups_of(number_rows(near), np.arange(len(filled))), exact, filled
-        )
+        kinds["near_text"] = near_texts(text)
     return {kind: _counted(groups, found, sides) for kind, groups in kinds.items()}
+
+
+def near_texts(text: TextCells) -> list[Rows]:
+    """Row numbers of each set of texts that are one but for case, punctuation and space, and not copies of one."""
+    filled = np.flatnonzero(text.present).astype(np.int64)
+    exact = number_rows(text.digests(filled))
+    near = np.concatenate(
+        [
+            normalised_digests(text.take(filled[start : start + (1 << 16)]))
+            for start in range(0, len(filled), 1 << 16)
+        ]
+        or [np.zeros((0, 16), np.uint8)]
+    )
+    return _more_than_one(groups_of(number_rows(near), np.arange(len(filled))), exact, filled)
 
 
 def _more_than_one(groups: list[Rows], exact: Rows, rows: Rows) -> list[Rows]:

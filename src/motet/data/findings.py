@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from motet.data.casting import text_of
 from motet.data.classes import Labels
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _LEVELS = ("error", "warning", "note")
 _SAMPLE = 2_000  # rows looked at for labels that stand in the text
 _SAID = 0.9  # share of rows whose text says the label, from which it is a warning
+_TELLING = ("categorical", "numeric", "text")
+_SHARED = 5  # rows that share a value on average, from which a column that tells the label is no accident
 _IMBALANCE = 20  # rows of the largest class for one of the smallest
 
 
@@ -44,7 +48,7 @@ def warnings_of(
     codes = repeated_codes(table, schema, sides)
     found += [("warning" if "two sides" in message else "note", message) for message in codes]
     if labels is not None:
-        found += _said(table, schema, labels)
+        found += [("warning", message) for message in telling_columns(table, schema, labels)]
     found += _conflicts(audit)
     found += _broken(audit)
     found += _classes(audit)
@@ -118,12 +122,46 @@ def _leaks(audit: Audit) -> list[tuple[str, str]]:
     ]
 
 
-def _said(table: Table, schema: Schema, labels: Labels) -> list[tuple[str, str]]:
-    """Warn of a column of words that nearly always says the label, so that it can be read off."""
+def telling_columns(table: Table, schema: Schema, labels: Labels) -> list[str]:
+    """Say which input columns give the label away: words that nearly always say it, values that each go with one."""
+    said = _said(table, schema, labels)
+    found = list(said.values())
+    rows = np.flatnonzero(labels.values >= 0)
+    for column in schema.columns:
+        if column.role == "input" and column.kind in _TELLING and column.name in table.columns:
+            how = _tells(table, column.name, labels, rows)
+            if how and column.name not in said:
+                found.append(f"column {column.name!r} {how}: is it known beforehand?")
+    return found
+
+
+def _tells(table: Table, name: str, labels: Labels, rows: npt.NDArray[np.int64]) -> str:
+    """How a column tells the label of the given rows exactly; empty where it does not, or where few share a value."""
+    words = pc.utf8_trim_whitespace(text_of(pa.chunked_array([gather(table.column(name), rows)]), name)[0])
+    words = pc.if_else(pc.equal(words, ""), pa.scalar(None, words.type), words).combine_chunks()
+    values = words.dictionary_encode()
+    filled = np.flatnonzero(words.is_valid().to_numpy(zero_copy_only=False))
+    codes = values.indices.take(pa.array(filled)).to_numpy().astype(np.int64)
+    known, distinct = labels.values[rows[filled]], len(values.dictionary)
+    if distinct < 2 or len(filled) * 2 < len(rows) or distinct * _SHARED > len(filled):
+        return ""
+    pairs = np.unique(codes * len(labels.classes) + known)
+    if len(pairs) > distinct:
+        return ""
+    names = [text.casefold() for text in values.dictionary.to_pylist()]
+    same = all(
+        names[pair // len(labels.classes)] == labels.classes[pair % len(labels.classes)].casefold()
+        for pair in pairs.tolist()
+    )
+    return "equals the label" if same else "determines the label: each of its values goes with one class"
+
+
+def _said(table: Table, schema: Schema, labels: Labels) -> dict[str, str]:
+    """By column of words that nearly always says the label, so that it can be read off: a warning."""
     rows = np.flatnonzero(labels.values >= 0)
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(np.int64))]
     wanted = [labels.classes[number].casefold() for number in labels.values[rows]]
-    found = []
+    found = {}
     for name in schema.inputs("text"):
         if name not in table.columns:
             continue
@@ -131,11 +169,8 @@ def _said(table: Table, schema: Schema, labels: Labels) -> list[tuple[str, str]]
         pairs = [(text.casefold(), label) for text, label in zip(texts, wanted, strict=True) if text]
         share = sum(label in text for text, label in pairs) / len(pairs) if pairs else 0.0
         if share >= _SAID and all(len(label) > 1 for label in wanted):
-            found.append(
-                (
-                    "warning",
-                    f"column {name!r} says the label itself in {share:.0%} of rows: is it known beforehand?",
-                )
+            found[name] = (
+                f"column {name!r} says the label itself in {share:.0%} of rows: is it known beforehand?"
             )
     return found
 
@@ -173,14 +208,8 @@ def _classes(audit: Audit) -> list[tuple[str, str]]:
     if audit.unlabelled:
         found.append(("warning", f"{_count(audit.unlabelled, 'row')} without a label: left out of training"))
     if audit.few:
-        found.append(("warning", f"classes with under 5 rows: {_names(list(audit.few))}"))
-    found += [
-        (
-            "warning",
-            f"classes that differ only in case or spaces are learned as several: {_names(list(alike))}",
-        )
-        for alike in _alike(audit.classes or {})
-    ]
+        found.append(("warning", small_classes(list(audit.few))))
+    found += [("warning", message) for message in alike_classes(audit.classes or {})]
     counts = list((audit.classes or {}).values())
     if counts and max(counts) > _IMBALANCE * min(counts):
         found.append(
@@ -189,13 +218,22 @@ def _classes(audit: Audit) -> list[tuple[str, str]]:
     return found
 
 
-def _alike(classes: Iterable[str]) -> list[list[str]]:
-    """Sets of class names that are one when case, width of letters and spaces are left out."""
+def small_classes(few: list[str]) -> str:
+    """Say which classes have under 5 rows."""
+    return f"classes with under 5 rows: {_names(few)}"
+
+
+def alike_classes(classes: Iterable[str]) -> list[str]:
+    """Say which class names are one when case, width of letters and spaces are left out."""
     same: dict[str, list[str]] = {}
     for name in classes:
         bare = "".join(unicodedata.normalize("NFKC", name).casefold().split())
         same.setdefault(bare, []).append(repr(name))
-    return [names for names in same.values() if len(names) > 1]
+    return [
+        f"classes that differ only in case or spaces are learned as several: {_names(names)}"
+        for names in same.values()
+        if len(names) > 1
+    ]
 
 
 def _names(names: list[str]) -> str:

@@ -284,7 +284,10 @@ def _words(value: str) -> float:
 def _existing(table: Table, values: list[str], thing: str) -> tuple[str, bool]:
     """Say how many of the files are there, in words, and whether any is."""
     if table.root is None:
-        return f"names of {thing} files; there is no folder to look in (say --image-root)", False
+        return (
+            f"names of {thing} files; there is no folder to look in (say --image-root, in Python image_root=)",
+            False,
+        )
     looked = values[:: max(1, len(values) // 50)][:50]
     there = 0
     for value in looked:

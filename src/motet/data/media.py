@@ -32,6 +32,7 @@ MAX_PIXELS = 100_000_000
 ALLOWED = "JPEG, PNG, WebP, GIF, BMP"
 
 _LONGEST_PATH = 4096
+_WAY_OUT = "give --image-root (in Python image_root=) and relative paths"
 _ADDRESS = re.compile(
     r"[a-z][a-z0-9+.-]*://|(?:https?|ftps?|file|data|blob|javascript):|//|\\\\", re.IGNORECASE
 )
@@ -60,7 +61,9 @@ def resolve_media(root: Path | None, cell: str) -> Path:
     if _ADDRESS.match(cell.lstrip()):
         raise MediaError(f"web addresses are not fetched: {shown}; download the file and give its path")
     if root is None:
-        raise MediaError(f"it is not said where paths start: {shown}; give --image-root")
+        raise MediaError(
+            f"it is not said where paths start: {shown}; give --image-root (in Python image_root=)"
+        )
     if not cell.strip():
         raise MediaError("the path is empty")
     if len(cell) > _LONGEST_PATH:
@@ -68,7 +71,7 @@ def resolve_media(root: Path | None, cell: str) -> Path:
     if "\0" in cell:
         raise MediaError(f"the path holds a NUL character: {shown}")
     if os.name != "nt" and _DRIVE.match(cell):
-        raise MediaError(f"the path leaves the image root: {shown}; give --image-root and relative paths")
+        raise MediaError(f"the path leaves the image root: {shown}; {_WAY_OUT}")
     try:
         inside = Path(os.path.realpath(root))
         path = Path(os.path.realpath(inside / cell.replace("\\", "/")))
@@ -79,7 +82,7 @@ def resolve_media(root: Path | None, cell: str) -> Path:
     except (OSError, ValueError):
         raise MediaError(f"the path cannot be opened: {shown}") from None
     if not contained:
-        raise MediaError(f"the path leaves the image root: {shown}; give --image-root and relative paths")
+        raise MediaError(f"the path leaves the image root: {shown}; {_WAY_OUT}")
     if not stat.S_ISREG(mode):
         raise MediaError(f"not a regular file: {shown}")
     return path

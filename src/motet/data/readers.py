@@ -95,7 +95,7 @@ def _root(image_root: str | Path | None) -> Path | None:
         return None
     root = Path(image_root)
     if not root.is_dir():
-        raise UsageError(f"--image-root {image_root} is not a folder")
+        raise UsageError(f"--image-root (in Python image_root=) {image_root} is not a folder")
     return root.resolve()
 
 

@@ -6,13 +6,14 @@ import json
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from motet import __version__
 from motet.data import Labels, Schema, Split, Table, labels, make_split
+from motet.data.harm import harmful_findings
 from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
@@ -63,7 +64,8 @@ def build_model(
     begun = time.perf_counter()
     if not schema.modalities:
         raise TableError(
-            f"{table.name}: no column holds pictures, words, sounds, vectors or named numbers to learn from"
+            f"{table.name}: no column holds pictures, words, sounds, vectors or named numbers to learn from: name some "
+            "with --image, --text, --numeric or --categorical COLUMN (in Python image=, text=, numeric=, categorical=)"
         )
     found = labels(table, schema)
     if len(found.classes) == int((found.values >= 0).sum()):
@@ -81,6 +83,8 @@ def build_model(
             seed=options.seed,
         )
     check_place(place)
+    noted = (*split.notes, *_short_test_side(schema, found, split, options))
+    split = replace(split, notes=(*noted, *harmful_findings(table, schema, found, split)))
     fitted = fit_heads(table, schema, found, split, options)
     with new_model_directory(place) as making:
         manifest = _write(making, fitted, table, schema, found, split, options)
@@ -100,6 +104,17 @@ def build_model(
             write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
         write_manifest(making, manifest)
     return evaluation
+
+
+def _short_test_side(schema: Schema, found: Labels, split: Split, options: Options) -> list[str]:
+    """Say that far fewer rows test than were asked for: groups and duplicates are not parted."""
+    labelled = int((found.values >= 0).sum())
+    if schema.split is not None or not 0 < len(split.test) < options.test_size * labelled / 2:
+        return []
+    return [
+        f"{len(split.test)} of {labelled} rows test, fewer than half of the {options.test_size:.0%} asked for: groups "
+        "and rows with the same inputs stay on one side"
+    ]
 
 
 def _write(

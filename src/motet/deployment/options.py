@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
 from motet.training import Settings
@@ -44,8 +46,12 @@ class Options:
             raise UsageError(f"no fusion {self.fusion!r}: one of {', '.join(known)}")
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"the seed is a number from 0 to {2**32 - 1}, not {self.seed}")
+        if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**32:
+            raise UsageError(f"the seed is a whole number from 0 to {2**32 - 1}, not {self.seed!r}")
+        sizes = {"test_size": self.test_size, "validation_size": self.validation_size}
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int | float | np.number):
+                raise UsageError(f"{name} is a share of the rows, from 0 to below 1, not {size!r}")
         if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
             raise UsageError("test and validation sizes are shares of the rows: from 0 to below 1")
         if self.test_size + self.validation_size >= 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells
+from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
 from motet.deployment.fused import FusedHeads
@@ -161,9 +161,20 @@ def _refuse_unseen(
         columns = ", ".join(schema.inputs(modality))
         first = f" ({issues[0].reason})" if issues else ""
         raise TableError(
-            f"no training row has a usable {modality} (columns: {columns}){first}: "
+            f"no training row has {_usable(modality)} (columns: {columns}){first}: "
             "mend the cells, or leave these columns out"
         )
+
+
+def _usable(modality: str) -> str:
+    kinds = {
+        "image": "a usable picture",
+        "text": "usable words",
+        "audio": "a usable sound",
+        "tabular": "a usable number or category",
+        "vector": f"a usable vector of {modality}",
+    }
+    return kinds[modality_kind(modality)]
 
 
 def _class_weights(truth: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float32]:

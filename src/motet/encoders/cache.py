@@ -25,6 +25,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from motet.errors import UsageError
+
 KEY_BYTES = 16
 DEFAULT_LIMIT = 20 * 1024**3
 FLOAT16_MAX = 65504.0
@@ -174,7 +176,7 @@ class FeatureCache:
 
     def __init__(self, root: Path | None = None, *, limit: int | None = None) -> None:
         self.root = root if root is not None else cache_directory() / "features"
-        self.limit = limit if limit is not None else int(os.environ.get("MOTET_CACHE_BYTES", DEFAULT_LIMIT))
+        self.limit = limit if limit is not None else _limit_of_environment()
 
     def shelf(self, fingerprint: str, width: int) -> Shelf:
         """Open (or begin) the shelf of the encoder with this fingerprint."""
@@ -211,6 +213,13 @@ class FeatureCache:
         freed = sum(self.sizes().values())
         shutil.rmtree(self.root, ignore_errors=True)
         return freed
+
+
+def _limit_of_environment() -> int:
+    said = os.environ.get("MOTET_CACHE_BYTES", "").strip()
+    if said and not said.isdecimal():
+        raise UsageError(f"MOTET_CACHE_BYTES is a number of bytes, such as {DEFAULT_LIMIT}, not {said!r}")
+    return int(said) if said else DEFAULT_LIMIT
 
 
 def _prefixes(keys: Keys) -> npt.NDArray[np.uint64]:

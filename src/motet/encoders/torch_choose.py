@@ -66,6 +66,7 @@ def open_encoder(
         raise EncoderError(
             f"no encoder {wanted!r} of {modality}: numbers are read by {DEFAULT[modality_kind(modality)]} alone"
         )
+    _refuse_other_modality(wanted, modality)
     found = _find(wanted, modality, accept_licence)
     _require_acceptance(wanted, found.licence, accept_licence)
     return _opened(found, modality)
@@ -123,6 +124,26 @@ def _auto(modality: str, script: Script | None) -> Encoder:
     return made
 
 
+def _refuse_other_modality(wanted: str, modality: str) -> None:
+    """Raise UsageError for the name of an encoder that reads something else."""
+    others = [kind for kind, name in EMBEDDED if name == wanted]
+    others += [model.modality for model in RECOMMENDED if wanted in (model.name, model.hub)]
+    if others and modality not in others:
+        raise UsageError(
+            f"no {modality} encoder {wanted!r}: it reads {' and '.join(dict.fromkeys(others))}; "
+            f"of {modality} there are {', '.join(_names(modality))}"
+        )
+
+
+def _names(modality: str) -> list[str]:
+    """What may be written for an encoder of a modality, beside a directory and a hub name."""
+    names = [name for kind, name in EMBEDDED if kind == modality_kind(modality)]
+    names += [m.name for m in recommended(modality)]
+    names += ["small"] if modality != "audio" else []
+    names += [f"{KIND}:FILE"] if modality == "text" else []
+    return names
+
+
 def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
     if wanted and Path(wanted).expanduser().is_dir():
         directory = Path(wanted).expanduser()
@@ -130,12 +151,8 @@ def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
     named = next((m for m in RECOMMENDED if wanted in (m.name, m.hub) and m.modality == modality), None)
     hub = named.hub if named is not None else wanted
     if not HUB_NAME.match(hub):
-        names = [name for kind, name in EMBEDDED if kind == modality_kind(modality)]
-        names += [m.name for m in recommended(modality)]
-        names += ["small"] if modality != "audio" else []
-        names += [f"{KIND}:FILE"] if modality == "text" else []
         raise EncoderError(
-            f"no {modality} encoder {wanted!r}: neither a directory here nor one of {', '.join(names)}; "
+            f"no {modality} encoder {wanted!r}: neither a directory here nor one of {', '.join(_names(modality))}; "
             "a hub name has the form owner/name"
         )
     known = (_listed(named),) if named is not None else ()

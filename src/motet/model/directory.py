@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from motet.errors import ModelError
+from motet.errors import ModelError, UsageError
 from motet.model.manifest import Manifest
 
 MANIFEST = "motet.json"
@@ -109,19 +109,31 @@ def new_model_directory(path: str | Path) -> Iterator[Path]:
 
 
 def check_place(place: Path) -> None:
-    """Raise ModelError where a model may not be written: on a file, or where somebody's files would be lost."""
+    """Raise ModelError where a model may not be written: on a file, where somebody's files would be lost, or nothing
+    can be written at all; UsageError for the current folder."""
     if place.resolve() == Path.cwd():
-        raise ModelError(f"{place}: the current folder is not replaced: give a name for the model in it")
+        raise UsageError(f"{place}: the current folder is not replaced: give a name for the model in it")
     if place.is_file():
         raise ModelError(f"{place}: a file stands where the model directory should go")
-    above = next(folder for folder in place.resolve().parents if folder.exists())
+    above = next((folder for folder in place.resolve().parents if folder.exists()), place)
     if not above.is_dir():
         raise ModelError(f"{place}: {above} is a file, so no folder can be made in it")
+    _refuse_unwritable(place, above)
     if not place.is_dir() or not any(place.iterdir()):
         return
     if not (place / MANIFEST).is_file():
         raise ModelError(f"{place}: a folder that holds other things: choose a new name for the model")
     _refuse_own_files(place)
+
+
+def _refuse_unwritable(place: Path, above: Path) -> None:
+    """The only sure way to learn whether a folder can be made is to make one."""
+    try:
+        Path(tempfile.mkdtemp(dir=above, prefix=".motet-")).rmdir()
+    except OSError as error:
+        raise ModelError(
+            f"{place}: no folder can be made in {above} ({error.strerror or error}): choose another place"
+        ) from error
 
 
 def _refuse_own_files(place: Path) -> None:

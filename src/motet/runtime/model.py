@@ -95,6 +95,13 @@ class Model:
         self._encoders: dict[str, Encoder] = {}
         self._heads: dict[str, Head] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Where it lies: open ONNX sessions cannot be copied, and are opened again when they are needed."""
+        return {"path": self.directory.path.absolute(), "cache": self.cache}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"], cache=state["cache"])  # type: ignore[misc]
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the probabilities."""
