@@ -8,7 +8,7 @@ from motet.report.curves import Panel, drawn, round_ticks
 from motet.report.reading import Tree, mapping, number, records
 from motet.report.wording import figure, pattern_words
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
