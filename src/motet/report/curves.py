@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -110,8 +110,22 @@ def _panel(title: str, epochs: Sequence[tuple[float, Tree]], best: float | None)
     y_values = round_ticks(min(ys), max(ys))
     if title == "accuracy":
         y_values = [value for value in y_values if -1e-9 <= value <= 1 + 1e-9] or y_values
-    x_values = _epoch_ticks(min(xs), max(xs))
-    x_ends, y_ends = (min(xs), max(xs)), (min(*ys, *y_values), max(*ys, *y_values))
+    return drawn(title, series, _epoch_ticks(min(xs), max(xs)), y_values, best=best)
+
+
+def drawn(
+    title: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    x_values: Sequence[float],
+    y_values: Sequence[float],
+    *,
+    best: float | None = None,
+) -> Panel:
+    """Return the series as curves over axes that are marked at these values, and reach at least so far."""
+    xs = [at for measured in series.values() for at, _ in measured]
+    ys = [value for measured in series.values() for _, value in measured]
+    x_ends = (min(*xs, *x_values), max(*xs, *x_values))
+    y_ends = (min(*ys, *y_values), max(*ys, *y_values))
     decimals = _decimals(y_values)
     return Panel(
         title,

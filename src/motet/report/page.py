@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from motet.report import confusion as matrices
-from motet.report import curves, intervals, sections, wording
+from motet.report import availability, curves, intervals, sections, wording
 from motet.report.reading import Tree, count, mapping
 from motet.report.verdict import verdict
 
@@ -42,6 +42,9 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             broken=sections.broken(evaluation),
             absent=sections.absent(evaluation),
             choices=sections.choices(evaluation),
+            missing=availability.missing_panels(evaluation),
+            shares=availability.shares(evaluation),
+            reliabilities=availability.reliabilities(evaluation),
             class_scores=sections.class_scores(evaluation),
             confusion=matrices.confusion(evaluation),
             histories=curves.histories(evaluation),
