@@ -1,7 +1,7 @@
 """Every pattern of present modalities on real tables: the selected model against what it must not fall behind.
 
-5-fold cross-validation (stratified, seeded); of fashion_products and noto_emoji only training and validation rows. In
-each fold a model is trained and saved, and answers its fold through the running wing with modalities hidden, beside
+5-fold cross-validation (stratified, seeded) over training and validation rows; test rows are left alone. In each fold
+a model is trained and saved, and answers its fold through the running wing with modalities hidden, beside
 
   (a) unimodal: the single modality's head, or product of its sources, that is best for the pattern over all folds
       (chosen on what is measured: harder to beat than any choice that could be made);
@@ -60,32 +60,14 @@ def cross_validate(
     name: str, label: str, count: int, seed: int
 ) -> tuple[dict[str, dict[str, np.ndarray]], list[dict[str, str]]]:
     """For each pattern and each way: whether each row was answered rightly."""
-    job, read = JOBS[name], read_table(table(name))
-    schema = infer_schema(
-        read, label=label, image=("image",), text=(job["text"],), numeric=job.get("numeric", ()),
-        categorical=job.get("categorical", ()), split=None if name == "flipkart1050" else "split",
-    )  # fmt: skip
-    found = labels(read, schema)
-    given = make_split(read, schema, found, test_size=0.0)
-    rows = np.sort(np.concatenate([given.train, given.validation]))
-    fold = np.empty(len(rows), np.int64)
-    random = np.random.default_rng(seed)
-    for one in np.unique(found.values[rows]):
-        mine = random.permutation(np.flatnonzero(found.values[rows] == one))
-        fold[mine] = (np.arange(len(mine)) + random.integers(count)) % count
+    read, schema, found, splits = folds_of(name, label, count, seed)
     right: dict[str, dict[str, list[np.ndarray]]] = {}
     chosen = []
-    for number in range(count):
-        split = Split(rows[fold != number], rows[:0], rows[:0])
-        held = rows[fold == number]
+    for split, held in splits:
         with tempfile.TemporaryDirectory() as folder:
             models = {}
             for fusion in ("auto", "concat"):
-                settings = Options(
-                    image_encoders=(str(encoders()[0]),), text_encoders=(str(encoders()[1]),), fusion=fusion,
-                    seed=seed,
-                )  # fmt: skip
-                build_model(read, schema, Path(folder) / fusion, settings, split=split)
+                build_model(read, schema, Path(folder) / fusion, settings(fusion, seed), split=split)
                 models[fusion] = Model(Path(folder) / fusion)
             auto = models["auto"]
             chosen.append({pattern: entry.chosen for pattern, entry in auto.manifest.patterns.items()})
@@ -107,6 +89,32 @@ def cross_validate(
                     correct = answers.argmax(axis=1) == truth[have]
                     right.setdefault(pattern, {}).setdefault(way, []).append(correct)
     return {p: {w: np.concatenate(parts) for w, parts in ways.items()} for p, ways in right.items()}, chosen
+
+
+def folds_of(
+    name: str, label: str, count: int, seed: int
+) -> tuple[Any, Any, Any, list[tuple[Split, np.ndarray]]]:
+    """Table, schema, labels, and for each fold the split to train on and the rows held out; never test rows."""
+    job, read = JOBS[name], read_table(table(name))
+    schema = infer_schema(
+        read, label=label, image=("image",), text=(job["text"],), numeric=job.get("numeric", ()),
+        categorical=job.get("categorical", ()), split="split",
+    )  # fmt: skip
+    found = labels(read, schema)
+    given = make_split(read, schema, found)
+    rows = np.sort(np.concatenate([given.train, given.validation]))
+    fold = np.empty(len(rows), np.int64)
+    random = np.random.default_rng(seed)
+    for one in np.unique(found.values[rows]):
+        mine = random.permutation(np.flatnonzero(found.values[rows] == one))
+        fold[mine] = (np.arange(len(mine)) + random.integers(count)) % count
+    splits = [(Split(rows[fold != k], rows[:0], rows[:0]), rows[fold == k]) for k in range(count)]
+    return read, schema, found, splits
+
+
+def settings(fusion: str, seed: int) -> Options:
+    image, text = encoders()
+    return Options(image_encoders=(str(image),), text_encoders=(str(text),), fusion=fusion, seed=seed)
 
 
 def unimodal(model: Model, encoded: Any, rows: np.ndarray, shown: set[str]) -> dict[str, np.ndarray]:
