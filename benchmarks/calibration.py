@@ -1,8 +1,8 @@
 """Whether probabilities and prediction sets keep their word: answers held out in 5-fold cross-validation.
 
 Over training and validation rows. ECE (15 bins) of each pattern against the 95th percentile of what a calibrated model
-of the same confidences would show; coverage of prediction sets, mean over 20 resplits of the answers into those that set
-the threshold and those that are measured, once as promised and once with sets that may be empty.
+of the same confidences would show; coverage of prediction sets, mean over 20 resplits of the answers into those that
+set the threshold and those that are measured, once as promised and once with sets that may be empty.
 """
 
 from __future__ import annotations

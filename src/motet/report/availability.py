@@ -54,7 +54,8 @@ def shares(evaluation: Tree) -> list[Share]:
     found = [(name, value) for name, value in known if value is not None]
     longest = max((abs(value) for _, value in found), default=0.0) or 1.0
     return [
-        Share(name, value, max(value, 0.0) / longest) for name, value in sorted(found, key=lambda pair: -pair[1])
+        Share(name, value, max(value, 0.0) / longest)
+        for name, value in sorted(found, key=lambda pair: -pair[1])
     ]
 
 

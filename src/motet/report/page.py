@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from motet.report import confusion as matrices
 from motet.report import availability, curves, intervals, sections, wording
+from motet.report import confusion as matrices
 from motet.report.reading import Tree, count, mapping
 from motet.report.verdict import verdict
 
