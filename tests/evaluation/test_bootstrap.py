@@ -110,3 +110,14 @@ def test_certain_and_tiny() -> None:
     one = classification_metrics(np.array([[0.4, 0.6]]), np.array([-2]))
     assert one["accuracy"] == {"value": 0.0, "low": 0.0, "high": pytest.approx(0.793, abs=5e-4)}
     assert one["macro_f1"]["value"] == 0.0
+
+
+def test_the_interval_of_a_paired_difference_is_that_of_its_mean() -> None:
+    """Of 2000 normal differences of mean .1 and deviation 1: mean +- 1.645 / sqrt(2000) for 5 % on either side."""
+    from motet.evaluation import paired_difference
+
+    differences = np.random.default_rng(0).normal(0.1, 1, 2000)
+    mean, low, high = paired_difference(differences, tail=0.05)
+    assert mean == differences.mean()
+    for end, sign in ((low, -1), (high, 1)):
+        assert end == pytest.approx(mean + sign * 1.645 * differences.std() / np.sqrt(2000), abs=0.004)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from motet.evaluation.by_pattern import class_table, evaluate_patterns, row_patterns
 from motet.evaluation.contributions import missing_rates, shapley
-from motet.evaluation.intervals import classification_metrics
+from motet.evaluation.intervals import classification_metrics, paired_difference
 from motet.evaluation.metrics import (
     accuracy,
     confusion_matrix,
@@ -26,6 +26,7 @@ __all__ = [
     "log_loss",
     "macro_f1",
     "missing_rates",
+    "paired_difference",
     "precision_recall_f1",
     "reliability",
     "row_log_loss",

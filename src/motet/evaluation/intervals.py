@@ -73,3 +73,12 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
     half = math.sqrt(spread * (share * (1 - share) + spread / 4))
     # a share of 0 or 1 is inside, whatever rounding does
     return min(share, (middle - half) / (1 + spread)), max(share, (middle + half) / (1 + spread))
+
+
+def paired_difference(differences: Floats, *, tail: float, seed: int = 0) -> tuple[float, float, float]:
+    """Mean of paired differences [n], and its interval by the percentile bootstrap over rows: `tail` on either side."""
+    random = np.random.default_rng(seed)
+    n = len(differences)
+    means = [differences[random.integers(0, n, n)].mean() for _ in range(1000)]
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(differences.mean()), float(low), float(high)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import all_patterns
-from motet.evaluation import row_log_loss
+from motet.evaluation import paired_difference, row_log_loss
 from motet.model import HeadEntry, Member, PatternEntry
 from motet.runtime.combination import log_softmax
 from motet.runtime.prediction_sets import fit_thresholds
@@ -30,7 +30,6 @@ Rows = npt.NDArray[np.int64]
 # (head, modalities shown, rows [n] of the selection rows) -> logits [n, C]
 HeadLogits = Callable[[str, frozenset[str], Rows], Floats]
 FEW_ROWS = 10
-DRAWS = 1000
 SURE = 0.05  # chance that a gain which is none is taken for one
 
 
@@ -201,7 +200,7 @@ def _choose(
     told = f"log-loss {best.log_loss:.3f} on {rows} held-out rows"
     if best.kind == SINGLE:
         return best, f"the best single modality, and the lowest {told}"
-    gain, low, high = _gain(of_single - of_best, seed)
+    gain, low, high = paired_difference(of_single - of_best, tail=SURE, seed=seed)
     by = f"by {gain:.3f} [{low:.3f}, {high:.3f}]"
     if low > 0:
         return best, f"lowest {told}: better than the best single modality, {single.name}, {by}"
@@ -214,12 +213,3 @@ def _choose(
 def _uncalibrated(candidate: Candidate) -> tuple[Member, ...]:
     """Its members as they answer by themselves: a handful of rows says nothing of how sure they should be."""
     return tuple(replace(member, temperature=1.0) for member in candidate.members)
-
-
-def _gain(differences: Floats, seed: int) -> tuple[float, float, float]:
-    """Mean of paired differences [n], and its interval by the bootstrap over rows: SURE on either side."""
-    random = np.random.default_rng(seed)
-    n = len(differences)
-    means = [differences[random.integers(0, n, n)].mean() for _ in range(DRAWS)]
-    low, high = np.quantile(means, [SURE, 1 - SURE])
-    return float(differences.mean()), float(low), float(high)
