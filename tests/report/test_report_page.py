@@ -237,6 +237,15 @@ def test_null_metrics_are_dashes() -> None:
     assert shown["text alone"][2] == "0.500" and shown["text alone"][6] == "–"
 
 
+def test_candidates_that_nothing_measured_have_dashes() -> None:
+    evaluation = sample()
+    for candidate in evaluation["selection"]["image+text"]["candidates"]:
+        candidate |= {"log_loss": None, "accuracy": None}
+    choice = page(evaluation).all("article")[0]
+    told = rows(choice.one("table"))[1:]
+    assert told and all(row[1:] == ["–", "–"] for row in told)
+
+
 def test_the_page_is_the_same_from_memory_and_from_the_file() -> None:
     evaluation = sample()
     again = json.loads(json.dumps(evaluation))
