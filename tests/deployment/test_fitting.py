@@ -165,3 +165,19 @@ def test_what_was_fitted_is_told_in_the_manifest(tmp_path: Path) -> None:
     build_model(table, schema, tmp_path / "model", Options(cache=False, fusion="concat"))
     told = json.loads((tmp_path / "model" / "motet.json").read_text(encoding="utf-8"))["training"]["fitted"]
     assert told["rows"] == 102 and told["best_epochs"].keys() == told["epochs"].keys() == {"concat"}
+
+
+def test_labels_that_look_wrong_are_listed_with_their_cells(tmp_path: Path) -> None:
+    data = columns(240, tell=1.0)
+    flipped = list(range(0, 240, 24))
+    for row in flipped:
+        data["y"][row] = "b" if data["y"][row] == "a" else "a"
+    table = read_table(data)
+    schema = infer_schema(table, label="y", text=("text",))
+    told = build_model(table, schema, tmp_path / "model", Options(cache=False))["label_errors"]
+    assert told["looked_at"] >= 200
+    listed = {one["row"]: one for one in told["rows"]}
+    assert set(listed) <= set(flipped) and len(listed) >= 6  # those that the test side took are not looked at
+    for row, one in listed.items():
+        assert one["text"] == data["text"][row] and one["label"] == data["y"][row] != one["suggested"]
+        assert one["probability"] > one["probability_of_label"]

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from motet import __version__
 from motet.data import Labels, Schema, Split, Table, labels, make_split
 from motet.data.harm import harmful_findings
@@ -19,6 +21,7 @@ from motet.deployment.heads import export_head
 from motet.deployment.options import Options
 from motet.encoders import FeatureCache, save_encoder
 from motet.errors import TableError
+from motet.evaluation import label_errors
 from motet.model import (
     Manifest,
     SourceEntry,
@@ -31,7 +34,9 @@ from motet.model import (
 )
 from motet.report import mistake_thumbnails, write_report
 from motet.runtime import Model, evaluate
+from motet.runtime.evaluate import shown_cells
 
+SUSPECTS = 50  # rows with a suspect label that are shown
 PACKAGES = (
     "torch",
     "transformers",
@@ -89,7 +94,7 @@ def build_model(
     with new_model_directory(place) as making:
         manifest = _write(making, fitted, table, schema, found, split, options)
         write_manifest(making, manifest)
-        evaluation = _measure(making, table, split, fitted, options)
+        evaluation = _measure(making, table, schema, found, split, fitted, options)
         if ceilings is not None:
             evaluation["ceilings"] = dict(ceilings)
         evaluation["seconds"]["total"] = round(time.perf_counter() - begun, 3)
@@ -165,7 +170,15 @@ def _write(
     )
 
 
-def _measure(making: Path, table: Table, split: Split, fitted: Fitted, options: Options) -> dict[str, Any]:
+def _measure(
+    making: Path,
+    table: Table,
+    schema: Schema,
+    found: Labels,
+    split: Split,
+    fitted: Fitted,
+    options: Options,
+) -> dict[str, Any]:
     """`evaluation.json`: the test rows answered by the directory as written, and how it was trained."""
     evaluation: dict[str, Any]
     if len(split.test):
@@ -190,10 +203,34 @@ def _measure(making: Path, table: Table, split: Split, fitted: Fitted, options: 
         }
         for pattern, entry in fitted.selection.patterns.items()
     }
+    evaluation["label_errors"] = _suspects(table, schema, found, fitted)
     evaluation["data"] = {"name": table.name, "rows": _sides(split)}
     evaluation["seed"] = options.seed
     evaluation["seconds"] = {**evaluation["seconds"], **fitted.seconds}
     return evaluation
+
+
+def _suspects(table: Table, schema: Schema, found: Labels, fitted: Fitted) -> dict[str, Any]:
+    """Rows that were fitted on and whose label looks wrong, for a person to look at: how many, and the worst."""
+    rows = fitted.prepared.held_rows
+    answers = fitted.selection.held_answers
+    suspects = label_errors(answers, found.values[rows])
+    worst = suspects.rows[:SUSPECTS]
+    return {
+        "n": len(suspects.rows),
+        "looked_at": int(np.isfinite(answers).all(axis=1).sum()),
+        "rows": [
+            {
+                **cells,
+                "suggested": found.classes[guess],
+                "probability": float(answers[at, guess]),
+                "probability_of_label": float(answers[at, found.values[rows[at]]]),
+            }
+            for cells, at, guess in zip(
+                shown_cells(table, schema, rows[worst]), worst, suspects.suggested, strict=False
+            )
+        ],
+    }
 
 
 def _sides(split: Split) -> dict[str, int]:

@@ -40,6 +40,7 @@ class Prepared:
     folds: list[Fold]
     prior: Floats
     class_weights: npt.NDArray[np.float32] | None
+    held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
 
@@ -121,14 +122,16 @@ def prepare_rows(
             "--no-lexical (in Python lexical=False) does nothing without a neural text encoder: "
             + ("text:lexical is what reads the words" if text else "no words are read")
         )
+    parted = cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables)
     return Prepared(
         opened,
         [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],
         Fold(tables, truth, fit),
         few,
-        cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables),
+        parted,
         np.bincount(truth[fit], minlength=classes) / len(fit),
         weights,
+        np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         _broken(table, by_modality, tables, rows),
         notes,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from motet.evaluation.by_pattern import class_table, evaluate_patterns, row_patterns
 from motet.evaluation.contributions import missing_rates, shapley
 from motet.evaluation.intervals import classification_metrics, paired_difference
+from motet.evaluation.label_errors import LabelErrors, label_errors
 from motet.evaluation.metrics import (
     accuracy,
     confusion_matrix,
@@ -17,12 +18,14 @@ from motet.evaluation.metrics import (
 from motet.evaluation.reliability import reliability
 
 __all__ = [
+    "LabelErrors",
     "accuracy",
     "class_table",
     "classification_metrics",
     "confusion_matrix",
     "evaluate_patterns",
     "expected_calibration_error",
+    "label_errors",
     "log_loss",
     "macro_f1",
     "missing_rates",

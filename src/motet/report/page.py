@@ -50,6 +50,7 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             histories=curves.histories(evaluation),
             mistakes=sections.mistakes(evaluation, thumbnails),
             mistakes_known=isinstance(evaluation.get("mistakes"), list),
+            suspects=sections.suspects(evaluation),
             making=sections.making(evaluation),
             sources=sections.sources(evaluation),
         )

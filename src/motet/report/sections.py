@@ -105,6 +105,46 @@ class Source:
     licence: str
 
 
+@dataclass(frozen=True)
+class Suspect:
+    """One row whose label looks wrong."""
+
+    row: int | None
+    name: str
+    label: str
+    suggested: str
+    probability: float | None
+    text: Excerpt | None
+    file: str
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Rows whose label looks wrong: those shown, how many there are, and of how many that were looked at."""
+
+    shown: tuple[Suspect, ...]
+    total: int
+    looked_at: int | None
+
+
+def suspects(evaluation: Tree) -> Suspects:
+    """Return the likely label errors among the rows that heads were fitted on."""
+    read = mapping(evaluation.get("label_errors"))
+    shown = tuple(
+        Suspect(
+            count(one.get("row")),
+            words(one.get("id")),
+            words(one.get("label")),
+            words(one.get("suggested")),
+            number(one.get("probability")),
+            excerpt(one.get("text")),
+            words(one.get("image")) or words(one.get("audio")),
+        )
+        for one in records(read.get("rows"))
+    )
+    return Suspects(shown, max(count(read.get("n")) or 0, len(shown)), count(read.get("looked_at")))
+
+
 def choices(evaluation: Tree) -> list[Choice]:
     """Return what was chosen for each pattern."""
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet import __version__
-from motet.data import Labels, Table, all_patterns, encode_labels, row_ids, split_sides
+from motet.data import Labels, Schema, Table, all_patterns, encode_labels, row_ids, split_sides
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
@@ -241,28 +241,37 @@ def _mistakes(
     truth: Rows,
 ) -> list[dict[str, Any]]:
     """The rows that were answered wrongly with the most confidence."""
-    schema = model.manifest.schema
     predicted, confidence = answers.argmax(axis=1), answers.max(axis=1)
     wrong = np.flatnonzero(predicted != truth)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
     patterns = row_patterns({name: have[wrong] for name, have in encoded.present.items()})
-    label = table.column(str(schema.label))
-    named = schema.id is not None and schema.id in table.columns
-    ids = row_ids(table, str(schema.id), rows[wrong]) if named else [None] * len(wrong)
     return [
         {
-            "row": int(rows[at]),
-            "id": name,
-            "label": str(label[int(rows[at])].as_py()),
+            **cells,
             "prediction": model.classes[predicted[at]],
             "confidence": float(confidence[at]),
             "pattern": pattern,
-            "text": _words(table, schema.inputs("text"), int(rows[at])),
-            "image": _file(table, schema.inputs("image"), int(rows[at])),
-            "audio": _file(table, schema.inputs("audio"), int(rows[at])),
         }
-        for at, pattern, name in zip(wrong, patterns, ids, strict=True)
+        for cells, at, pattern in zip(
+            shown_cells(table, model.manifest.schema, rows[wrong]), wrong, patterns, strict=False
+        )
     ]
+
+
+def shown_cells(table: Table, schema: Schema, rows: Rows) -> Iterator[dict[str, Any]]:
+    """What a person should see of each row: number, id, label, words, and where its picture and sound are."""
+    named = schema.id is not None and schema.id in table.columns
+    ids = row_ids(table, str(schema.id), rows) if named else [None] * len(rows)
+    label = table.column(str(schema.label))
+    for row, name in zip(rows.tolist(), ids, strict=True):
+        yield {
+            "row": row,
+            "id": name,
+            "label": str(label[row].as_py()),
+            "text": _words(table, schema.inputs("text"), row),
+            "image": _file(table, schema.inputs("image"), row),
+            "audio": _file(table, schema.inputs("audio"), row),
+        }
 
 
 def _cell(table: Table, column: str | None, row: int) -> Any:

@@ -65,6 +65,7 @@ class Selection:
     patterns: dict[str, PatternEntry]
     candidates: dict[str, list[Candidate]]
     experts: dict[str, Expert]  # what answers best for each modality by itself
+    held_answers: Floats  # [N, C]: probabilities of each selection row by its pattern's choice, crossed; NaN where unknown
 
 
 def select(
@@ -90,6 +91,7 @@ def select(
     compared: dict[str, list[Candidate]] = {}
     experts: dict[str, Expert] = {}
     halves = halves_of(len(labels), seed)
+    answers = np.full((len(labels), len(prior)), np.nan)
     for pattern in reversed(
         all_patterns(modalities)
     ):  # single modalities first: `late` is made of their experts
@@ -117,9 +119,14 @@ def select(
             halves[enough],
         )
         thresholds = fit_thresholds(np.exp(held), labels[enough])
+        others = [present[m][enough] for m in modalities if m not in shown]
+        mine = ~np.any(others, axis=0) if others else np.ones(len(enough), bool)
+        answers[enough[mine]] = np.exp(held[mine])
         chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why, thresholds)
     order = all_patterns(modalities)
-    return Selection({p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared}, experts)
+    return Selection(
+        {p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared}, experts, answers
+    )
 
 
 def halves_of(rows: int, seed: int) -> npt.NDArray[np.int64]:
