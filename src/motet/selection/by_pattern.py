@@ -65,7 +65,7 @@ class Selection:
     patterns: dict[str, PatternEntry]
     candidates: dict[str, list[Candidate]]
     experts: dict[str, Expert]  # what answers best for each modality by itself
-    held_answers: Floats  # [N, C]: probabilities of each selection row by its pattern's choice, crossed; NaN where unknown
+    held_answers: Floats  # [N, C]: of each selection row by the choice of its own pattern; NaN where unknown
 
 
 def select(
