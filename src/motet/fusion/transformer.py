@@ -17,7 +17,7 @@ class Transformer(Fusion):
 
     Source: single-stream encoders, as Chen et al., "UNITER", arXiv 1909.11740, sec. 3.1.
 
-    z^0 = [c; h_1 + m_1; ...; h_K + m_K],  z^l = EncoderLayer(z^(l-1)), l = 1, 2,  s = LayerNorm(z^2_0);
+    z^0 = [c; h_1 + m_1; ...; h_K + m_K],  z^l = EncoderLayer(z^(l-1)), l = 1 ... L,  s = LayerNorm(z^L_0);
     h_k [B, T_k, H], m_k [H] of its modality, c [H] learned, z [B, 1 + sum T_k, H], s [B, H].
     Positions are not numbered: what encoders give as tokens knows its place already.
     """
@@ -25,7 +25,7 @@ class Transformer(Fusion):
     reads_tokens: ClassVar[bool] = True
 
     def __init__(
-        self, sources: Sequence[Source], *, width: int = 96, dropout: float = 0.3, layers: int = 2
+        self, sources: Sequence[Source], *, width: int = 96, dropout: float = 0.3, layers: int = 1
     ) -> None:
         super().__init__(sources, width=width, dropout=dropout)
         self.types = nn.Parameter(torch.randn(len(self.modalities), width) * 0.02)
