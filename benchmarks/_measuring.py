@@ -19,6 +19,7 @@ TABLES: dict[str, dict[str, Any]] = {
     "flipkart1050": {"text": "text", "label": "label"},
     "fashion_products": {"text": "text_masked", "label": "label"},
     "noto_emoji": {"text": "text", "label": "label"},
+    "fsdd_audio": {"audio": "audio", "label": "label"},
 }
 
 
