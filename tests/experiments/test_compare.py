@@ -12,6 +12,7 @@ import pytest
 
 from motet.data import infer_schema, read_table
 from motet.deployment import Options
+from motet.errors import TableError
 from motet.experiments import compare
 
 
@@ -78,6 +79,7 @@ def test_rows_are_ranked_and_the_best_of_a_pattern_is_tied_with_itself(result: d
         if "text+tabular" in one["patterns"]
     ]
     assert losses == sorted(losses)
+    assert [one["name"] for one in result["rows"] if "none" in one["patterns"]] == ["majority"]
     for pattern in ("text+tabular", "text", "tabular", "none"):
         entries = [one["patterns"][pattern] for one in result["rows"] if pattern in one["patterns"]]
         best = min(entries, key=lambda entry: entry["metrics"]["log_loss"]["value"])
@@ -93,6 +95,14 @@ def test_the_command(motet: Callable[..., Any], catalogue: Any, tmp_path: Path) 
     assert {one["name"] for one in told["rows"] if one["kind"] == "fused"} == {"concat"}
     plain = motet("compare", catalogue.table, *arguments)
     assert "late-product" in plain.out and "what train would choose" in plain.out
+
+
+def test_rows_that_cannot_be_parted_are_told() -> None:
+    data = columns(60) | {"who": ["one"] * 60}
+    table = read_table(data)
+    schema = infer_schema(table, label="y", text=("text",), numeric=("size",), group="who")
+    with pytest.raises(TableError, match="no row can be held out"):
+        compare(table, schema, Options(cache=False, test_size=0, validation_size=0), strategies=("concat",))
 
 
 @pytest.mark.parametrize(

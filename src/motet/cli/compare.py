@@ -37,6 +37,9 @@ def compare(
     group: GroupOption = None,
     image_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
     text_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
+    audio_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
+    no_lexical: Annotated[bool, typer.Option("--no-lexical", help="As in train.")] = False,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="As in train.")] = False,
     fusion: Annotated[
         list[str] | None, typer.Option(help="A strategy to compare (repeat; default all of them).")
     ] = None,
@@ -86,6 +89,9 @@ def compare(
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
         text_encoders=tuple(text_encoder or ("auto",)),
+        audio_encoders=tuple(audio_encoder or ("auto",)),
+        lexical=not no_lexical,
+        accept_licence=accept_licence,
         test_size=test_size,
         seed=seed,
     )

@@ -12,13 +12,14 @@ import numpy.typing as npt
 from motet.data import Schema, Table, all_patterns, labels, make_split
 from motet.deployment import Options
 from motet.deployment.prepared import Prepared, prepare_rows
+from motet.errors import TableError
 from motet.evaluation import classification_metrics, paired_difference, row_log_loss
 from motet.experiments.boosting import fit_boosting
 from motet.fusion import FUSIONS
 from motet.model import HeadEntry, Member
 from motet.progress import progress
 from motet.selection import Selection, crossed_answers, halves_of, select
-from motet.selection.candidates import Expert, Way, ways
+from motet.selection.candidates import Way, ways
 from motet.tasks import FusedClassifier
 
 Floats = npt.NDArray[np.floating]
@@ -43,6 +44,8 @@ def compare(
     Returns {"n", "folds", "modalities", "rows": [{"name", "kind", "parameters", "seconds", "patterns": {pattern: {"n",
     "metrics", "tied"}}}], "chosen": {pattern: name}, "notes", "seconds"}; rows from the lowest log-loss of the fullest
     pattern. `tied` is True where a paired bootstrap on log-loss cannot tell a row from the best of its pattern.
+
+    Raises TableError where no row can be held out.
     """
     begun = time.perf_counter()
     found = labels(table, schema)
@@ -55,6 +58,11 @@ def compare(
         seed=options.seed,
     )
     prepared = prepare_rows(table, schema, found, split, options, folds=folds)
+    if not prepared.folds:
+        raise TableError(
+            f"{table.name}: no row can be held out to compare on: rows of one group or with the same inputs stay "
+            "together, and where an encoder is `small` only validation rows can be held out"
+        )
     encoded = time.perf_counter() - begun
     several = len({source.modality for source in prepared.sources}) > 1
     named = [name for name in strategies if several and not (fast and FUSIONS[name].reads_tokens)]
@@ -144,21 +152,17 @@ def _leaderboard(
 ) -> list[dict[str, Any]]:
     halves = halves_of(len(heads.truth), seed)
     rows: dict[str, dict[str, Any]] = {}
-    experts: dict[str, Expert] = {}
     for pattern in reversed(patterns):
         shown = frozenset(pattern.split("+")) - {"none"}
         have = np.flatnonzero(np.logical_and.reduce([heads.present[m] for m in shown] or [heads.truth >= 0]))
         if len(have) == 0:
             continue
-        if len(shown) == 1:
-            experts[pattern] = selection.experts[pattern]
         truth = heads.truth[have]
         losses: dict[str, Floats] = {}
         answers: list[tuple[str, str, tuple[str, ...], Floats]] = [
             ("majority", "baseline", (), np.log(np.tile(np.maximum(prepared.prior, 1e-12), (len(have), 1))))
         ]
-        found: list[Way] = ways(heads.entries, heads.modality_of, shown, experts) if shown else []
-        for way in found:
+        for way in ways(heads.entries, heads.modality_of, shown, selection.experts) if shown else ():
             logits = {name: heads.logits(name, shown, have) for name in way.heads}
             answers.append((way.name, way.kind, way.heads, crossed_answers(way, logits, truth, halves[have])))
         if heads.boosted is not None and "tabular" in shown:

@@ -92,9 +92,8 @@ def select(
     experts: dict[str, Expert] = {}
     halves = halves_of(len(labels), seed)
     answers = np.full((len(labels), len(prior)), np.nan)
-    for pattern in reversed(
-        all_patterns(modalities)
-    ):  # single modalities first: `late` is made of their experts
+    # Single modalities first: `late` is made of their experts.
+    for pattern in reversed(all_patterns(modalities)):
         shown = frozenset(pattern.split("+")) - {"none"}
         if not shown:
             why = "nothing is present: the share of each class among the training rows"
@@ -103,25 +102,23 @@ def select(
             continue
         rows = np.flatnonzero(np.logical_and.reduce([present[m] for m in shown]))
         found = ways(heads, modality_of, shown, experts)
-        logits = {name: logits_of(name, shown, rows) for name in _read(heads, modality_of, shown)}
+        logits = {
+            name: logits_of(name, shown, rows) for name in {head for way in found for head in way.heads}
+        }
         measured = [_measure(way, logits, labels[rows], halves[rows]) for way in found]
         best, why = _choose(measured, pattern, len(rows), forced if len(shown) > 1 else None, seed)
         if len(shown) == 1:
             single = min((m for m in measured if m[0].kind == SINGLE), key=lambda m: m[0].log_loss)[0]
             experts[pattern] = Expert(single.name, tuple(member.head for member in single.members))
         compared[pattern] = sorted((candidate for candidate, _ in measured), key=lambda c: c.log_loss)
-        enough = rows if len(rows) >= FEW_ROWS else rows[:0]
-        way = next(way for way in found if way.name == best.name)
-        held = crossed_answers(
-            way,
-            {name: values[: len(enough)] for name, values in logits.items()},
-            labels[enough],
-            halves[enough],
-        )
-        thresholds = fit_thresholds(np.exp(held), labels[enough])
-        others = [present[m][enough] for m in modalities if m not in shown]
-        mine = ~np.any(others, axis=0) if others else np.ones(len(enough), bool)
-        answers[enough[mine]] = np.exp(held[mine])
+        thresholds = fit_thresholds(np.zeros((0, len(prior))), labels[:0])
+        if len(rows) >= FEW_ROWS:
+            way = next(way for way in found if way.name == best.name)
+            held = np.exp(crossed_answers(way, logits, labels[rows], halves[rows]))
+            thresholds = fit_thresholds(held, labels[rows])
+            more = [present[m][rows] for m in modalities if m not in shown]
+            mine = ~np.any(more, axis=0) if more else np.ones(len(rows), bool)  # rows of this very pattern
+            answers[rows[mine]] = held[mine]
         chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why, thresholds)
     order = all_patterns(modalities)
     return Selection(
@@ -132,16 +129,6 @@ def select(
 def halves_of(rows: int, seed: int) -> npt.NDArray[np.int64]:
     """Which half [N], 0 or 1, each of N selection rows belongs to."""
     return np.random.default_rng(seed).permutation(rows) % 2
-
-
-def _read(heads: Mapping[str, HeadEntry], modality_of: Mapping[str, str], shown: frozenset[str]) -> list[str]:
-    """Heads that can take part in a pattern: all fused ones that read it whole, and unimodal ones inside it."""
-    found = []
-    for name, head in heads.items():
-        read = {modality_of[source] for source in head.sources}
-        if (head.kind == "unimodal" and read <= shown) or (head.kind != "unimodal" and read >= shown):
-            found.append(name)
-    return found
 
 
 def _measure(
