@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from motet.data import cells, infer_schema, read_table
 from motet.encoders import load_encoder, save_encoder, torch_pretrained
-from motet.encoders.pretrained import PretrainedEncoder
+from motet.encoders.pretrained import TEXT_BATCH, PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import TorchEngine
 from motet.encoders.torch_pretrained import prepare
@@ -185,6 +185,13 @@ def mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.stack([row[: int(seen.sum())].mean(dim=0) for row, seen in zip(hidden, mask, strict=True)])
 
 
+def encode_words(encoder: PretrainedEncoder, texts: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    """Batches as the encoder makes them: rows, and pooled [b, D]."""
+    for batch in encoder.words.batches(texts, TEXT_BATCH):
+        inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        yield batch.rows, encoder.engine(inputs)
+
+
 Pictures = Callable[[Any, torch.Tensor], torch.Tensor]
 PICTURES: dict[str, tuple[Callable[[Path], Path], str, Pictures]] = {
     "ViT without a pooler": (vit, "cls", lambda m, x: m(x).last_hidden_state[:, 0]),
@@ -244,7 +251,7 @@ def test_texts_equal_the_model_itself(name: str, tmp_path: Path) -> None:
         with torch.no_grad():
             expected = convention(model, ids, mask).numpy()
         got = np.full((len(texts), encoder.width), np.nan, np.float32)
-        for rows, pooled in encoder._encode_words(texts):
+        for rows, pooled in encode_words(encoder, texts):
             got[rows] = pooled
         np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
 
@@ -268,7 +275,7 @@ def test_siglip_reads_every_text_at_one_length_without_a_mask(
         with torch.no_grad():
             expected = features(model.get_text_features(input_ids=ids)).numpy()
         got = np.full((len(texts), encoder.width), np.nan, np.float32)
-        for rows, pooled in encoder._encode_words(texts):
+        for rows, pooled in encode_words(encoder, texts):
             got[rows] = pooled
         np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
 
@@ -551,7 +558,7 @@ def test_real_minilm_equals_eager(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = mean(model(**given).last_hidden_state, given["attention_mask"]).numpy()
     got = np.zeros_like(expected)
-    for rows, pooled in encoder._encode_words(texts):
+    for rows, pooled in encode_words(encoder, texts):
         got[rows] = pooled
     np.testing.assert_allclose(got, expected, atol=TOLERANCE)
 
