@@ -32,6 +32,11 @@ class MultimodalClassifier:
         Keep `text:lexical` beside a neural text encoder.
     fusion : str
         `auto` chooses for each pattern of present modalities; `concat`, `gated` or `late` forces one.
+    tokens : bool
+        Strategies that read tokens are given those of pretrained encoders, instead of pooled features.
+    pooling : str or sequence of str
+        How pretrained encoders pool: `cls`, `mean`, `max`, or `attention`, learned in fused heads; for one modality
+        `image=max`. None named means each model's own convention.
     image, text, audio, vector, numeric, categorical : str or sequence of str
         Columns; none named means that they are inferred.
     group, split, id : str
@@ -64,6 +69,8 @@ class MultimodalClassifier:
         audio_encoder: Encoders = "auto",
         lexical: bool = True,
         fusion: str = "auto",
+        tokens: bool = False,
+        pooling: str | Sequence[str] = (),
         image: str | Sequence[str] = (),
         text: str | Sequence[str] = (),
         audio: str | Sequence[str] = (),
@@ -85,6 +92,8 @@ class MultimodalClassifier:
         self.audio_encoder = audio_encoder
         self.lexical = lexical
         self.fusion = fusion
+        self.tokens = tokens
+        self.pooling = pooling
         self.image = image
         self.text = text
         self.audio = audio
@@ -153,6 +162,8 @@ class MultimodalClassifier:
             audio_encoders=_several(self.audio_encoder),
             lexical=self.lexical,
             fusion=self.fusion,
+            tokens=self.tokens,
+            pooling=_several(self.pooling),
             class_weights=self.class_weights,
             accept_licence=self.accept_licence,
             test_size=self.test_size,

@@ -84,4 +84,5 @@ def _known() -> dict[str, tuple[str, str]]:
             with contextlib.suppress(OSError, ValueError, KeyError):  # left half-made, or of another version
                 one = PretrainedEncoder(described.parent, engine_name=engine)
                 known[one.fingerprint] = (one.name, one.modality)
+                known[one.token_fingerprint] = (f"{one.name}, tokens", one.modality)
     return known

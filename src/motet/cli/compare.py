@@ -17,9 +17,11 @@ from motet.cli.options import (
     ImageRootOption,
     JsonOption,
     NumericOption,
+    PoolingOption,
     SplitColumnOption,
     TableArgument,
     TextOption,
+    TokensOption,
     VectorOption,
 )
 
@@ -43,6 +45,8 @@ def compare(
     fusion: Annotated[
         list[str] | None, typer.Option(help="A strategy to compare (repeat; default all of them).")
     ] = None,
+    tokens: TokensOption = False,
+    pooling: PoolingOption = None,
     folds: Annotated[int, typer.Option(help="Parts that are held out in turn.")] = 5,
     fast: Annotated[bool, typer.Option("--fast", help="Leave out strategies that read tokens.")] = False,
     test_size: Annotated[float, typer.Option(help="Share of rows that is left alone.")] = 0.15,
@@ -86,11 +90,15 @@ def compare(
     for name in fusion or ():
         if name not in FUSIONS:
             raise UsageError(f"no fusion {name!r}: one of {', '.join(FUSIONS)}")
+    if tokens and fusion and not any(FUSIONS[name].reads_tokens for name in fusion):
+        raise UsageError(f"--tokens: {', '.join(fusion)} reads pooled features alone")
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
         text_encoders=tuple(text_encoder or ("auto",)),
         audio_encoders=tuple(audio_encoder or ("auto",)),
         lexical=not no_lexical,
+        tokens=tokens,
+        pooling=tuple(pooling or ()),
         accept_licence=accept_licence,
         test_size=test_size,
         seed=seed,

@@ -16,9 +16,11 @@ from motet.cli.options import (
     ImageRootOption,
     JsonOption,
     NumericOption,
+    PoolingOption,
     SplitColumnOption,
     TableArgument,
     TextOption,
+    TokensOption,
     VectorOption,
 )
 
@@ -68,6 +70,8 @@ def train(
     fusion: Annotated[
         str, typer.Option(help="auto (chosen for each pattern), a strategy (see compare), or late.")
     ] = "auto",
+    tokens: TokensOption = False,
+    pooling: PoolingOption = None,
     class_weights: Annotated[
         str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
     ] = None,
@@ -120,6 +124,8 @@ def train(
         text_encoders=tuple(text_encoder or ("auto",)),
         audio_encoders=tuple(audio_encoder or ("auto",)),
         lexical=not no_lexical,
+        tokens=tokens,
+        pooling=tuple(pooling or ()),
         fusion=fusion,
         class_weights=class_weights,
         accept_licence=accept_licence,

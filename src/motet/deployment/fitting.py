@@ -53,9 +53,10 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     clock.lap("probes")
     fused = prepared.fused(options)
     several = len({source.modality for source in prepared.sources}) > 1
-    for fusion in options.fusions if several else ():
+    for fusion in map(prepared.head_name, options.fusions if several else ()):
         fused.cross_train(fusion)
-        heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(probes), fusion)
+        tokens = tuple(source.name for source in fused.sources_of(fusion) if source.read != "pooled")
+        heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(probes), fusion, tokens)
     clock.lap("fusions")
     selection = _select(schema, prepared, probes, fused, heads, options)
     clock.lap("select")
@@ -119,6 +120,6 @@ def _select(
         {modality: prepared.held_presence(modality) for modality in schema.modalities},
         prepared.held_labels(),
         prepared.prior,
-        forced=options.forced,
+        forced=None if options.forced is None else prepared.head_name(options.forced),
         seed=options.seed,
     )

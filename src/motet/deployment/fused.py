@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from motet.fusion import FUSIONS, Source
+from motet.fusion import Source, strategy_of
 from motet.tasks import ClassifierEnsemble, FusedClassifier
 from motet.training import Fold, Settings, Trained, multiply_out, predict_logits, to_latent, train_heads
 
@@ -17,7 +17,7 @@ Bases = Mapping[str, npt.NDArray[np.float32]]
 
 
 class FusedHeads:
-    """The fusion strategies of one model, over the same sources and folds.
+    """The fusion strategies of one model, over the same sources and folds, by the names of their heads.
 
     trained : by strategy, its heads of each fold. epochs : of those that were fitted on all rows.
     """
@@ -36,6 +36,12 @@ class FusedHeads:
         self.trained: dict[str, Trained] = {}
         self.epochs: dict[str, int] = {}
         self._latent: list[Fold] | None = None
+
+    def sources_of(self, fusion: str) -> list[Source]:
+        """What a head reads of each source."""
+        _, tokens = strategy_of(fusion)
+        given = {name for name, table in self.whole.tables.items() if tokens and table.tokens is not None}
+        return [replace(s, read="tokens") if s.name in given else s for s in self.sources]
 
     def cross_train(self, fusion: str) -> None:
         """Train one ensemble for each fold."""
@@ -64,9 +70,10 @@ class FusedHeads:
         return ClassifierEnsemble(head.members)
 
     def _train(self, fusion: str, folds: Sequence[Fold], stop_after: int | None) -> Trained:
+        strategy, _ = strategy_of(fusion)
         return train_heads(
-            lambda sources: FusedClassifier(FUSIONS[fusion](sources), self.classes),
-            self.sources,
+            lambda sources: FusedClassifier(strategy(sources), self.classes),
+            self.sources_of(fusion),
             folds,
             self.settings,
             stop_after=stop_after,

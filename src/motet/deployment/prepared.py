@@ -12,11 +12,11 @@ from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, mo
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
 from motet.deployment.fused import FusedHeads
-from motet.deployment.options import Options
+from motet.deployment.options import ATTENTION, Options
 from motet.deployment.sources import Sources, open_sources
-from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
+from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows, features_of
 from motet.errors import TableError
-from motet.fusion import Source
+from motet.fusion import FUSIONS, Source, on_tokens
 from motet.training import Fold, Probe, fit_probe
 
 Rows = npt.NDArray[np.int64]
@@ -43,6 +43,7 @@ class Prepared:
     held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
+    on_tokens: bool = False  # strategies that read tokens are given them
 
     @property
     def classes(self) -> int:
@@ -57,7 +58,20 @@ class Prepared:
     def fused(self, options: Options) -> FusedHeads:
         """Fused heads, not trained yet."""
         settings = replace(options.training, seed=options.seed)
-        return FusedHeads(self.sources, self.folds, self.whole, self.classes, self.class_weights, settings)
+        sources = [
+            replace(source, read="attention")
+            if options.pooling_of(source.modality) == ATTENTION and self._has_tokens(source)
+            else source
+            for source in self.sources
+        ]
+        return FusedHeads(sources, self.folds, self.whole, self.classes, self.class_weights, settings)
+
+    def head_name(self, fusion: str) -> str:
+        """What the head of a strategy is called here; a `late` rule keeps its name."""
+        return on_tokens(fusion) if self.on_tokens and fusion in FUSIONS else fusion
+
+    def _has_tokens(self, source: Source) -> bool:
+        return self.whole.tables[source.name].tokens is not None
 
     def held_labels(self) -> Rows:
         """Classes [n] of the held rows of all folds, one fold after the other."""
@@ -94,10 +108,13 @@ def prepare_rows(
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
     weights = _class_weights(truth[fit], classes) if options.class_weights else None
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
+    fuses = len(by_modality) > 1 and bool(options.fusions)
     tables: dict[str, FeatureTable] = {}
     for name, encoder in opened.encoders.items():
         encoder.fit(by_modality[encoder.modality], rows[fit])
-        tables[name] = _at_hand(encoder.encode(by_modality[encoder.modality], rows, cache=cache))
+        reads = fuses and (options.tokens or options.pooling_of(encoder.modality) == ATTENTION)
+        made = features_of(encoder, by_modality[encoder.modality], rows, cache=cache, tokens=reads)
+        tables[name] = _at_hand(made)
         _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
     few = sample(fit, truth, options.seed)
     if supervised:
@@ -122,6 +139,15 @@ def prepare_rows(
             "--no-lexical (in Python lexical=False) does nothing without a neural text encoder: "
             + ("text:lexical is what reads the words" if text else "no words are read")
         )
+    given = any(made.tokens is not None for made in tables.values())
+    asked = options.tokens or any(options.pooling_of(modality) == ATTENTION for modality in by_modality)
+    if asked and not given:
+        why = (
+            "no encoder here makes them, pretrained ones and `small` do"
+            if fuses
+            else "no fused head is trained"
+        )
+        notes.append(f"tokens are not read: {why}")
     parted = cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables)
     return Prepared(
         opened,
@@ -134,6 +160,7 @@ def prepare_rows(
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         _broken(table, by_modality, tables, rows),
         notes,
+        options.tokens and given,
     )
 
 
@@ -141,7 +168,7 @@ def _at_hand(table: FeatureTable) -> FeatureTable:
     """The same features as float32 in memory where they take up to 256 MB, to be read many times."""
     if isinstance(table.rows, SparseRows) or len(table) * table.width > IN_MEMORY:
         return table
-    return FeatureTable(ArrayRows(table.rows.dense(np.arange(len(table)))), table.present, table.issues)
+    return replace(table, rows=ArrayRows(table.rows.dense(np.arange(len(table)))))
 
 
 def _broken(

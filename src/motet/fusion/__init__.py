@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from motet.fusion.contract import FusedState, Fusion, Projection, Source, SourceBatch, Tokens
 from motet.fusion.linear import StandardisedLinear
-from motet.fusion.registry import DEFAULT_FUSIONS, FUSIONS
+from motet.fusion.registry import DEFAULT_FUSIONS, FUSIONS, on_tokens, strategy_of
 
 __all__ = [
     "DEFAULT_FUSIONS",
@@ -16,4 +16,6 @@ __all__ = [
     "SourceBatch",
     "StandardisedLinear",
     "Tokens",
+    "on_tokens",
+    "strategy_of",
 ]
