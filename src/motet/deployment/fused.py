@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +10,18 @@ import numpy.typing as npt
 
 from motet.fusion import Source, strategy_of
 from motet.tasks import ClassifierEnsemble, FusedClassifier
-from motet.training import Fold, Settings, Trained, multiply_out, predict_logits, to_latent, train_heads
+from motet.training import (
+    Bases,
+    Fold,
+    Settings,
+    Trained,
+    multiply_out,
+    predict_logits,
+    to_latent,
+    train_heads,
+)
 
 Floats = npt.NDArray[np.floating]
-Bases = Mapping[str, npt.NDArray[np.float32]]
 
 
 class FusedHeads:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from motet.training.folds import Fold
-from motet.training.latent import multiply_out, to_latent
+from motet.training.latent import Bases, multiply_out, to_latent
 from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_heads
 from motet.training.probe import Probe, fit_probe
 
 __all__ = [
+    "Bases",
     "Epoch",
     "Fold",
     "Probe",

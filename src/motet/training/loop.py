@@ -24,6 +24,7 @@ from motet.selection import fit_temperature
 from motet.tasks import ClassifierEnsemble, FusedClassifier, classification_loss
 from motet.training.designs import standardisation, token_standardisation
 from motet.training.folds import Fold, Tables
+from motet.training.latent_tokens import LatentTokens
 from motet.training.schedule import warm_then_cosine
 from motet.training.stacked import StackedHeads
 from motet.training.threads import one_thread
@@ -31,7 +32,7 @@ from motet.training.threads import one_thread
 Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 MakeHead = Callable[[Sequence[Source]], FusedClassifier]
-TOKEN_ROWS = 64  # at a time where tokens are read: each row is a hundred vectors
+TOKEN_ROWS = 96  # at a time where tokens are read: each row is a hundred vectors
 LEAST_GAIN = 1e-4  # of held-out log-loss: less is no gain
 
 
@@ -125,6 +126,7 @@ def train_heads(
     )
     rows = min(len(fold.fit) for fold in folds)  # a fold with more leaves others out in each epoch
     size, epochs = settings.rows_a_batch(rows), settings.epochs_for(rows)
+    size = min(size, TOKEN_ROWS) if any(source.read != "pooled" for source in sources) else size
     steps = epochs * -(-rows // size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: warm_then_cosine(step, steps, settings.warmup)
@@ -222,8 +224,13 @@ def shown_modalities(present: Bools, rate: float, order: np.random.Generator) ->
 
 def _standardise(heads: Sequence[FusedClassifier], fold: Fold) -> None:
     for place, source in enumerate(heads[0].sources):
-        moments = standardisation if source.read == "pooled" else token_standardisation
-        mean, scale = moments(fold.tables[source.name], fold.fit)
+        table = fold.tables[source.name]
+        if source.read == "pooled":
+            mean, scale = standardisation(table, fold.fit)
+        elif isinstance(table.tokens, LatentTokens):  # they have a scale of their own
+            mean, scale = np.zeros(source.width, np.float32), np.ones(source.width, np.float32)
+        else:
+            mean, scale = token_standardisation(table, fold.fit)
         lacking = (0, source.width - len(mean))
         mean, scale = np.pad(mean, lacking), np.pad(scale, lacking)
         for head in heads:
