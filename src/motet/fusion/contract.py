@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.encoders import Features
+from motet.fusion.dropout import Dropout
 from motet.fusion.linear import StandardisedLinear
 
 SourceBatch = Mapping[str, Features[Tensor]]
@@ -129,7 +130,7 @@ class Projection(nn.Module):
         super().__init__()
         self.linear = StandardisedLinear(source.width, width)
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.missing = nn.Parameter(torch.randn(width) * 0.02)
         self.score = (
             nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))

@@ -6,6 +6,7 @@ from motet.training.folds import Fold
 from motet.training.latent import Bases, multiply_out, to_latent
 from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_heads
 from motet.training.probe import Probe, fit_probe
+from motet.training.threads import side_by_side
 
 __all__ = [
     "Bases",
@@ -17,6 +18,7 @@ __all__ = [
     "fit_probe",
     "multiply_out",
     "predict_logits",
+    "side_by_side",
     "to_latent",
     "train_heads",
 ]

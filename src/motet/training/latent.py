@@ -32,7 +32,7 @@ Bases = Mapping[str, Floats | TokenBasis]  # of what is read pooled: V s [D, L]
 
 @dataclass(frozen=True)
 class Latent:
-    """Feature tables that are dense, and what made them so: of each source that was sparse, and of each one's tokens."""
+    """Feature tables that are dense, and what made them so, of sparse sources and of tokens."""
 
     tables: Mapping[str, FeatureTable]
     bases: Bases
