@@ -27,7 +27,7 @@ from motet.runtime import Model
 from motet.runtime.combination import log_softmax
 from motet.runtime.model import Head
 from motet.tasks import FusedClassifier
-from motet.training import Fold, Settings, multiply_out, predict_logits, to_latent, train_heads
+from motet.training import Balance, Fold, Settings, multiply_out, predict_logits, to_latent, train_heads
 
 WORDS = ["<pad>", *"abcdefgh"]
 READERS = sorted(name for name in FUSIONS if FUSIONS[name].reads_tokens)
@@ -105,7 +105,7 @@ def test_what_was_trained_in_few_dimensions_reads_whole_tokens_afterwards(read: 
         lambda given: FusedClassifier(FUSIONS["early"](given, width=8), 2),
         sources,
         [fold],
-        Settings(epochs=2, least_steps=0),
+        Settings(epochs=2, least_steps=0, balance=Balance(auxiliary=0.3)),
     )
     wanted = predict_logits(made.heads[0], latent.tables, np.arange(60))
     for member in made.heads[0].members:
