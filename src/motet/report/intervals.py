@@ -95,7 +95,7 @@ def comparison(evaluation: Tree) -> Comparison | None:
         # A ceiling is the best possible accuracy: beside another metric it would mean nothing.
         groups = [tuple(replace(line, ceiling=None) for line in group) for group in groups]
     axis = share_axis(_extent(groups, drawn)) if drawn else None
-    groups = [tuple(_drawn(line, drawn, axis) for line in group) for group in groups]
+    groups = [tuple(drawn_line(line, drawn, axis) for line in group) for group in groups]
     marks = [line.mark for group in groups for line in group if line.mark is not None]
     return Comparison(
         tuple(groups),
@@ -148,7 +148,8 @@ def _extent(groups: Iterable[tuple[Line, ...]], drawn: str) -> list[float]:
     return [end for end in [*ends, *(line.ceiling for line in lines)] if end is not None]
 
 
-def _drawn(line: Line, drawn: str | None, axis: Axis | None) -> Line:
+def drawn_line(line: Line, drawn: str | None, axis: Axis | None) -> Line:
+    """Return the line with its mark on the axis, where it has the metric that is drawn."""
     score = line.metrics.get(drawn) if drawn else None
     if score is None or axis is None:
         return line
