@@ -35,8 +35,8 @@ class Slice:
 def column_slices(table: Table, name: str, rows: Rows) -> list[Slice]:
     """Part the given rows [n] by the values of a column, the most frequent first; each row is in one slice.
 
-    The 20 most frequent values are told apart, the rest is one slice; a column of numbers with more values is cut
-    at its quartiles among these rows. Rows without a value are a slice of their own.
+    Up to 20 values are told apart. Of more, numbers are cut at their quartiles among these rows; of words the 20 most
+    frequent that two rows have are told apart, and the rest is one slice. Rows without a value are a slice too.
 
     Raises UsageError for a column that is not there, or that holds neither words nor numbers.
     """
@@ -55,7 +55,8 @@ def column_slices(table: Table, name: str, rows: Rows) -> list[Slice]:
     slices = _quartiles(cells, name, filled) if len(counted) > MOST else []
     if not slices:
         ranked = sorted(counted, key=lambda value: (-counted[value], value))
-        shown = ranked[: MOST if len(ranked) > MOST + 1 else len(ranked)]  # a single rest has a name
+        several = [value for value in ranked if counted[value] > 1]
+        shown = ranked if len(ranked) <= MOST else several[:MOST]
         slices = [Slice(value, "value", np.flatnonzero(values == value)) for value in shown]
         rest = filled[~np.isin(values[filled].astype(str), shown)]
         if len(rest):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from motet.evaluation.by_pattern import class_table, evaluate_patterns, row_patterns
 from motet.evaluation.contributions import missing_rates, row_contributions, shapley
-from motet.evaluation.interaction import additive_projection, interaction
+from motet.evaluation.interaction import additive_projection, interaction_gap
 from motet.evaluation.intervals import classification_metrics, paired_difference
 from motet.evaluation.label_errors import LabelErrors, label_errors
 from motet.evaluation.metrics import (
@@ -29,7 +29,7 @@ __all__ = [
     "confusion_matrix",
     "evaluate_patterns",
     "expected_calibration_error",
-    "interaction",
+    "interaction_gap",
     "label_errors",
     "log_loss",
     "macro_f1",

@@ -45,7 +45,7 @@ def additive_projection(pairs: Pairs, rows: int) -> tuple[Floats, Floats]:
     return np.concatenate(own), projected - np.logaddexp.reduce(projected, axis=1, keepdims=True)
 
 
-def interaction(pairs: Pairs, labels: Rows, *, seed: int = 0) -> dict[str, Any]:
+def interaction_gap(pairs: Pairs, labels: Rows, *, seed: int = 0) -> dict[str, Any]:
     """Accuracy and log-loss of the model and of its additive projection on labels [N], and how far they are apart.
 
     Returns {"model": {"accuracy", "log_loss"}, "additive": the same of the projection, "gap": {"accuracy",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from motet.report.curves import Panel, drawn, round_ticks
 from motet.report.reading import Metric, Tree, mapping, metric, number, records
-from motet.report.wording import between, figure, pattern_words
+from motet.report.wording import figure, pattern_words
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -75,18 +75,21 @@ def interactions(evaluation: Tree) -> list[str]:
         model, additive = (
             number(mapping(mapping(part).get(key)).get("accuracy")) for key in ("model", "additive")
         )
+        if figure(abs(loss.value)) == figure(0) and figure(loss.low or 0.0) == figure(loss.high or 0.0):
+            found.append(f"Between {name} and {rest} nothing: the model only adds up what each says.")
+            continue
+        better = "better" if loss.value >= 0 else "worse"
+        told = None not in (loss.low, loss.high)
+        interval = f" (95 % interval {figure(loss.low)} to {figure(loss.high)})" if told else ""
         said = (
-            f"Between {name} and {rest}: accuracy {figure(model)}, without interaction {figure(additive)}; "
-            f"log-loss {figure(loss.value)} better with it"
+            f"Between {name} and {rest}: accuracy {figure(model)} with interaction, {figure(additive)} without; "
+            f"log-loss {figure(abs(loss.value))} {better} with it{interval}"
         )
-        said += f" (95 % interval {between(loss)})" if between(loss) else ""
         found.append(f"{said}. {_judged(loss)}")
     return found
 
 
 def _judged(gap: Metric) -> str:
-    if figure(gap.value) == figure(0) and gap.low is not None and figure(gap.low) == figure(gap.high):
-        return "The model only adds up what each says."
     if gap.low is not None and gap.low > 0:
         return "Interaction is used, and helps."
     if gap.high is not None and gap.high < 0:

@@ -84,10 +84,7 @@ def share_axis(values: Iterable[float]) -> Axis | None:
 def comparison(evaluation: Tree) -> Comparison | None:
     """Return the table of scores of an evaluation, or None where it holds none."""
     groups = [group for group in _groups(evaluation) if group]
-    present = {name for group in groups for line in group for name in line.metrics}
-    columns = tuple(
-        [name for name in METRIC_NAMES if name in present] + sorted(present.difference(METRIC_NAMES))
-    )
+    columns = metric_columns(line for group in groups for line in group)
     if not groups or not columns:
         return None
     drawn = drawn_metric(evaluation)
@@ -104,6 +101,14 @@ def comparison(evaluation: Tree) -> Comparison | None:
         axis,
         has_ceilings=any(mark.ceiling is not None for mark in marks),
         has_beyond=any(mark.beyond for mark in marks),
+    )
+
+
+def metric_columns(lines: Iterable[Line]) -> tuple[str, ...]:
+    """Return the metrics that any line has: known ones in their order, then the others by name."""
+    present = {name for line in lines for name in line.metrics}
+    return tuple(
+        [name for name in METRIC_NAMES if name in present] + sorted(present.difference(METRIC_NAMES))
     )
 
 

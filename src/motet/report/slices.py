@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from motet.report.intervals import Axis, Line, drawn_line, drawn_metric, share_axis
+from motet.report.intervals import Axis, Line, drawn_line, drawn_metric, metric_columns, share_axis
 from motet.report.reading import Tree, count, mapping, metrics_of, records
-from motet.report.wording import METRIC_NAMES, words
+from motet.report.wording import words
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def slice_tables(evaluation: Tree) -> list[SliceTable]:
         SliceTable(
             column,
             tuple(drawn_line(line, drawn, axis) for line in lines),
-            tuple(name for name in METRIC_NAMES if any(name in line.metrics for line in lines)),
+            metric_columns(lines),
             drawn if axis else None,
             axis,
         )
@@ -49,12 +49,9 @@ def _lines(slices: object, drawn: str | None) -> Sequence[Line]:
         Line(words(part.get("name")), False, count(part.get("n")), metrics_of(part))
         for part in records(slices)
     ]
-    told = [
-        replace(line, metrics={k: v for k, v in line.metrics.items() if k in METRIC_NAMES}) for line in read
-    ]
 
     def rank(line: Line) -> tuple[bool, float]:
         score = line.metrics.get(drawn) if drawn else None
         return (score is None, 0.0 if score is None else score.value)
 
-    return sorted(told, key=rank)
+    return sorted(read, key=rank)

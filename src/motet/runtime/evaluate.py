@@ -27,6 +27,7 @@ from motet.evaluation import (
 )
 from motet.model import table_digest
 from motet.runtime.insight import class_insight
+from motet.runtime.known_answers import KnownAnswers
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -84,9 +85,8 @@ def evaluate(
         column_slices(table, name, rows)  # what is wrong with a column is told before minutes of encoding
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
-    measured, answers = evaluate_patterns(
-        lambda present: model.probabilities(encoded, present), encoded.present, truth, seed=manifest.seed
-    )
+    known = KnownAnswers(model, encoded)
+    measured, answers = evaluate_patterns(known, encoded.present, truth, seed=manifest.seed)
     mine = set(rows.tolist())
     broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
     return {
@@ -96,7 +96,7 @@ def evaluate(
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
-        **class_insight(model, encoded, answers, truth),
+        **class_insight(known, answers, truth),
         **_slices(model, table, rows, slices, answers, truth),
         "issues": {
             "broken": len(broken),

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import all_patterns, pattern_name
-from motet.evaluation import interaction, missing_rates, reliability, risk_coverage_by_class, shapley
+from motet.evaluation import interaction_gap, missing_rates, reliability, risk_coverage_by_class, shapley
 from motet.runtime.crossing import CrossedRows
+from motet.runtime.known_answers import KnownAnswers
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -24,25 +25,29 @@ FEW_PAIRED = 10  # rows below which a projection would be of chance
 NUMBERS = 10**8  # that heads read for all pairs of rows at most: what bounds how many rows are paired
 
 
-def class_insight(model: Model, encoded: EncodedRows, answers: Floats, truth: Rows) -> dict[str, Any]:
+def class_insight(known: KnownAnswers, answers: Floats, truth: Rows) -> dict[str, Any]:
     """The keys of `evaluation.json` that need a probability of each class: calibration, risk_coverage, and where there
     are several modalities missing_rate, shapley and emap.
 
     answers [N, C] : to the rows as they are; truth [N].
     """
+    model, encoded = known.model, known.encoded
     some = np.arange(len(truth))[:: max(1, -(-len(truth) // ROWS))]
-    few, wanted = encoded.part(some), truth[some]
+    few, wanted = {m: have[some] for m, have in encoded.present.items()}, truth[some]
 
     def answer(present: Mapping[str, Bools]) -> Floats:
-        return model.probabilities(few, present)
+        shown = {m: np.zeros(len(truth), bool) for m in present}
+        for modality, have in present.items():
+            shown[modality][some] = have
+        return known(shown)[some]
 
     found: dict[str, Any] = {
-        "calibration": _calibration(model, few, wanted),
+        "calibration": _calibration(model, encoded.part(some), wanted),
         "risk_coverage": risk_coverage_by_class(answers, truth, model.classes),
     }
-    if len(few.present) > 1:
-        found["missing_rate"] = missing_rates(answer, few.present, wanted, seed=model.manifest.seed)
-        found["shapley"] = shapley(answer, few.present, wanted)
+    if len(few) > 1:
+        found["missing_rate"] = missing_rates(answer, few, wanted, seed=model.manifest.seed)
+        found["shapley"] = shapley(answer, few, wanted)
         projected = additive_gaps(model, encoded, truth)
         if projected:
             found["emap"] = projected
@@ -50,13 +55,13 @@ def class_insight(model: Model, encoded: EncodedRows, answers: Floats, truth: Ro
 
 
 def additive_gaps(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
-    """How far the model is from one that adds up what each part of the modalities says (`evaluation.interaction`).
+    """How far the model is from one that adds up what each part of the modalities says (`evaluation.interaction_gap`).
 
     On a seeded sample of at most 300 rows that have every modality, fewer where heads are wide. Two modalities are two
     parts; of more, each is one part and all others together are the other, since all combinations of M modalities
     would be N^M answers. Empty where fewer than ten rows have every modality.
 
-    Returns {"n", "of": how many have every modality, "parts": {modality: what `interaction` returns}}.
+    Returns {"n", "of": how many have every modality, "parts": {modality: what `interaction_gap` returns}}.
     """
     names = list(encoded.present)
     complete = np.flatnonzero(np.logical_and.reduce([encoded.present[name] for name in names]))
@@ -69,7 +74,7 @@ def additive_gaps(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, 
         width = CrossedRows(model, encoded.part(order[:1]), frozenset({name})).width
         chosen = np.sort(order[: max(FEW_PAIRED, int((NUMBERS / width) ** 0.5))])
         crossed = CrossedRows(model, encoded.part(chosen), frozenset({name}))
-        parts[name] = interaction(crossed.log_probabilities, truth[chosen], seed=model.manifest.seed)
+        parts[name] = interaction_gap(crossed.log_probabilities, truth[chosen], seed=model.manifest.seed)
         paired = max(paired, len(chosen))
     return {"n": paired, "of": len(complete), "parts": parts}
 
