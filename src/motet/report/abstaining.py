@@ -50,7 +50,7 @@ def _risk(name: str, curve: Tree, points: Sequence[tuple[float, float]], ticks: 
     error = points[-1][1]
     series = {"ideal": [(0.0, error), (1.0, error)], "after": points}
     at = [(share, next((risk for kept, risk in points if kept >= share - 1e-9), None)) for share in KEPT]
-    told = [f"{figure(risk)} of the surest {share:.0%}" for share, risk in at if risk is not None]
+    told = [f"{figure(risk)} of the surest {100 * share:.0f} %" for share, risk in at if risk is not None]
     summary = (
         f"{whole(curve.get('n'))} answers: {figure(error)} wrong; {', '.join(told)}. "
         f"AURC {figure(curve.get('aurc'))}"
