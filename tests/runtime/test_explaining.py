@@ -201,3 +201,12 @@ def test_slicing_on_the_command_line(
         assert done.code == 2 and "did you mean 'category'?" in done.err
     with pytest.raises(UsageError, match="has no column"):
         load(model_directory).evaluate(catalogue.table, slices=("shop",))
+
+
+def test_what_needs_a_probability_of_each_class_is_left_out_elsewhere(model: Model, catalogue: Any) -> None:
+    other = load(model.directory.path)
+    other.manifest = replace(model.manifest, task="something else")
+    told = other.evaluate(catalogue.table)
+    assert not {"calibration", "risk_coverage", "missing_rate", "shapley", "emap"} & set(told)
+    with pytest.raises(UsageError, match="only answers that are one class can be explained"):
+        other.predict(catalogue.table, explain=True)

@@ -96,7 +96,7 @@ def evaluate(
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
-        **class_insight(known, answers, truth),
+        **(class_insight(known, answers, truth) if manifest.tells_classes else {}),
         **_slices(model, table, rows, slices, answers, truth),
         "issues": {
             "broken": len(broken),

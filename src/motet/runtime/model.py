@@ -246,9 +246,12 @@ class Model:
             held out in training, whatever their pattern. abstain_below : answers with less confidence are marked.
         explain : each answer gets what each modality of its row adds to its probability (`row_contributions`), at 2^M
             passes through the heads instead of one.
-        Raises UsageError for a coverage out of range, or of a model that has no thresholds.
+        Raises UsageError for a coverage out of range, or of a model that has no thresholds; and for an explanation of
+        answers that are not one class.
         """
         self._check_coverage(coverage)
+        if explain and not self.manifest.tells_classes:
+            raise UsageError(f"{self.directory.path}: only answers that are one class can be explained")
         by_modality = cells(table, self.manifest.schema)
         names = _ids(table, self.manifest.schema.id)
         noted: dict[int, list[str]] = {}
