@@ -24,6 +24,7 @@ class Options:
     lexical : `text:lexical` stands beside a neural text encoder.
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
+    slices : columns by whose values the test rows are told apart in the report.
     class_weights : `balanced` weighs the rows of a class by the inverse of its share.
     """
 
@@ -36,6 +37,7 @@ class Options:
     accept_licence: bool = False
     test_size: float = 0.15
     validation_size: float = 0.15
+    slices: tuple[str, ...] = ()
     training: Settings = field(default_factory=Settings)
     seed: int = 0
     cache: bool = True
