@@ -8,6 +8,7 @@ import numpy as np
 
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
+from motet.preprocessing import Augmentation
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
@@ -25,6 +26,7 @@ class Options:
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
     class_weights : `balanced` weighs the rows of a class by the inverse of its share.
+    augment : further views of each training row.
     """
 
     image_encoders: tuple[str, ...] = ("auto",)
@@ -37,6 +39,7 @@ class Options:
     test_size: float = 0.15
     validation_size: float = 0.15
     training: Settings = field(default_factory=Settings)
+    augment: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
     cache: bool = True
 

@@ -124,7 +124,8 @@ class _Heads:
         self._known[name, frozenset({source.modality})] = np.concatenate(probe.held_logits)
         if source.modality == "tabular":
             begun = time.perf_counter()
-            held = fit_boosting(self.prepared.folds, name, self.prepared.classes, self.fused.settings.seed)
+            folds = self.prepared.folds_of(source.modality)
+            held = fit_boosting(folds, name, self.prepared.classes, self.fused.settings.seed)
             # No head that `train` could choose: it is shown beside them.
             self.boosted = np.concatenate(held)
             self.seconds[BOOSTING] = time.perf_counter() - begun
