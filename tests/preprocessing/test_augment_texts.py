@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motet.errors import UsageError
-from motet.preprocessing import augment_texts
 from motet.preprocessing.augment_texts import TEXT_CHANGES, characters, with_synonyms
 from motet.preprocessing.augmentation import Augmentation
 from motet.preprocessing.synonyms import read_synonyms, wordnet_synonyms
@@ -207,14 +206,3 @@ def test_what_is_named_by_nothing() -> None:
     assert (
         Augmentation(1, text=("none",)).text_changes == () == Augmentation(1, image=("none",)).image_changes
     )
-
-
-def test_long_texts_are_changed_in_time_that_grows_with_them() -> None:
-    import time
-
-    text = "枕头 sofa " * 10_000
-    for name in EVERY:
-        begun = time.perf_counter()
-        assert EVERY[name](text, np.random.default_rng(0), 0.001) != text
-        assert time.perf_counter() - begun < 3, name
-    assert augment_texts.LONGEST_UNSPACED == 6

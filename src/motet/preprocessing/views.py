@@ -17,6 +17,7 @@ from PIL import Image
 
 from motet.data import ImageCells, MediaCell, TextCells
 from motet.data.media_cells import DIGEST
+from motet.data.text_cells import MAX_CHARACTERS
 from motet.preprocessing import augment_images, augment_texts
 
 Rows = npt.NDArray[np.int64]
@@ -24,7 +25,6 @@ Translate = Callable[[Sequence[str]], list[str]]
 
 ALGORITHM = 1  # counts up whenever the same picture would be changed otherwise
 LONGEST_SIDE = 1024  # pixels: a larger picture is made smaller first, since no encoder reads more
-MAX_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
