@@ -24,7 +24,7 @@ Rows = npt.NDArray[np.int64]
 Translate = Callable[[Sequence[str]], list[str]]
 
 ALGORITHM = 1  # counts up whenever the same picture would be changed otherwise
-LONGEST_SIDE = 1024  # pixels: a larger picture is made smaller first, since no encoder reads more
+LONGEST_SIDE = 512  # pixels: changing larger pictures would take longer than encoding them
 
 
 @dataclass(frozen=True)
