@@ -63,8 +63,7 @@ def prepared(data: dict[str, list[Any]], augment: Augmentation = VIEWS, **option
 
 
 def weights(made: Prepared, name: str) -> npt.NDArray[np.float32]:
-    source = next(source for source in made.sources if source.name == name)
-    return made.probe(source).module.linear.weight.detach().numpy()
+    return made.probes()[name].module.linear.weight.detach().numpy()
 
 
 def test_views_stay_on_the_side_of_their_row() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from motet.deployment.views import ViewedRows, add_views, tell_cost
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
 from motet.errors import TableError
 from motet.fusion import Source
-from motet.training import Fold, Probe, fit_probe
+from motet.training import Fold, Probe, fit_probe, side_by_side
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -52,12 +53,17 @@ class Prepared:
         """C."""
         return len(self.prior)
 
-    def probe(self, source: Source) -> Probe:
-        """The linear probe of a source; views are fitted on where they differ in it from their rows."""
-        changed = self.views.changes(source.modality)
-        whole = replace(self.whole, fit=self.views.with_views(self.few) if changed else self.few)
-        folds = self.folds_of(source.modality)
-        return fit_probe(source, whole, folds, self.classes, class_weights=self.class_weights)
+    def probes(self) -> dict[str, Probe]:
+        """The linear probe of each source, fitted side by side; on views too, where they differ in it from rows."""
+
+        def fit(source: Source) -> Probe:
+            changed = self.views.changes(source.modality)
+            whole = replace(self.whole, fit=self.views.with_views(self.few) if changed else self.few)
+            folds = self.folds_of(source.modality)
+            return fit_probe(source, whole, folds, self.classes, class_weights=self.class_weights)
+
+        fitted = side_by_side([partial(fit, source) for source in self.sources])
+        return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
 
     def folds_of(self, modality: str) -> list[Fold]:
         """The folds for what reads one modality alone: without views where they do not differ in it."""
