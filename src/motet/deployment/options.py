@@ -8,6 +8,7 @@ import numpy as np
 
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
+from motet.preprocessing import Augmentation
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
@@ -26,6 +27,7 @@ class Options:
         of `LATE`.
     slices : columns by whose values the test rows are told apart in the report.
     class_weights : `balanced` weighs the rows of a class by the inverse of its share.
+    augment : further views of each training row.
     """
 
     image_encoders: tuple[str, ...] = ("auto",)
@@ -39,6 +41,7 @@ class Options:
     validation_size: float = 0.15
     slices: tuple[str, ...] = ()
     training: Settings = field(default_factory=Settings)
+    augment: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
     cache: bool = True
 

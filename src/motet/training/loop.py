@@ -167,9 +167,9 @@ def train_heads(
                 # Each head has a loss of its own: trained on that of their mean they would lean on one another.
                 losses = loss_of_each(logits, labels)  # [G]
                 for modality in modalities if settings.balance.auxiliary else ():
-                    alone = stack.train_logits(_only(modality, batch, sources))
+                    single = stack.train_logits(_only(modality, batch, sources))
                     share = settings.balance.auxiliary / len(modalities)
-                    losses = losses + share * loss_of_each(alone, labels)
+                    losses = losses + share * loss_of_each(single, labels)
                 accelerator.backward(losses.sum())
                 stack.clip_gradients(1.0)
                 optimizer.step()
