@@ -8,6 +8,7 @@ import numpy as np
 
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
+from motet.preprocessing import Augmentation
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
@@ -30,7 +31,9 @@ class Options:
     tokens : strategies that read tokens are given those of pretrained encoders, instead of pooled features.
     pooling : how pretrained encoders pool: `cls`, `mean`, `max`, or `attention` learned in fused heads, for all
         modalities, or for one (`image=max`); default: each model's own convention.
+    slices : columns by whose values the test rows are told apart in the report.
     class_weights : `balanced` weighs the rows of a class by the inverse of its share.
+    augment : further views of each training row.
     """
 
     image_encoders: tuple[str, ...] = ("auto",)
@@ -44,7 +47,9 @@ class Options:
     accept_licence: bool = False
     test_size: float = 0.15
     validation_size: float = 0.15
+    slices: tuple[str, ...] = ()
     training: Settings = field(default_factory=Settings)
+    augment: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
     cache: bool = True
 
