@@ -9,19 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data.audio_cells import AudioCells
-from motet.data.casting import has_words, text_of
 from motet.data.classes import Labels, labels
 from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
 from motet.data.findings import warnings_of
 from motet.data.image_cells import ImageCells
 from motet.data.listening import listen
 from motet.data.media_cells import MediaCells
+from motet.data.missingness import filled_cells, input_presence
 from motet.data.modalities import Cells, cells
 from motet.data.pictures import Pictures, look_at_pictures
-from motet.data.schema import Column, Schema, pattern_name
+from motet.data.schema import Schema, pattern_name
 from motet.data.splits import NAMES, split_sides
 from motet.data.table import CellIssue, Table
-from motet.data.tabular_cells import TabularCells
 from motet.data.text_cells import TextCells
 from motet.data.vector_cells import VectorCells
 from motet.errors import TableError
@@ -130,7 +129,8 @@ def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
         notes=notes,
         warnings=[],
     )
-    return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, errors))
+    there = input_presence(table, schema, np.arange(len(table)), presence, broken)
+    return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, there, errors))
 
 
 def _labels(table: Table, schema: Schema, errors: list[str]) -> Labels | None:
@@ -159,7 +159,7 @@ def _columns(table: Table, schema: Schema, broken: list[CellIssue]) -> list[dict
     for column in schema.columns:
         if column.name not in table.columns:
             continue
-        filled = _filled(table, column)
+        filled = filled_cells(table, column)
         wrong = np.unique(np.array([i.row for i in broken if i.column == column.name], np.int64))
         filled[wrong] = False
         present = int(filled.sum())
@@ -168,19 +168,6 @@ def _columns(table: Table, schema: Schema, broken: list[CellIssue]) -> list[dict
             | {"present": present, "absent": len(table) - present - len(wrong), "broken": len(wrong)}
         )
     return made
-
-
-def _filled(table: Table, column: Column) -> npt.NDArray[np.bool_]:
-    cells_ = table.column(column.name)
-    if column.kind in ("image", "audio"):
-        return MediaCells(table, [column.name]).present.copy()
-    if column.kind == "vector" and column.role == "input":
-        return VectorCells(table, column.name).present.copy()
-    if column.kind == "numeric" and column.role == "input":
-        return TabularCells(table, [column.name], []).present
-    if column.kind in ("vector", "audio", "other"):
-        return np.array(cells_.is_valid().to_numpy(), bool)
-    return has_words(text_of(cells_, column.name)[0])
 
 
 def _balance(found: Labels) -> dict[str, int]:
