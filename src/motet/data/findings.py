@@ -115,6 +115,7 @@ def _leaks(audit: Audit) -> list[tuple[str, str]]:
     words = {
         "exact": "exact duplicates",
         "near_image": "nearly the same picture",
+        "near_audio": "nearly the same sound",
         "near_text": "nearly the same text",
     }
     return [
@@ -185,6 +186,7 @@ def _conflicts(audit: Audit) -> list[tuple[str, str]]:
     words = {
         "exact": "the same inputs",
         "near_image": "nearly the same picture",
+        "near_audio": "nearly the same sound",
         "near_text": "nearly the same text",
     }
     return [

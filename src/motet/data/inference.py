@@ -14,7 +14,7 @@ from motet.data.casting import is_bytes_type, text_of
 from motet.data.media import resolve_media
 from motet.data.media_cells import is_media_type
 from motet.data.schema import MAX_MODALITIES, Column, Kind, Role, Schema, modality_of
-from motet.data.sounds import is_sound
+from motet.data.sound_formats import is_sound
 from motet.data.table import Table, gather, missing_column
 from motet.data.tabular_cells import NO_NUMBER, NUMBER, THOUSANDS
 from motet.data.vector_cells import VectorCells, is_vector_type, parse_vector
