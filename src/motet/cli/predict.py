@@ -108,6 +108,7 @@ def _table(
     from collections.abc import Iterator
 
     from motet.cli.console import counted, message, print_json
+    from motet.runtime.table_notes import pattern_notes
     from motet.runtime.writing import formula_cells, write_predictions
 
     read = model.read(table, image_root=image_root)
@@ -136,6 +137,9 @@ def _table(
         sets=asked["coverage"] is not None,
         abstains=asked["abstain_below"] is not None,
     )
+    notes = [*read.notes, *pattern_notes(patterns, model.manifest.patterns)]
+    for note in notes[len(read.notes) :]:
+        message(f"note: {note}")
     for problem in issues[:10]:
         message(f"{problem['id']}: {problem['issue']}")
     if len(issues) > 10:
@@ -154,7 +158,7 @@ def _table(
                 "rows": rows,
                 "patterns": dict(patterns),
                 "issues": issues,
-                "notes": [*read.notes, *warnings],
+                "notes": [*notes, *warnings],
             }
         )
     else:
@@ -175,6 +179,7 @@ def _sample(
     from motet.data.media import decode_image, read_media
     from motet.errors import MediaError, UsageError
     from motet.report import render_card, thumbnail
+    from motet.runtime.table_notes import pattern_notes
 
     schema = model.manifest.schema
     row: dict[str, list[object]] = {}
@@ -202,6 +207,8 @@ def _sample(
     answer = model.predict(row, coverage=asked["coverage"], abstain_below=asked["abstain_below"])[0]
     if answer.issue:
         message(f"issue: {answer.issue}")
+    for note in pattern_notes({answer.pattern: 1}, model.manifest.patterns):
+        message(f"note: {note}")
     if card is not None:
         page = render_card(answer.to_json(), picture=picture, text=text)
         card.write_text(page, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from motet.evaluation import (
     shapley,
 )
 from motet.model import table_digest
+from motet.runtime.table_notes import pattern_notes
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -80,6 +82,7 @@ def evaluate(
         notes.append(f"only {len(rows)} {were} measured: one row more or less right changes the figures much")
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
+    notes += pattern_notes(Counter(row_patterns(encoded.present)), manifest.patterns)
     measured, answers = evaluate_patterns(
         lambda present: model.probabilities(encoded, present), encoded.present, truth, seed=manifest.seed
     )
