@@ -190,7 +190,12 @@ def test_codes_that_rows_share_suggest_a_group():
     (level, message), *more = [w for w in said({"y": LABELS, "patient": PATIENTS}) if "--group" in w[1]]
     assert not more and level == "note"
     assert message.startswith("column 'patient' holds 20 codes such as 'P-0000', which 60 rows share")
-    assert "say --group patient" in message and "--id patient" in message
+    assert "say --group patient (in Python group=)" in message and "--id patient (id=)" in message
+
+
+def test_the_suggested_option_can_be_typed_as_it_stands():
+    ((_, message),) = [w for w in said({"y": LABELS, "patient id": PATIENTS}) if "--group" in w[1]]
+    assert "say --group 'patient id' (in" in message
 
 
 def test_codes_on_both_sides_of_a_split_are_a_warning():

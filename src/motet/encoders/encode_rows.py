@@ -24,6 +24,7 @@ from motet.data.media import decode_image
 from motet.data.processors import processors
 from motet.data.sounds import MAX_SECONDS, Sound, decode_sound, unread_part
 from motet.encoders.cache import KEY_BYTES, FeatureCache, Shelf
+from motet.encoders.encoder import Encoder
 from motet.encoders.features import FeatureTable, ShelfRows
 from motet.errors import EncoderError, MediaError
 from motet.progress import progress
@@ -169,9 +170,11 @@ def _encode_media(
     return FeatureTable(ShelfRows(shelf, places, start), counts > 0, tuple(issues))
 
 
-def shelf_of(cache: FeatureCache | None, fingerprint: str, width: int) -> Shelf:
+def shelf_of(cache: FeatureCache | None, encoder: Encoder) -> Shelf:
     """The shelf of an encoder: on disk where there is a cache, else in memory only."""
-    return cache.shelf(fingerprint, width) if cache is not None else Shelf(None, width)
+    if cache is None:
+        return Shelf(None, encoder.width)
+    return cache.shelf(encoder.fingerprint, encoder.width, called=(encoder.name, encoder.modality))
 
 
 class _Pending:

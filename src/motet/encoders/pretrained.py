@@ -133,7 +133,7 @@ class PretrainedEncoder:
 
     def encode(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        shelf = shelf_of(cache, self.fingerprint, self.width)
+        shelf = shelf_of(cache, self)
         if isinstance(cells, ImageCells):
             return encode_images(
                 cells,
