@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from motet.deployment.sources import Sources, open_sources
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
 from motet.errors import TableError
 from motet.fusion import Source
-from motet.training import Fold, Probe, fit_probe
+from motet.training import Fold, Probe, fit_probe, side_by_side
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -50,10 +51,14 @@ class Prepared:
         """C."""
         return len(self.prior)
 
-    def probe(self, source: Source) -> Probe:
-        """The linear probe of a source."""
+    def probes(self) -> dict[str, Probe]:
+        """The linear probe of each source, fitted side by side."""
         whole = replace(self.whole, fit=self.few)
-        return fit_probe(source, whole, self.folds, self.classes, class_weights=self.class_weights)
+        fit = partial(
+            fit_probe, whole=whole, folds=self.folds, classes=self.classes, class_weights=self.class_weights
+        )
+        fitted = side_by_side([partial(fit, source) for source in self.sources])
+        return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
 
     def fused(self, options: Options) -> FusedHeads:
         """Fused heads, not trained yet."""
