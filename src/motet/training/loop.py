@@ -24,6 +24,7 @@ from motet.selection import fit_temperature
 from motet.tasks import ClassifierEnsemble, FusedClassifier, classification_loss
 from motet.training.designs import standardisation
 from motet.training.folds import Fold, Tables
+from motet.training.optimisers import without_compiler
 from motet.training.schedule import warm_then_cosine
 from motet.training.stacked import StackedHeads
 from motet.training.threads import one_thread
@@ -122,7 +123,7 @@ def train_heads(
         _standardise(heads[number * settings.members : (number + 1) * settings.members], fold)
     stack = StackedHeads(heads, accelerator.device, settings.seed)
     weights = None if class_weights is None else torch.from_numpy(class_weights).to(accelerator.device)
-    optimizer = torch.optim.AdamW(
+    optimizer = without_compiler(torch.optim.AdamW)(
         stack.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     rows = min(len(fold.fit) for fold in folds)  # a fold with more leaves others out in each epoch

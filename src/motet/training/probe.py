@@ -23,6 +23,7 @@ from motet.runtime.combination import log_softmax
 from motet.tasks import LinearClassifier
 from motet.training.designs import design, standardisation
 from motet.training.folds import Fold
+from motet.training.optimisers import without_compiler
 from motet.training.threads import one_thread
 
 Rows = npt.NDArray[np.int64]
@@ -149,7 +150,7 @@ def _logistic_regression(
     transposed = design.t().to_sparse_csr() if design.layout is torch.sparse_csr else design.t()
     w = torch.zeros(design.shape[1], len(seen), requires_grad=True)
     b = torch.zeros(len(seen), requires_grad=True)
-    solver = torch.optim.LBFGS(
+    solver = without_compiler(torch.optim.LBFGS)(
         [w, b],
         max_iter=MAXIMUM_ITERATIONS,
         history_size=10,
