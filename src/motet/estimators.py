@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ class MultimodalClassifier:
         Shares of rows held out by `fit` to be measured on, and to choose on. `fit` alone needs no test rows, so
         `test_size` is 0 by default; `motet train` uses 0.15.
     class_weights : None or "balanced"
+    balance : None or dict
+        How fused heads treat their modalities: `{"auxiliary": 0.3, "image.dropout": 0.5, ...}`; the keys are those of
+        `motet train --balance`.
     augment : int or motet.Augmentation
         Further views of each training row, changed a little: how many, or also by which changes.
     accept_licence : bool
@@ -81,6 +84,7 @@ class MultimodalClassifier:
         test_size: float = 0.0,
         validation_size: float = 0.15,
         class_weights: str | None = None,
+        balance: Mapping[str, float] | None = None,
         augment: int | Augmentation = 0,
         accept_licence: bool = False,
         seed: int = 0,
@@ -103,6 +107,7 @@ class MultimodalClassifier:
         self.test_size = test_size
         self.validation_size = validation_size
         self.class_weights = class_weights
+        self.balance = balance
         self.augment = augment
         self.accept_licence = accept_licence
         self.seed = seed
@@ -149,7 +154,7 @@ class MultimodalClassifier:
         """
         require_learning_wing()
         from motet.deployment import Options, build_model
-        from motet.training import Settings
+        from motet.training import Balance, Settings
 
         table, name = self._with_label(X, y, label)
         schema = self.schema(table, name)
@@ -164,7 +169,7 @@ class MultimodalClassifier:
             accept_licence=self.accept_licence,
             test_size=self.test_size,
             validation_size=self.validation_size,
-            training=Settings(seed=self.seed),
+            training=Settings(balance=Balance.of(self.balance or {}), seed=self.seed),
             augment=self.augment if isinstance(self.augment, Augmentation) else Augmentation(self.augment),
             seed=self.seed,
         )
