@@ -23,7 +23,7 @@ import numpy.typing as npt
 from motet.data import TextCells
 from motet.encoders.cache import FLOAT16_MAX, FeatureCache
 from motet.encoders.features import ArrayRows, FeatureTable
-from motet.encoders.lexical import UNSPACED
+from motet.encoders.lexical_terms import UNSPACED
 from motet.encoders.licences import NOT_STATED
 from motet.encoders.word_file import WordFile
 from motet.errors import EncoderError
