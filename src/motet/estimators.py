@@ -15,6 +15,7 @@ import pyarrow as pa
 from motet.data import Column, Schema, Table, encode_labels, infer_schema, read_table
 from motet.errors import ModelError, UsageError
 from motet.learning_wing import require_learning_wing
+from motet.preprocessing import Augmentation
 from motet.runtime import Model
 
 Encoders = str | Path | Sequence[str | Path]
@@ -42,6 +43,8 @@ class MultimodalClassifier:
         Shares of rows held out by `fit` to be measured on, and to choose on. `fit` alone needs no test rows, so
         `test_size` is 0 by default; `motet train` uses 0.15.
     class_weights : None or "balanced"
+    augment : int or motet.Augmentation
+        Further views of each training row, changed a little: how many, or also by which changes.
     accept_licence : bool
         Use encoders whose licence forbids commercial use.
     seed : int
@@ -77,6 +80,7 @@ class MultimodalClassifier:
         test_size: float = 0.0,
         validation_size: float = 0.15,
         class_weights: str | None = None,
+        augment: int | Augmentation = 0,
         accept_licence: bool = False,
         seed: int = 0,
     ) -> None:
@@ -98,6 +102,7 @@ class MultimodalClassifier:
         self.test_size = test_size
         self.validation_size = validation_size
         self.class_weights = class_weights
+        self.augment = augment
         self.accept_licence = accept_licence
         self.seed = seed
 
@@ -158,6 +163,7 @@ class MultimodalClassifier:
             test_size=self.test_size,
             validation_size=self.validation_size,
             training=Settings(seed=self.seed),
+            augment=self.augment if isinstance(self.augment, Augmentation) else Augmentation(self.augment),
             seed=self.seed,
         )
         folder = tempfile.TemporaryDirectory(prefix="motet-")
@@ -213,12 +219,13 @@ class MultimodalClassifier:
             raise UsageError(f"X has {len(best)} rows and y {len(truth)}")
         return float(np.mean((best == truth)[truth != -1]))
 
-    def evaluate(self, X: Any, *, all_rows: bool = False) -> dict[str, Any]:
+    def evaluate(self, X: Any, *, all_rows: bool = False, slices: Sequence[str] = ()) -> dict[str, Any]:
         """Measure on a labelled table: the content of `evaluation.json`.
 
-        Where X has the split column that `fit` saw, only its test rows count, unless `all_rows`.
+        Where X has the split column that `fit` saw, only its test rows count, unless `all_rows`. slices : columns by
+        whose values every metric is told too.
         """
-        return self._fitted().evaluate(X, image_root=self.image_root, all_rows=all_rows)
+        return self._fitted().evaluate(X, image_root=self.image_root, all_rows=all_rows, slices=slices)
 
     def save(self, directory: str | Path) -> None:
         """Write the model directory, which `motet.load` and every command open without PyTorch."""

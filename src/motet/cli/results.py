@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from motet.cli.console import counted, message, print_table
+from motet.cli.console import counted, message, print_table, shortened
 
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("log_loss", "log-loss"), ("ece", "ECE"))
 
@@ -32,6 +32,13 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
     measured = "row" if evaluation["split"] == "given" else f"{evaluation['split']} row"
     title = f"{counted(evaluation['n'], measured)}; brackets: 95 % interval (bootstrap; for accuracy at least Wilson's)"
     print_table(title, columns, rows, left=("answered by",))
+    for column, slices in evaluation.get("slices", {}).items():
+        parts = sorted(slices, key=lambda part: part["metrics"]["accuracy"]["value"])
+        print_table(
+            f"by {column}, the worst first",
+            ["value", "rows", *(title for _, title in METRICS)],
+            [_row(shortened(part["name"], 40), part) for part in parts],
+        )
     broken = evaluation["issues"]["broken"]
     if broken:
         message(f"{counted(broken, 'broken cell')}, treated as absent: see the report")
@@ -41,5 +48,7 @@ def _row(name: str, entry: Mapping[str, Any]) -> list[str]:
     return [name, str(entry["n"]), *(_interval(entry["metrics"][key]) for key, _ in METRICS)]
 
 
-def _interval(metric: Mapping[str, float]) -> str:
+def _interval(metric: Mapping[str, Any]) -> str:
+    if metric["low"] is None:
+        return f"{metric['value']:.3f}"
     return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"

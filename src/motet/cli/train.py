@@ -16,6 +16,7 @@ from motet.cli.options import (
     ImageRootOption,
     JsonOption,
     NumericOption,
+    SliceOption,
     SplitColumnOption,
     TableArgument,
     TextOption,
@@ -24,6 +25,7 @@ from motet.cli.options import (
 
 if TYPE_CHECKING:
     from motet.data import Schema, Table
+    from motet.preprocessing import Augmentation
 
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
@@ -71,6 +73,41 @@ def train(
     class_weights: Annotated[
         str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
     ] = None,
+    slices: SliceOption = None,
+    curves: Annotated[
+        bool,
+        typer.Option("--curves", help="Measure each modality alone after each epoch of a fusion: slower."),
+    ] = False,
+    augment: Annotated[
+        int,
+        typer.Option(help="Further views of each training row, changed a little (docs/augmentation.md)."),
+    ] = 0,
+    augment_image: Annotated[
+        str | None,
+        typer.Option(
+            help="Changes of pictures, all applied: crop,flip,jitter (default), rotate, grey, blur, erase, "
+            "randaugment[:N:M], or none."
+        ),
+    ] = None,
+    augment_text: Annotated[
+        str | None,
+        typer.Option(
+            help="Changes of texts, one drawn for each: drop,swap (default), char-drop, char-swap, char-double, "
+            "synonym, translate, or none."
+        ),
+    ] = None,
+    synonyms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Words that mean the same, a line each (default: WordNet of nltk)."
+        ),
+    ] = None,
+    back_translate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR", help="A translation model that texts go through (repeat: there, and back)."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     image_root: ImageRootOption = None,
     strict: Annotated[
@@ -93,6 +130,8 @@ def train(
       motet train products.csv --label category --image photo --text title --text body -o model
 
       motet train notes.parquet --label diagnosis --group patient --text-encoder ./minilm -o model --seed 1
+
+      motet train products.csv --label category --slice brand --curves -o model
     """
     from motet.cli.console import listed, message, print_json
     from motet.cli.learning import require_learning_wing
@@ -112,8 +151,10 @@ def train(
     test_share, val_share = (SHARE if size is None else size for size in (test_size, val_size))
     if test_share + val_share >= 1:
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
+    augmentation = _augmentation(augment, augment_image, augment_text, synonyms, back_translate)
     require_learning_wing()
     from motet.deployment import Options, build_model
+    from motet.training import Settings
 
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
@@ -125,6 +166,9 @@ def train(
         accept_licence=accept_licence,
         test_size=test_share,
         validation_size=val_share,
+        training=Settings(curves=curves),
+        slices=tuple(slices or ()),
+        augment=augmentation,
         seed=seed,
     )
     if output.is_dir() and any(output.iterdir()):
@@ -160,6 +204,30 @@ def train(
     if "overall" in evaluation:
         message(f"report: {output / 'report.html'}")
     message(f"model: {output}")
+
+
+def _augmentation(
+    views: int, image: str | None, text: str | None, synonyms: str | None, back_translate: list[str] | None
+) -> Augmentation:
+    from motet.errors import UsageError
+    from motet.preprocessing import Augmentation
+
+    if not views and (image or text or synonyms or back_translate):
+        raise UsageError(
+            "what to change is said, but not how often: add --augment 1 for a further view of each row"
+        )
+    usual = Augmentation()
+    return Augmentation(
+        views,
+        image=usual.image if image is None else _listed(image),
+        text=usual.text if text is None else _listed(text),
+        synonyms=synonyms,
+        back_translate=tuple(back_translate or ()),
+    )
+
+
+def _listed(said: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in said.split(","))
 
 
 def _say_sizes_unused(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from motet import __version__
-from motet.data import Labels, Schema, Split, Table, labels, make_split
+from motet.data import Labels, Schema, Split, Table, column_slices, labels, make_split
 from motet.data.harm import harmful_findings
 from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
@@ -87,6 +87,8 @@ def build_model(
             validation_size=options.validation_size,
             seed=options.seed,
         )
+    for name in options.slices:
+        column_slices(table, name, split.test)  # what is wrong with a column is told before training
     check_place(place)
     noted = (*split.notes, *_short_test_side(schema, found, split, options))
     split = replace(split, notes=(*noted, *harmful_findings(table, schema, found, split)))
@@ -183,7 +185,7 @@ def _measure(
     evaluation: dict[str, Any]
     if len(split.test):
         model = Model(making, cache=FeatureCache() if options.cache else None)
-        evaluation = evaluate(model, table, split.test)
+        evaluation = evaluate(model, table, split.test, slices=options.slices)
     else:
         evaluation = {"schema_version": 1, "task": "classify", "split": "test", "n": 0, "seconds": {}}
     evaluation["notes"] = list(dict.fromkeys([*fitted.prepared.notes, *evaluation.get("notes", [])]))

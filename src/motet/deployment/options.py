@@ -8,6 +8,7 @@ import numpy as np
 
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
+from motet.preprocessing import Augmentation
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
@@ -24,7 +25,9 @@ class Options:
     lexical : `text:lexical` stands beside a neural text encoder.
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
+    slices : columns by whose values the test rows are told apart in the report.
     class_weights : `balanced` weighs the rows of a class by the inverse of its share.
+    augment : further views of each training row.
     """
 
     image_encoders: tuple[str, ...] = ("auto",)
@@ -36,7 +39,9 @@ class Options:
     accept_licence: bool = False
     test_size: float = 0.15
     validation_size: float = 0.15
+    slices: tuple[str, ...] = ()
     training: Settings = field(default_factory=Settings)
+    augment: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
     cache: bool = True
 

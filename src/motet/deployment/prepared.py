@@ -15,6 +15,7 @@ from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
 from motet.deployment.fused import FusedHeads
 from motet.deployment.options import Options
 from motet.deployment.sources import Sources, open_sources
+from motet.deployment.views import ViewedRows, add_views, tell_cost
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
 from motet.errors import TableError
 from motet.fusion import Source
@@ -29,13 +30,15 @@ IN_MEMORY = 2**26  # numbers of a source, 256 MB as float32: as many are read in
 class Prepared:
     """Features of the training and validation rows, and what is held out of them.
 
-    encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. whole : all rows that heads are
-    fitted on. few : those of them that probes are fitted on. folds : of these, or empty. prior [C] : share of each
-    class. class_weights [C] or None. broken : cells, once each. notes : what was decided.
+    encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. views : the rows, and after them
+    their further views. whole : all rows that heads are fitted on, beside their views. few : those of them that probes
+    are fitted on. folds : of these, or empty; views are among what they fit on and never held. prior [C] : share of
+    each class. class_weights [C] or None. broken : cells, once each. notes : what was decided.
     """
 
     encoders: Sources
     sources: list[Source]
+    views: ViewedRows
     whole: Fold
     few: Rows
     folds: list[Fold]
@@ -51,18 +54,29 @@ class Prepared:
         return len(self.prior)
 
     def probes(self) -> dict[str, Probe]:
-        """The linear probe of each source, fitted side by side."""
-        whole = replace(self.whole, fit=self.few)
-        fit = partial(
-            fit_probe, whole=whole, folds=self.folds, classes=self.classes, class_weights=self.class_weights
-        )
+        """The linear probe of each source, fitted side by side; on views too, where they differ in it from rows."""
+
+        def fit(source: Source) -> Probe:
+            changed = self.views.changes(source.modality)
+            whole = replace(self.whole, fit=self.views.with_views(self.few) if changed else self.few)
+            folds = self.folds_of(source.modality)
+            return fit_probe(source, whole, folds, self.classes, class_weights=self.class_weights)
+
         fitted = side_by_side([partial(fit, source) for source in self.sources])
         return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
+
+    def folds_of(self, modality: str) -> list[Fold]:
+        """The folds for what reads one modality alone: without views where they do not differ in it."""
+        if self.views.changes(modality):
+            return self.folds
+        # In a fold the rows that are fitted on come first, those held after them, and views last.
+        return [replace(fold, fit=fold.fit[fold.fit < len(self.few)]) for fold in self.folds]
 
     def fused(self, options: Options) -> FusedHeads:
         """Fused heads, not trained yet."""
         settings = replace(options.training, seed=options.seed)
-        return FusedHeads(self.sources, self.folds, self.whole, self.classes, self.class_weights, settings)
+        whole = replace(self.whole, fit=self.views.with_views(self.whole.fit))
+        return FusedHeads(self.sources, self.folds, whole, self.classes, self.class_weights, settings)
 
     def held_labels(self) -> Rows:
         """Classes [n] of the held rows of all folds, one fold after the other."""
@@ -99,10 +113,13 @@ def prepare_rows(
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
     weights = _class_weights(truth[fit], classes) if options.class_weights else None
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
+    views = add_views(by_modality, rows, fit, options.augment, options.seed, notes)
+    for encoder in opened.encoders.values():
+        views.learn(encoder, fit)
+    tell_cost(views, opened.encoders, cache)
     tables: dict[str, FeatureTable] = {}
     for name, encoder in opened.encoders.items():
-        encoder.fit(by_modality[encoder.modality], rows[fit])
-        tables[name] = _at_hand(encoder.encode(by_modality[encoder.modality], rows, cache=cache))
+        tables[name] = _at_hand(views.features(encoder, cache=cache))
         _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
     few = sample(fit, truth, options.seed)
     if supervised:
@@ -127,11 +144,13 @@ def prepare_rows(
             "--no-lexical (in Python lexical=False) does nothing without a neural text encoder: "
             + ("text:lexical is what reads the words" if text else "no words are read")
         )
-    parted = cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables)
+    viewed_truth = truth[views.origin]
+    parted = cross_fit(some, parts, views, viewed_truth, opened.encoders, tables)
     return Prepared(
         opened,
         [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],
-        Fold(tables, truth, fit),
+        views,
+        Fold(tables, viewed_truth, fit),
         few,
         parted,
         np.bincount(truth[fit], minlength=classes) / len(fit),

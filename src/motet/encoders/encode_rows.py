@@ -8,7 +8,6 @@ window of texts or one segment of pictures or sounds.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from motet.data import AudioCells, CellIssue, ImageCells, MediaCell, MediaCells, TextCells
-from motet.data.media import decode_image
 from motet.data.processors import processors
 from motet.data.sounds import Sound, decode_sound
 from motet.encoders.cache import KEY_BYTES, FeatureCache, Shelf
@@ -30,7 +28,7 @@ from motet.progress import progress
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
-Prepare = Callable[[bytes], npt.NDArray[np.float32]]
+Prepare = Callable[[MediaCell, bytes], npt.NDArray[np.float32]]
 TEXT_WINDOW = 8192
 MEDIA_WINDOW = 64
 HELD_BYTES = 64 * 2**20  # of files that wait to be decoded
@@ -90,7 +88,7 @@ def encode_images(
     returns pooled [b, D]. A row none of whose pictures can be decoded is absent, each such cell is an issue.
     """
     return _encode_media(
-        cells, rows, lambda data: prepare(decode_image(data)), encode, shelf, description, batch_size
+        cells, rows, lambda cell, data: prepare(cell.picture(data)), encode, shelf, description, batch_size
     )
 
 
@@ -109,7 +107,7 @@ def encode_sounds(
     With a batch of 1 the arrays may differ in shape.
     """
     return _encode_media(
-        cells, rows, lambda data: prepare(decode_sound(data)), encode, shelf, description, batch_size
+        cells, rows, lambda _, data: prepare(decode_sound(data)), encode, shelf, description, batch_size
     )
 
 
@@ -276,8 +274,7 @@ def _decode(
 
 def _content(cell: MediaCell, held: _Held) -> _Content:
     data = cell.read()
-    key = hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
-    return _Content(key, data if held.take(data) else None)
+    return _Content(cell.key(data), data if held.take(data) else None)
 
 
 def _prepare(
@@ -288,7 +285,7 @@ def _prepare(
 ) -> npt.NDArray[np.float32]:
     try:
         # Read again where there was no room: that costs little beside decoding a file of such a size.
-        return prepare(cell.read() if data is None else data)
+        return prepare(cell, cell.read() if data is None else data)
     finally:
         held.give_back(data)
 

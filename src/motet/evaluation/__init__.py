@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from motet.evaluation.by_pattern import class_table, evaluate_patterns, row_patterns
-from motet.evaluation.contributions import missing_rates, shapley
+from motet.evaluation.contributions import missing_rates, row_contributions, shapley
+from motet.evaluation.interaction import additive_projection, interaction_gap
 from motet.evaluation.intervals import classification_metrics, paired_difference
 from motet.evaluation.label_errors import LabelErrors, label_errors
 from motet.evaluation.metrics import (
@@ -16,15 +17,19 @@ from motet.evaluation.metrics import (
     row_log_loss,
 )
 from motet.evaluation.reliability import reliability
+from motet.evaluation.risk_coverage import risk_coverage, risk_coverage_by_class
+from motet.evaluation.slices import slice_metrics
 
 __all__ = [
     "LabelErrors",
     "accuracy",
+    "additive_projection",
     "class_table",
     "classification_metrics",
     "confusion_matrix",
     "evaluate_patterns",
     "expected_calibration_error",
+    "interaction_gap",
     "label_errors",
     "log_loss",
     "macro_f1",
@@ -32,7 +37,11 @@ __all__ = [
     "paired_difference",
     "precision_recall_f1",
     "reliability",
+    "risk_coverage",
+    "risk_coverage_by_class",
+    "row_contributions",
     "row_log_loss",
     "row_patterns",
     "shapley",
+    "slice_metrics",
 ]

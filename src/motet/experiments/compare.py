@@ -118,9 +118,8 @@ class _Heads:
             self._known[name, frozenset({modality})] = np.concatenate(probe.held_logits)
             if modality == "tabular":
                 begun = time.process_time()
-                held = fit_boosting(
-                    self.prepared.folds, name, self.prepared.classes, self.fused.settings.seed
-                )
+                folds = self.prepared.folds_of(modality)
+                held = fit_boosting(folds, name, self.prepared.classes, self.fused.settings.seed)
                 # No head that `train` could choose: it is shown beside them.
                 self.boosted = np.concatenate(held)
                 self.seconds[BOOSTING] = time.process_time() - begun

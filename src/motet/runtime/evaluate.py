@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet import __version__
-from motet.data import Labels, Schema, Table, all_patterns, encode_labels, row_ids, split_sides
+from motet.data import Labels, Schema, Table, column_slices, encode_labels, row_ids, split_sides
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
@@ -22,12 +22,12 @@ from motet.evaluation import (
     class_table,
     classification_metrics,
     evaluate_patterns,
-    missing_rates,
-    reliability,
     row_patterns,
-    shapley,
+    slice_metrics,
 )
 from motet.model import table_digest
+from motet.runtime.insight import class_insight
+from motet.runtime.known_answers import KnownAnswers
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -36,7 +36,7 @@ Rows = npt.NDArray[np.int64]
 MISTAKES = 24
 FEW_MEASURED = 30  # rows below which a figure says little
 TEXT_SHOWN = 600
-CONTRIBUTION_ROWS = 5000
+SLICE_DRAWS = 300  # of the bootstrap, for each slice: there may be many
 
 
 def evaluate(
@@ -46,6 +46,7 @@ def evaluate(
     *,
     split: str | None = None,
     all_rows: bool = False,
+    slices: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Measure a saved model on labelled rows: the content of `evaluation.json`.
 
@@ -53,6 +54,7 @@ def evaluate(
         with, the rows that it calls test, else all rows; a note says which.
     split : what the rows are called (default: `test`, or `given` for all rows of a table).
     all_rows : all rows, also where the split column names test rows.
+    slices : columns by whose values every metric is told too (`data.column_slices`).
 
     Rows without a label are left out and counted; a label that the model does not know counts as a mistake. Both
     are noted, and so are a table that trained the model and is measured whole, and fewer than 30 measured rows.
@@ -61,7 +63,8 @@ def evaluate(
     each modality (empty or broken). `broken` is the same as `broken_measured` here; where a model is built it counts
     the cells of all rows, also of those that train.
 
-    Raises TableError where no row is there to measure, and for a split column that says something else.
+    Raises TableError where no row is there to measure, and for a split column that says something else; UsageError for
+    a column that cannot be sliced by.
     """
     begun = time.perf_counter()
     manifest = model.manifest
@@ -78,11 +81,12 @@ def evaluate(
     if len(rows) < FEW_MEASURED:
         were = "row was" if len(rows) == 1 else "rows were"
         notes.append(f"only {len(rows)} {were} measured: one row more or less right changes the figures much")
+    for name in slices:
+        column_slices(table, name, rows)  # what is wrong with a column is told before minutes of encoding
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
-    measured, answers = evaluate_patterns(
-        lambda present: model.probabilities(encoded, present), encoded.present, truth, seed=manifest.seed
-    )
+    known = KnownAnswers(model, encoded)
+    measured, answers = evaluate_patterns(known, encoded.present, truth, seed=manifest.seed)
     mine = set(rows.tolist())
     broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
     return {
@@ -92,7 +96,8 @@ def evaluate(
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
-        **_by_modality(model, encoded, truth),
+        **(class_insight(known, answers, truth) if manifest.tells_classes else {}),
+        **_slices(model, table, rows, slices, answers, truth),
         "issues": {
             "broken": len(broken),
             "broken_measured": len(broken),
@@ -183,32 +188,23 @@ def _count(rows: int) -> str:
     return f"{rows} row" if rows == 1 else f"{rows} rows"
 
 
-def _by_modality(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
-    """What each modality gives, where there are several; and how well each pattern is calibrated.
+def _slices(
+    model: Model,
+    table: Table,
+    rows: Rows,
+    columns: Sequence[str],
+    answers: npt.NDArray[np.floating],
+    truth: Rows,
+) -> dict[str, Any]:
+    """Every metric of the rows as they are, by each value of the columns; nothing where none is named."""
 
-    On an even sample of CONTRIBUTION_ROWS rows where there are more: each takes many passes through the heads.
-    """
-    some = np.arange(len(truth))[:: max(1, -(-len(truth) // CONTRIBUTION_ROWS))]
-    few, wanted = encoded.part(some), truth[some]
+    def measure(at: Rows) -> dict[str, Any]:
+        return dict(
+            classification_metrics(answers[at], truth[at], draws=SLICE_DRAWS, seed=model.manifest.seed)
+        )
 
-    def answer(present: Mapping[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.floating]:
-        return model.probabilities(few, present)
-
-    found: dict[str, Any] = {"calibration": {}}
-    for pattern in all_patterns(few.present):
-        shown = set(pattern.split("+")) - {"none"}
-        rows = np.flatnonzero(np.logical_and.reduce([few.present[m] for m in shown] or [wanted > -3]))
-        if len(rows):
-            mine = few.part(rows)
-            hidden = {m: have & (m in shown) for m, have in mine.present.items()}
-            found["calibration"][pattern] = {
-                "before": reliability(model.probabilities(mine, hidden, calibrated=False), wanted[rows]),
-                "after": reliability(model.probabilities(mine, hidden), wanted[rows]),
-            }
-    if len(few.present) > 1:
-        found["missing_rate"] = missing_rates(answer, few.present, wanted, seed=model.manifest.seed)
-        found["shapley"] = shapley(answer, few.present, wanted)
-    return found
+    parted = {name: slice_metrics(column_slices(table, name, rows), measure) for name in columns}
+    return {"slices": parted} if parted else {}
 
 
 def _baselines(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class Prediction:
     probabilities {class: probability}.
     issue         what was wrong with its cells, or None.
     classes       where a coverage was asked for: the classes that hold the right one with that chance, likeliest first.
+    contributions where an explanation was asked for: {modality: what it adds to the confidence}, of those that the row
+                  has; the sum is the confidence less the probability of this class when nothing is shown.
     abstain       where a least confidence was asked for: whether this answer has less, and a person should look.
     """
 
@@ -28,14 +30,17 @@ class Prediction:
     issue: str | None = None
     classes: tuple[str, ...] | None = None
     abstain: bool | None = None
+    contributions: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `set` and `abstain` only where they were asked for."""
+        """As a JSON object; `set`, `abstain` and `contributions` only where they were asked for."""
         asked: dict[str, Any] = {}
         if self.classes is not None:
             asked["set"] = list(self.classes)
         if self.abstain is not None:
             asked["abstain"] = self.abstain
+        if self.contributions is not None:
+            asked["contributions"] = self.contributions
         return {
             "id": self.id,
             "prediction": self.prediction,

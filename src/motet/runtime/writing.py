@@ -56,11 +56,13 @@ def write_predictions(
     named: bool,
     sets: bool = False,
     abstains: bool = False,
+    explained: Sequence[str] = (),
 ) -> int:
     """Write predictions; returns how many. The file appears only when all are written.
 
     Columns of CSV and Parquet: id, prediction, confidence, pattern, `probability_<class>` for each class, issue, and
-    where they were asked for, set (a JSON list of classes) and abstain.
+    where they were asked for, set (a JSON list of classes), abstain, and `contribution_<modality>` for each modality of
+    `explained`, null where a row lacks it.
     named : ids come from a column of the table, and are text; else they are row numbers.
     """
     check_output(path)
@@ -74,10 +76,10 @@ def write_predictions(
                         file.write(json.dumps(one.to_json(), ensure_ascii=False) + "\n")
                     rows += len(window)
         else:
-            schema = _schema(classes, named, sets, abstains)
+            schema = _schema(classes, named, sets, abstains, explained)
             with _table_writer(unfinished, schema, path.suffix.lower()) as writer:
                 for window in windows:
-                    writer.write_batch(_batch(window, schema, classes, named))
+                    writer.write_batch(_batch(window, schema, classes, named, explained))
                     rows += len(window)
         unfinished.replace(path)
     finally:
@@ -100,7 +102,9 @@ def _table_writer(path: Path, schema: pa.Schema, suffix: str) -> Iterator[_Write
         yield writer
 
 
-def _schema(classes: Sequence[str], named: bool, sets: bool, abstains: bool) -> pa.Schema:
+def _schema(
+    classes: Sequence[str], named: bool, sets: bool, abstains: bool, explained: Sequence[str]
+) -> pa.Schema:
     return pa.schema(
         [
             ("id", pa.string() if named else pa.int64()),
@@ -111,12 +115,17 @@ def _schema(classes: Sequence[str], named: bool, sets: bool, abstains: bool) -> 
             ("issue", pa.string()),
             *([("set", pa.string())] if sets else []),
             *([("abstain", pa.bool_())] if abstains else []),
+            *((f"contribution_{name}", pa.float64()) for name in explained),
         ]
     )
 
 
 def _batch(
-    window: Sequence[Prediction], schema: pa.Schema, classes: Sequence[str], named: bool
+    window: Sequence[Prediction],
+    schema: pa.Schema,
+    classes: Sequence[str],
+    named: bool,
+    explained: Sequence[str],
 ) -> pa.RecordBatch:
     columns = [
         [str(one.id) if named else one.id for one in window],
@@ -130,5 +139,6 @@ def _batch(
         columns.append([json.dumps(one.classes, ensure_ascii=False) for one in window])
     if "abstain" in schema.names:
         columns.append([one.abstain for one in window])
+    columns += [[(one.contributions or {}).get(name) for one in window] for name in explained]
     arrays = [pa.array(values, kind.type) for values, kind in zip(columns, schema, strict=True)]
     return pa.record_batch(arrays, schema=schema)
