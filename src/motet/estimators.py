@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,7 @@ class MultimodalClassifier:
 
         table, name = self._with_label(X, y, label)
         schema = self.schema(table, name)
+        self._check_sizes(schema)
         options = Options(
             image_encoders=_several(self.image_encoder),
             text_encoders=_several(self.text_encoder),
@@ -250,6 +252,15 @@ class MultimodalClassifier:
             split=self.split,
             id=self.id,
         )
+
+    def _check_sizes(self, schema: Schema) -> None:
+        """A split column is followed: UsageError, or a warning where it was found by its name, for a size beside it."""
+        if schema.split is None or not self.test_size:
+            return
+        said = f"column {schema.split!r} says which rows test, so test_size={self.test_size:g}"
+        if self.split is not None:
+            raise UsageError(f"{said} cannot be followed: leave test_size= or split= out")
+        warnings.warn(f"{said} is not used", stacklevel=3)
 
     def _with_label(self, X: Any, y: Any, label: str | None) -> tuple[Table, str]:
         if isinstance(y, str):

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from motet.cli.options import (
+    AcceptLicenceOption,
+    AudioEncoderOption,
     AudioOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
+    ImageEncoderOption,
     ImageOption,
     ImageRootOption,
     JsonOption,
+    NoLexicalOption,
     NumericOption,
     SliceOption,
     SplitColumnOption,
     TableArgument,
+    TextEncoderOption,
     TextOption,
     VectorOption,
 )
@@ -49,24 +54,10 @@ def train(
     ] = None,
     group: GroupOption = None,
     id_column: Annotated[str | None, typer.Option("--id", help="A column that names the rows.")] = None,
-    image_encoder: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="auto, descriptor, small, a recommended name, a hub name or a directory (repeat for several)."
-        ),
-    ] = None,
-    text_encoder: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="auto, lexical, small, word-vectors:FILE, a recommended name, a hub name or a directory (repeat)."
-        ),
-    ] = None,
-    audio_encoder: Annotated[
-        list[str] | None, typer.Option(help="auto, descriptor or a directory (repeat for several).")
-    ] = None,
-    no_lexical: Annotated[
-        bool, typer.Option("--no-lexical", help="No lexical text source beside a neural one.")
-    ] = False,
+    image_encoder: ImageEncoderOption = None,
+    text_encoder: TextEncoderOption = None,
+    audio_encoder: AudioEncoderOption = None,
+    no_lexical: NoLexicalOption = False,
     fusion: Annotated[
         str, typer.Option(help="auto (chosen for each pattern), a strategy (see compare), or late.")
     ] = "auto",
@@ -113,9 +104,7 @@ def train(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse to start where any cell is broken.")
     ] = False,
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Use encoders that forbid commercial use.")
-    ] = False,
+    accept_licence: AcceptLicenceOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:

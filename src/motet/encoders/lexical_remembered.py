@@ -18,7 +18,7 @@ from motet.encoders.lexical_counts import JoinedRows, TermReader, by_column, cou
 from motet.encoders.sparse import SparseRows
 
 Rows = npt.NDArray[np.int64]
-MOST_COUNTS = 1 << 25  # remembered counts, 256 MB: some 30,000 texts of 90 words
+MOST_COUNTS = 1 << 25  # remembered counts, 256 MB: 20,000 to 30,000 texts of 90 words
 MOST_TERMS = 1 << 20  # remembered terms, some 160 MB; far fewer than `DocumentCounts` would forget any of
 WINDOW = 1 << 18  # counts that are looked up at one time
 
