@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ class MultimodalClassifier:
         Shares of rows held out by `fit` to be measured on, and to choose on. `fit` alone needs no test rows, so
         `test_size` is 0 by default; `motet train` uses 0.15.
     class_weights : None or "balanced"
+    balance : None or dict
+        How fused heads treat their modalities: `{"auxiliary": 0.3, "image.dropout": 0.5, ...}`; the keys are those of
+        `motet train --balance`.
     augment : int or motet.Augmentation
         Further views of each training row, changed a little: how many, or also by which changes.
     accept_licence : bool
@@ -87,6 +91,7 @@ class MultimodalClassifier:
         test_size: float = 0.0,
         validation_size: float = 0.15,
         class_weights: str | None = None,
+        balance: Mapping[str, float] | None = None,
         augment: int | Augmentation = 0,
         accept_licence: bool = False,
         seed: int = 0,
@@ -111,6 +116,7 @@ class MultimodalClassifier:
         self.test_size = test_size
         self.validation_size = validation_size
         self.class_weights = class_weights
+        self.balance = balance
         self.augment = augment
         self.accept_licence = accept_licence
         self.seed = seed
@@ -157,10 +163,11 @@ class MultimodalClassifier:
         """
         require_learning_wing()
         from motet.deployment import Options, build_model
-        from motet.training import Settings
+        from motet.training import Balance, Settings
 
         table, name = self._with_label(X, y, label)
         schema = self.schema(table, name)
+        self._check_sizes(schema)
         options = Options(
             image_encoders=_several(self.image_encoder),
             text_encoders=_several(self.text_encoder),
@@ -173,7 +180,7 @@ class MultimodalClassifier:
             accept_licence=self.accept_licence,
             test_size=self.test_size,
             validation_size=self.validation_size,
-            training=Settings(seed=self.seed),
+            training=Settings(balance=Balance.of(self.balance or {}), seed=self.seed),
             augment=self.augment if isinstance(self.augment, Augmentation) else Augmentation(self.augment),
             seed=self.seed,
         )
@@ -261,6 +268,15 @@ class MultimodalClassifier:
             split=self.split,
             id=self.id,
         )
+
+    def _check_sizes(self, schema: Schema) -> None:
+        """A split column is followed: UsageError, or a warning where it was found by its name, for a size beside it."""
+        if schema.split is None or not self.test_size:
+            return
+        said = f"column {schema.split!r} says which rows test, so test_size={self.test_size:g}"
+        if self.split is not None:
+            raise UsageError(f"{said} cannot be followed: leave test_size= or split= out")
+        warnings.warn(f"{said} is not used", stacklevel=3)
 
     def _with_label(self, X: Any, y: Any, label: str | None) -> tuple[Table, str]:
         if isinstance(y, str):

@@ -9,17 +9,23 @@ from typing import Annotated, Any
 import typer
 
 from motet.cli.options import (
+    AcceptLicenceOption,
+    AudioEncoderOption,
     AudioOption,
+    BalanceOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
+    ImageEncoderOption,
     ImageOption,
     ImageRootOption,
     JsonOption,
+    NoLexicalOption,
     NumericOption,
     PoolingOption,
     SplitColumnOption,
     TableArgument,
+    TextEncoderOption,
     TextOption,
     TokensOption,
     VectorOption,
@@ -37,16 +43,17 @@ def compare(
     categorical: CategoricalOption = None,
     split_column: SplitColumnOption = None,
     group: GroupOption = None,
-    image_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
-    text_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
-    audio_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
-    no_lexical: Annotated[bool, typer.Option("--no-lexical", help="As in train.")] = False,
-    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="As in train.")] = False,
+    image_encoder: ImageEncoderOption = None,
+    text_encoder: TextEncoderOption = None,
+    audio_encoder: AudioEncoderOption = None,
+    no_lexical: NoLexicalOption = False,
+    accept_licence: AcceptLicenceOption = False,
     fusion: Annotated[
         list[str] | None, typer.Option(help="A strategy to compare (repeat; default all of them).")
     ] = None,
     tokens: TokensOption = False,
     pooling: PoolingOption = None,
+    balance: BalanceOption = None,
     folds: Annotated[int, typer.Option(help="Parts that are held out in turn.")] = 5,
     fast: Annotated[bool, typer.Option("--fast", help="Leave out strategies that read tokens.")] = False,
     test_size: Annotated[float, typer.Option(help="Share of rows that is left alone.")] = 0.15,
@@ -60,7 +67,8 @@ def compare(
 ) -> None:
     """Compare every way to answer, for every pattern of present modalities, by k-fold on cached features.
 
-    Test rows are left alone: compare to choose, then train, and read the test rows once.
+    With --balance each strategy is trained twice, with it and without. Test rows are left alone: compare to choose,
+    then train, and read the test rows once.
 
     Examples:
 
@@ -70,6 +78,7 @@ def compare(
     """
     import json as json_module
 
+    from motet.cli.balance import read_balance
     from motet.cli.console import message, print_json
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_table
@@ -86,6 +95,7 @@ def compare(
     from motet.deployment import Options
     from motet.experiments import compare as compare_ways
     from motet.fusion import FUSIONS
+    from motet.training import Balance, Settings
 
     for name in fusion or ():
         if name not in FUSIONS:
@@ -101,6 +111,7 @@ def compare(
         pooling=tuple(pooling or ()),
         accept_licence=accept_licence,
         test_size=test_size,
+        training=Settings(balance=Balance.of(read_balance(balance or ()))),
         seed=seed,
     )
     read = read_table(table, image_root=image_root)
@@ -133,7 +144,10 @@ def _print(result: Mapping[str, Any]) -> None:
 
     for note in result["notes"]:
         message(f"note: {note}")
-    patterns = [p for p in result["chosen"] if any(p in row["patterns"] for row in result["rows"])]
+    # rows without anything are all answered alike: a column of one figure
+    patterns = [
+        p for p in result["chosen"] if p != "none" and any(p in row["patterns"] for row in result["rows"])
+    ]
     fullest = patterns[0]
     rows = []
     for row in result["rows"]:

@@ -66,3 +66,35 @@ PoolingOption = Annotated[
         "image=max (repeat). Default: each model's own way.",
     ),
 ]
+ImageEncoderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image-encoder",
+        help="auto, descriptor, small, a recommended name, a hub name or a directory (repeat for several).",
+    ),
+]
+TextEncoderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text-encoder",
+        help="auto, lexical, small, word-vectors:FILE, a recommended name, a hub name or a directory (repeat).",
+    ),
+]
+AudioEncoderOption = Annotated[
+    list[str] | None,
+    typer.Option("--audio-encoder", help="auto, descriptor or a directory (repeat for several)."),
+]
+NoLexicalOption = Annotated[
+    bool, typer.Option("--no-lexical", help="No lexical text source beside a neural one.")
+]
+AcceptLicenceOption = Annotated[
+    bool, typer.Option("--accept-licence", help="Use encoders that forbid commercial use.")
+]
+BalanceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="How fused heads treat their modalities: dropout=0.3, image.dropout=0.5, curriculum=0.5, auxiliary=0.3 "
+        "(losses of one modality alone), image.learning_rate=0.5 (repeat; docs/fusion.md).",
+    ),
+]

@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from motet.cli.options import (
+    AcceptLicenceOption,
+    AudioEncoderOption,
     AudioOption,
+    BalanceOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
+    ImageEncoderOption,
     ImageOption,
     ImageRootOption,
     JsonOption,
+    NoLexicalOption,
     NumericOption,
     PoolingOption,
     SliceOption,
     SplitColumnOption,
     TableArgument,
+    TextEncoderOption,
     TextOption,
     TokensOption,
     VectorOption,
@@ -51,24 +57,10 @@ def train(
     ] = None,
     group: GroupOption = None,
     id_column: Annotated[str | None, typer.Option("--id", help="A column that names the rows.")] = None,
-    image_encoder: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="auto, descriptor, small, a recommended name, a hub name or a directory (repeat for several)."
-        ),
-    ] = None,
-    text_encoder: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="auto, lexical, small, word-vectors:FILE, a recommended name, a hub name or a directory (repeat)."
-        ),
-    ] = None,
-    audio_encoder: Annotated[
-        list[str] | None, typer.Option(help="auto, descriptor or a directory (repeat for several).")
-    ] = None,
-    no_lexical: Annotated[
-        bool, typer.Option("--no-lexical", help="No lexical text source beside a neural one.")
-    ] = False,
+    image_encoder: ImageEncoderOption = None,
+    text_encoder: TextEncoderOption = None,
+    audio_encoder: AudioEncoderOption = None,
+    no_lexical: NoLexicalOption = False,
     fusion: Annotated[
         str, typer.Option(help="auto (chosen for each pattern), a strategy (see compare), or late.")
     ] = "auto",
@@ -77,6 +69,7 @@ def train(
     class_weights: Annotated[
         str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
     ] = None,
+    balance: BalanceOption = None,
     slices: SliceOption = None,
     curves: Annotated[
         bool,
@@ -117,9 +110,7 @@ def train(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse to start where any cell is broken.")
     ] = False,
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Use encoders that forbid commercial use.")
-    ] = False,
+    accept_licence: AcceptLicenceOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -137,6 +128,7 @@ def train(
 
       motet train products.csv --label category --slice brand --curves -o model
     """
+    from motet.cli.balance import read_balance
     from motet.cli.console import listed, message, print_json
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_table
@@ -158,7 +150,7 @@ def train(
     augmentation = _augmentation(augment, augment_image, augment_text, synonyms, back_translate)
     require_learning_wing()
     from motet.deployment import Options, build_model
-    from motet.training import Settings
+    from motet.training import Balance, Settings
 
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
@@ -172,7 +164,7 @@ def train(
         accept_licence=accept_licence,
         test_size=test_share,
         validation_size=val_share,
-        training=Settings(curves=curves),
+        training=Settings(curves=curves, balance=Balance.of(read_balance(balance or ()))),
         slices=tuple(slices or ()),
         augment=augmentation,
         seed=seed,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind
+from motet.data.missingness import input_presence, telling_absence
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
 from motet.deployment.fused import FusedHeads
@@ -117,6 +118,7 @@ def prepare_rows(
     Raises TableError where no row to fit on has a modality.
     """
     by_modality = cells(table, schema)
+    options.training.balance.check(tuple(by_modality))
     cache = FeatureCache() if options.cache else None
     notes = [*table.notes, *split.notes]
     rows = np.concatenate([split.train, split.validation])
@@ -169,6 +171,12 @@ def prepare_rows(
             else "no fused head is trained"
         )
         notes.append(f"tokens are not read: {why}")
+    have = {modality: column.present[rows] for modality, column in by_modality.items()}
+    for name, made in tables.items():
+        have[opened.encoders[name].modality] &= made.present[: len(rows)]
+    broken = _broken(table, by_modality, tables, rows)
+    there = input_presence(table, schema, rows, have, broken)
+    notes += telling_absence(there, truth, found.classes, seed=options.seed)
     viewed_truth = truth[views.origin]
     parted = cross_fit(some, parts, views, viewed_truth, opened.encoders, tables)
     return Prepared(
@@ -181,7 +189,7 @@ def prepare_rows(
         np.bincount(truth[fit], minlength=classes) / len(fit),
         weights,
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
-        _broken(table, by_modality, tables, rows),
+        broken,
         notes,
         options.tokens and given,
     )

@@ -51,7 +51,7 @@ class DescriptorEncoder:
 
     def encode(self, cells: ImageCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        kept = pooled_kept(cache, self.fingerprint, self.width)
+        kept = pooled_kept(cache, self)
         return encode_images(
             cells, rows, lambda image: self.describe([image])[0], lambda batch: batch, kept, "pictures"
         )

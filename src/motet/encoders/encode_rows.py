@@ -20,7 +20,7 @@ from PIL import Image
 
 from motet.data import AudioCells, CellIssue, ImageCells, MediaCell, MediaCells, TextCells
 from motet.data.processors import processors
-from motet.data.sounds import Sound, decode_sound
+from motet.data.sounds import MAX_SECONDS, Sound, decode_sound, unread_part
 from motet.encoders.features import FeatureTable
 from motet.encoders.kept import Cell, Kept
 from motet.encoders.segments import KEY_BYTES
@@ -84,7 +84,14 @@ def encode_images(
     returns the features of each. A row none of whose pictures can be decoded is absent, each such cell is an issue.
     """
     return _encode_media(
-        cells, rows, lambda cell, data: prepare(cell.picture(data)), encode, kept, description, batch_size
+        cells,
+        rows,
+        lambda cell, data: prepare(cell.picture(data)),
+        encode,
+        kept,
+        description,
+        batch_size,
+        None,
     )
 
 
@@ -97,13 +104,22 @@ def encode_sounds(
     description: str,
     *,
     batch_size: int = 32,
+    seconds: float = MAX_SECONDS,
 ) -> FeatureTable:
     """Features of the sounds of each row, as `encode_images` makes them of pictures.
 
-    With a batch of 1 the arrays may differ in shape.
+    With a batch of 1 the arrays may differ in shape. seconds : of a sound that `prepare` looks at: no more is decoded.
+    A sound that is longer than what is read of any is an issue, and is not broken.
     """
     return _encode_media(
-        cells, rows, lambda _, data: prepare(decode_sound(data)), encode, kept, description, batch_size
+        cells,
+        rows,
+        lambda _, data: prepare(decode_sound(data, seconds)),
+        encode,
+        kept,
+        description,
+        batch_size,
+        unread_part,
     )
 
 
@@ -115,6 +131,7 @@ def _encode_media(
     kept: Kept[Cell],
     description: str,
     batch_size: int,
+    said: Callable[[bytes], str] | None,
 ) -> FeatureTable:
     keys: list[bytes] = []
     counts = np.zeros(len(rows), np.int64)
@@ -126,11 +143,12 @@ def _encode_media(
     ):
         windows = list(_windows(np.arange(len(rows)), MEDIA_WINDOW))
         held = _Held(HELD_BYTES)
-        reading = _read(pool, cells, rows, windows[0], held) if windows else []
+        reading = _read(pool, cells, rows, windows[0], held, said) if windows else []
         for number, window in enumerate(windows):
-            decoding = _decode(pool, reading, kept, pending, prepare, held)
+            decoding = _decode(pool, reading, kept, pending, prepare, held, issues)
             # The next window is read while this one is encoded; this one's bytes go as they are decoded.
-            reading = _read(pool, cells, rows, windows[number + 1], held) if number + 1 < len(windows) else []
+            further = number + 1 < len(windows)
+            reading = _read(pool, cells, rows, windows[number + 1], held, said) if further else []
             undecodable: dict[bytes, MediaError] = {}
             for position, cell, key, outcome in decoding:
                 if isinstance(outcome, Future):
@@ -197,10 +215,11 @@ class _Pending(Generic[Cell]):
 
 @dataclass(frozen=True)
 class _Content:
-    """One file that was read: the key of its bytes, and the bytes, where there was room to hold them."""
+    """One file that was read: the key of its bytes, the bytes, where there was room, and what is to be said of it."""
 
     key: bytes
     data: bytes | None
+    said: str
 
 
 class _Held:
@@ -231,10 +250,15 @@ def _windows(rows: Rows, size: int) -> Iterator[Rows]:
 
 
 def _read(
-    pool: ThreadPoolExecutor, cells: MediaCells, rows: Rows, window: Rows, held: _Held
+    pool: ThreadPoolExecutor,
+    cells: MediaCells,
+    rows: Rows,
+    window: Rows,
+    held: _Held,
+    said: Callable[[bytes], str] | None,
 ) -> list[tuple[int, MediaCell, Future[Any]]]:
     return [
-        (int(position), cell, pool.submit(_content, cell, held))
+        (int(position), cell, pool.submit(_content, cell, held, said))
         for position, of_row in zip(window, cells.take(rows[window]), strict=True)
         for cell in of_row
     ]
@@ -247,6 +271,7 @@ def _decode(
     pending: _Pending[Any],
     prepare: Prepare,
     held: _Held,
+    issues: list[CellIssue],
 ) -> list[tuple[int, MediaCell, bytes, Future[Any] | MediaError | None]]:
     """Wait for all that is read and look it up, then begin to decode what is new; None where it is not."""
     read = [(position, cell, _result(future)) for position, cell, future in reading]
@@ -254,6 +279,8 @@ def _decode(
     decoding: list[tuple[int, MediaCell, bytes, Future[Any] | MediaError | None]] = []
     begun: set[bytes] = set()
     for position, cell, content in read:
+        if isinstance(content, _Content) and content.said:
+            issues.append(CellIssue(cell.row, cell.column, content.said, _shown(cell), broken=False))
         if isinstance(content, MediaError):
             decoding.append((position, cell, b"", content))
         elif content.key in known or content.key in pending.keys or content.key in begun:
@@ -266,9 +293,9 @@ def _decode(
     return decoding
 
 
-def _content(cell: MediaCell, held: _Held) -> _Content:
+def _content(cell: MediaCell, held: _Held, said: Callable[[bytes], str] | None) -> _Content:
     data = cell.read()
-    return _Content(cell.key(data), data if held.take(data) else None)
+    return _Content(cell.key(data), data if held.take(data) else None, said(data) if said else "")
 
 
 def _prepare(

@@ -67,12 +67,17 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
-class TokenEncoder(Protocol):
+class TokenEncoder(Encoder, Protocol):
     """An encoder that makes tokens too: grid cells, word pieces, frames."""
 
     @property
     def token_width(self) -> int:
         """D of a position."""
+        ...
+
+    @property
+    def token_fingerprint(self) -> str:
+        """`fingerprint` of the tokens."""
         ...
 
     def encode_tokens(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:

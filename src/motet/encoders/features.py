@@ -144,9 +144,3 @@ class FeatureTable:
         """The given rows as a table of their own; nothing is copied."""
         tokens = None if self.tokens is None else self.tokens.part(rows)
         return FeatureTable(PartRows(self.rows, rows), self.present[rows], tokens=tokens)
-
-    def batch(self, rows: Rows, *, tokens: bool = False) -> Features[npt.NDArray[np.generic]]:
-        """The given rows as a batch: pooled [B, D] float32, present [B]; with tokens, where they were asked for."""
-        if not tokens or self.tokens is None:
-            return Features(self.rows.dense(rows), self.present[rows])
-        return Features(self.rows.dense(rows), self.present[rows], *self.tokens.dense(rows))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from motet.data import CellIssue
 from motet.encoders.cache import FeatureCache, Shelf
+from motet.encoders.encoder import Encoder, TokenEncoder
 from motet.encoders.features import FeatureTable, ShelfRows
 from motet.encoders.segments import Keys
 from motet.encoders.tokens import ShelfTokens
@@ -95,13 +96,18 @@ class TokensKept:
         return replace(self.pooled.table(keys, counts, issues), tokens=tokens)
 
 
-def pooled_kept(cache: FeatureCache | None, fingerprint: str, width: int) -> PooledKept:
+def pooled_kept(cache: FeatureCache | None, encoder: Encoder) -> PooledKept:
     """Pooled features of an encoder: on disk where there is a cache, else in memory only."""
-    shelf = Shelf(None, width) if cache is None else cache.shelf(fingerprint, width)
-    return PooledKept(shelf)
+    if cache is None:
+        return PooledKept(Shelf(None, encoder.width))
+    called = (encoder.name, encoder.modality)
+    return PooledKept(cache.shelf(encoder.fingerprint, encoder.width, called=called))
 
 
-def tokens_kept(cache: FeatureCache | None, pooled: PooledKept, fingerprint: str, width: int) -> TokensKept:
-    """Tokens of an encoder beside its pooled features: on disk where there is a cache, else in memory only."""
-    shelf = Shelf(None, width, tokens=True) if cache is None else cache.shelf(fingerprint, width, tokens=True)
-    return TokensKept(pooled, shelf)
+def tokens_kept(cache: FeatureCache | None, encoder: TokenEncoder) -> TokensKept:
+    """Tokens of an encoder and its pooled features: on disk where there is a cache, else in memory only."""
+    pooled, width = pooled_kept(cache, encoder), encoder.token_width
+    if cache is None:
+        return TokensKept(pooled, Shelf(None, width, tokens=True))
+    called = (f"{encoder.name}, tokens", encoder.modality)
+    return TokensKept(pooled, cache.shelf(encoder.token_fingerprint, width, tokens=True, called=called))

@@ -159,13 +159,12 @@ class PretrainedEncoder:
 
     def encode(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        kept = pooled_kept(cache, self.fingerprint, self.width)
+        kept = pooled_kept(cache, self)
         return self._encode(cells, rows, kept, lambda inputs: self.engine(inputs))
 
     def encode_tokens(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order, with tokens: one run of the network gives both."""
-        pooled = pooled_kept(cache, self.fingerprint, self.width)
-        kept = tokens_kept(cache, pooled, self.token_fingerprint, self.token_width)
+        kept = tokens_kept(cache, self)
         return self._encode(cells, rows, kept, self._both)
 
     def _encode(
@@ -194,6 +193,7 @@ class PretrainedEncoder:
                 kept,
                 f"sounds, {self.name}",
                 batch_size=self._audio_batch,
+                seconds=self.sounds.seconds_read,
             )
         if isinstance(cells, TextCells):
             return encode_texts(
@@ -230,7 +230,7 @@ class PretrainedEncoder:
             with contextlib.suppress(MediaError):
                 data = cell.read()
                 made.append(
-                    self.sounds(decode_sound(data))
+                    self.sounds(decode_sound(data, self.sounds.seconds_read))
                     if isinstance(cells, AudioCells)
                     else self.images(decode_image(data))
                 )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from motet.data import Schema, Table, all_patterns, labels, make_split
 from motet.deployment import Options
+from motet.deployment.held_logits import HeldLogits
 from motet.deployment.prepared import Prepared, prepare_rows
 from motet.errors import TableError
 from motet.evaluation import classification_metrics, paired_difference, row_log_loss
@@ -21,6 +22,7 @@ from motet.model import HeadEntry, Member
 from motet.selection import Selection, crossed_answers, halves_of, select
 from motet.selection.candidates import Way, ways
 from motet.tasks import FusedClassifier
+from motet.training import Balance, Probe
 
 Floats = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.int64]
@@ -40,7 +42,8 @@ def compare(
 
     Test rows are left alone: this is for choosing. Each way is calibrated on one half of the answers and measured on
     the other, as selection does. fast : leave out strategies that read tokens. With `options.tokens` each of those is
-    compared twice: on pooled features, and on tokens under the name `<strategy>-tokens`, its seconds apart.
+    compared twice: on pooled features, and on tokens under the name `<strategy>-tokens`, its seconds apart. Where
+    `options.training` says a balance of the modalities that is not the usual, each strategy is trained with either.
 
     Returns {"n", "folds", "modalities", "rows": [{"name", "kind", "parameters", "seconds", "patterns": {pattern: {"n",
     "metrics", "tied"}}}], "chosen": {pattern: name}, "notes", "seconds"}; rows from the lowest log-loss of the fullest
@@ -103,7 +106,9 @@ class _Heads:
     """Heads by name with their answers to held rows, what they cost, and how large they are."""
 
     def __init__(self, prepared: Prepared, options: Options) -> None:
-        self.prepared, self.fused = prepared, prepared.fused(options)
+        self.prepared = prepared
+        self.fused = prepared.fused(replace(options, training=replace(options.training, balance=Balance())))
+        self.balanced = prepared.fused(options) if options.training.balance != Balance() else None
         self.modality_of = {source.name: source.modality for source in prepared.sources}
         self.entries: dict[str, HeadEntry] = {}
         self.seconds: dict[str, float] = {}
@@ -111,7 +116,8 @@ class _Heads:
         self.truth = prepared.held_labels()
         self.present = {m: prepared.held_presence(m) for m in dict.fromkeys(self.modality_of.values())}
         self.boosted: Floats | None = None
-        self._known: dict[tuple[str, frozenset[str]], Floats] = {}
+        self._probes: dict[str, Probe] = {}
+        self.logits = HeldLogits(prepared, self._probes, self.fused)
 
     def add_probes(self) -> None:
         for name, probe in self.prepared.probes().items():
@@ -119,7 +125,7 @@ class _Heads:
             self.entries[name] = HeadEntry("", (name,), "unimodal")
             self.seconds[name] = probe.seconds
             self.parameters[name] = probe.module.linear.weight.numel() + self.prepared.classes
-            self._known[name, frozenset({modality})] = np.concatenate(probe.held_logits)
+            self._probes[name] = probe
             if modality == "tabular":
                 begun = time.process_time()
                 folds = self.prepared.folds_of(modality)
@@ -130,19 +136,22 @@ class _Heads:
 
     def add_fusions(self, names: Sequence[str]) -> None:
         self.fused.cross_train(names)
-        for name in names:
-            one = FusedClassifier(strategy_of(name)[0](self.fused.sources_of(name)), self.prepared.classes)
-            self.entries[name] = HeadEntry("", tuple(source.name for source in self.prepared.sources), name)
+        shown = {name: name for name in names}
+        if self.balanced is not None:
+            self.balanced.cross_train(names)
+            for name in names:
+                shown[f"{name}, balanced"] = name
+                self.fused.trained[f"{name}, balanced"] = self.balanced.trained[name]
+                self.fused.seconds[f"{name}, balanced"] = self.balanced.seconds[name]
+        for name, fusion in shown.items():
+            one = FusedClassifier(
+                strategy_of(fusion)[0](self.fused.sources_of(fusion)), self.prepared.classes
+            )
+            self.entries[name] = HeadEntry("", tuple(source.name for source in self.prepared.sources), fusion)
             self.seconds[name] = self.fused.seconds[name]
             self.parameters[name] = (
                 sum(parameter.numel() for parameter in one.parameters()) * self.fused.settings.members
             )
-
-    def logits(self, head: str, shown: frozenset[str], rows: Rows) -> Floats:
-        key = (head, shown & {self.modality_of[source] for source in self.entries[head].sources})
-        if key not in self._known:
-            self._known[key] = np.concatenate(self.fused.held_logits(head, key[1]))
-        return self._known[key][rows]
 
 
 def _leaderboard(

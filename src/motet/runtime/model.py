@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
 from motet.encoders import Encoder, FeatureCache, FeatureTable, features_of, load_encoder
-from motet.errors import ModelError, TableError, UsageError
+from motet.errors import ModelError, UsageError
 from motet.evaluation import row_contributions, row_patterns
 from motet.model import MANIFEST, ModelDirectory, PatternEntry
 from motet.runtime.combination import COMBINERS, answer_of, log_softmax
 from motet.runtime.prediction import Prediction
 from motet.runtime.prediction_sets import LEVELS, prediction_sets, threshold_at
+from motet.runtime.table_notes import column_notes
 
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
@@ -128,22 +129,13 @@ class Model:
         return frozenset(source for head in chosen for source in self.manifest.heads[head].tokens)
 
     def read(self, source: Any, *, image_root: str | Path | None = None) -> Table:
-        """Read a table as the model's schema has it: columns in any order, absent ones noted and empty.
+        """Read a table as the model's schema has it: columns in any order, absent ones empty; notes say which.
 
         Raises TableError where none of the columns that the model reads is there.
         """
         table = read_table(source, image_root=image_root)
-        wanted = [column.name for column in self.manifest.schema.columns if column.role == "input"]
-        lacking = [name for name in wanted if name not in table.columns]
-        if not lacking:
-            return table
-        if len(lacking) == len(wanted):
-            raise TableError(
-                f"{table.name} has none of the columns that the model reads: it reads {_listed(wanted)}; "
-                f"the table has {_listed(table.columns)}; name them as the model does"
-            )
-        note = f"no column {', '.join(map(repr, lacking))} in {table.name}: absent in every row"
-        notes = (*table.notes, note) if note not in table.notes else table.notes
+        new = [note for note in column_notes(table, self.manifest.schema) if note not in table.notes]
+        notes = (*table.notes, *new)
         return Table(table.data, table.root, table.name, notes, table.issues)
 
     def encode(
@@ -386,11 +378,6 @@ class Model:
 def load(path: str | Path) -> Model:
     """Open a model directory for prediction; needs no PyTorch."""
     return Model(path)
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more
 
 
 def _ids(table: Table, column: str | None) -> list[str | int] | None:
