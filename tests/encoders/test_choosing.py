@@ -101,7 +101,10 @@ def in_cache(monkeypatch: pytest.MonkeyPatch, *hubs: str) -> list[tuple[str, str
     """Make these hub models look downloaded; returns what is prepared, as (directory, name)."""
     prepared: list[tuple[str, str | None]] = []
 
-    def prepare(directory: str, modality: str, *, name: str | None, licence: str | None) -> Path:
+    def prepare(
+        directory: str, modality: str, *, pooling: str | None, name: str | None, licence: str | None
+    ) -> Path:
+        assert pooling is None
         prepared.append((directory, name))
         return Path(directory)
 

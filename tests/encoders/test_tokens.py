@@ -103,5 +103,8 @@ def test_pooled_features_that_are_there_are_not_written_twice(tmp_path: Path) ->
     table: FeatureTable = kept.table(keys_of(2, 1), np.array([1, 0, 1]))
     np.testing.assert_array_equal(table.rows.dense(np.arange(3)), [[2, 2], [0, 0], [1, 1]])
     assert table.present.tolist() == [True, False, True]
-    batch = table.part(np.array([2, 1])).batch(np.arange(2), tokens=True)
-    assert batch.mask is not None and batch.mask.tolist() == [[True], [False]]
+    part = table.part(np.array([2, 1])).tokens
+    assert part is not None
+    tokens, mask = part.dense(np.arange(2))
+    assert mask.tolist() == [[True], [False]]
+    np.testing.assert_array_equal(tokens[0], cell(1, 1))
