@@ -32,6 +32,9 @@ def slow(rule: str, logits: Floats, present: Bools, weights: Floats) -> Floats:
         heads = [k for k in range(len(weights)) if present[k, row]]
         if not heads:
             continue
+        if rule == "sum":
+            made[row] = [sum(weights[k] * float(logits[k, row, c]) for k in heads) for c in range(classes)]
+            continue
         p = {k: softmax(logits[k, row].tolist()) for k in heads}
         for c in range(classes):
             if rule == "product":
@@ -129,7 +132,7 @@ def test_rows_without_a_head_are_zeros_and_no_row_depends_on_another(
         np.testing.assert_array_equal(alone[0], combined[row])
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "sum"])
 def test_adding_a_number_to_all_logits_of_a_head_changes_nothing(rule: str) -> None:
     generator = np.random.default_rng(0)
     logits, present = generator.normal(size=(3, 6, 4)), generator.random((3, 6)) < 0.7

@@ -36,6 +36,9 @@ CategoricalOption = Annotated[
     list[str] | None, typer.Option("--categorical", help="A column of categories (repeat for several).")
 ]
 LabelOption = Annotated[str | None, typer.Option("--label", help="The column that holds the class.")]
+TargetOption = Annotated[
+    str, typer.Option("--target", help="What the label column holds: class (one a row) or number.")
+]
 SplitColumnOption = Annotated[
     str | None,
     typer.Option(

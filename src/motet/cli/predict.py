@@ -32,7 +32,7 @@ def predict(
         typer.Option(
             "--coverage",
             metavar="SHARE",
-            help="Add the set of classes that holds the right one in this share of rows.",
+            help="Add the set of classes, or the interval, that holds the right one in this share of rows.",
         ),
     ] = None,
     abstain_below: Annotated[
@@ -135,6 +135,7 @@ def _table(
         named=identity in read.columns,
         sets=asked["coverage"] is not None,
         abstains=asked["abstain_below"] is not None,
+        kind=model.target.kind,
     )
     for problem in issues[:10]:
         message(f"{problem['id']}: {problem['issue']}")
@@ -208,6 +209,15 @@ def _sample(
         message(f"card: {card}")
     if json:
         print_json(answer.to_json())
+        return
+    if answer.probabilities is None:
+        message(f"{answer.prediction:g} ({answer.pattern})")
+        if answer.interval is not None:
+            low, high = answer.interval
+            known = low is not None and high is not None
+            message(
+                f"between {low:g} and {high:g}" if known else "too few rows were held out for this coverage"
+            )
         return
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     rows = [[shortened(name), f"{value:.3f}", bar(value)] for name, value in ranked[:10]]

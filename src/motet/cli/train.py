@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -18,20 +18,22 @@ from motet.cli.options import (
     NumericOption,
     SplitColumnOption,
     TableArgument,
+    TargetOption,
     TextOption,
     VectorOption,
 )
 
 if TYPE_CHECKING:
-    from motet.data import Schema, Table
+    from motet.data import Schema, Table, TargetKind
 
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
 
 def train(
     table: TableArgument,
-    label: Annotated[str, typer.Option("--label", help="The column that holds the class.")],
+    label: Annotated[str, typer.Option("--label", help="The column that holds what is learned.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The model directory to write.")],
+    target: TargetOption = "class",
     image: ImageOption = None,
     text: TextOption = None,
     audio: AudioOption = None,
@@ -82,7 +84,7 @@ def train(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Train a classifier on a table, measure it on the test rows, and write it with its report.
+    """Train a model on a table, measure it on the test rows, and write it with its report.
 
     Columns that are not named are inferred. Rows may lack a picture, words, or both.
 
@@ -91,6 +93,8 @@ def train(
       motet train products.csv --label category -o model
 
       motet train products.csv --label category --image photo --text title --text body -o model
+
+      motet train products.csv --label price --target number -o model
 
       motet train notes.parquet --label diagnosis --group patient --text-encoder ./minilm -o model --seed 1
     """
@@ -121,6 +125,7 @@ def train(
         audio_encoders=tuple(audio_encoder or ("auto",)),
         lexical=not no_lexical,
         fusion=fusion,
+        target=cast("TargetKind", target),
         class_weights=class_weights,
         accept_licence=accept_licence,
         test_size=test_share,
@@ -142,6 +147,7 @@ def train(
         split=split_column,
         group=group,
         id=id_column,
+        target=options.target,
     )
     for column in schema.columns:
         if column.role != "ignored":

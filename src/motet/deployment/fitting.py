@@ -108,7 +108,7 @@ def _select(
         key = (head, shown & read)
         if key not in known:
             held = probes[head].held_logits if head in probes else fused.held_logits(head, shown & read)
-            known[key] = np.concatenate(held) if held else np.zeros((0, prepared.classes))
+            known[key] = np.concatenate(held) if held else np.zeros((0, prepared.target.outputs))
         return known[key][wanted]
 
     return select(
@@ -119,6 +119,7 @@ def _select(
         {modality: prepared.held_presence(modality) for modality in schema.modalities},
         prepared.held_labels(),
         prepared.prior,
+        target=prepared.target,
         forced=options.forced,
         seed=options.seed,
     )

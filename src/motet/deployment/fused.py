@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.fusion import FUSIONS, Source
-from motet.tasks import ClassifierEnsemble, FusedClassifier
+from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
 from motet.training import Fold, Settings, Trained, multiply_out, predict_logits, to_latent, train_heads
 
 Floats = npt.NDArray[np.floating]
@@ -27,12 +27,11 @@ class FusedHeads:
         sources: Sequence[Source],
         folds: Sequence[Fold],
         whole: Fold,
-        classes: int,
-        class_weights: npt.NDArray[np.float32] | None,
+        objective: Objective,
         settings: Settings,
     ) -> None:
-        self.sources, self.folds, self.whole, self.classes = sources, folds, whole, classes
-        self.class_weights, self.settings = class_weights, settings
+        self.sources, self.folds, self.whole = sources, folds, whole
+        self.objective, self.settings = objective, settings
         self.trained: dict[str, Trained] = {}
         self.epochs: dict[str, int] = {}
         self._latent: list[Fold] | None = None
@@ -61,16 +60,16 @@ class FusedHeads:
         (head,) = self._train(fusion, [whole], self.epochs[fusion]).heads
         for member in head.members:
             multiply_out(member.fusion, bases)
-        return ClassifierEnsemble(head.members)
+        return ClassifierEnsemble(head.members, self.objective)
 
     def _train(self, fusion: str, folds: Sequence[Fold], stop_after: int | None) -> Trained:
         return train_heads(
-            lambda sources: FusedClassifier(FUSIONS[fusion](sources), self.classes),
+            lambda sources: FusedClassifier(FUSIONS[fusion](sources), self.objective.target.outputs),
             self.sources,
             folds,
+            self.objective,
             self.settings,
             stop_after=stop_after,
-            class_weights=self.class_weights,
             description=fusion if stop_after is None else f"{fusion} on all rows",
         )
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 
+from motet.data import TargetKind
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
 LATE = ("late", "late-mean", "late-product", "late-stacked", "late-vote")  # `late`: the best of the others
+
+NOT_OF_NUMBERS = ("late-product", "late-vote")
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Options:
     lexical : `text:lexical` stands beside a neural text encoder.
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
+    target : what the label column holds: `class` (one a row), or `number`.
     class_weights : `balanced` weighs the rows of a class by the inverse of its share.
     """
 
@@ -32,6 +37,7 @@ class Options:
     audio_encoders: tuple[str, ...] = ("auto",)
     lexical: bool = True
     fusion: str = AUTO_FUSION
+    target: TargetKind = "class"
     class_weights: str | None = None
     accept_licence: bool = False
     test_size: float = 0.15
@@ -44,6 +50,14 @@ class Options:
         known = (AUTO_FUSION, *LATE, *FUSIONS)
         if self.fusion not in known:
             raise UsageError(f"no fusion {self.fusion!r}: one of {', '.join(known)}")
+        if self.target not in get_args(TargetKind):
+            raise UsageError(f"no target {self.target!r}: one of {', '.join(get_args(TargetKind))}")
+        if self.target == "number" and self.fusion in NOT_OF_NUMBERS:
+            raise UsageError(
+                f"{self.fusion} combines probabilities, and numbers have none: take late-mean or late-stacked"
+            )
+        if self.target == "number" and self.class_weights is not None:
+            raise UsageError("class weights are of classes: leave them out where the target is a number")
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
         if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**32:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,11 @@ from motet.deployment.fused import FusedHeads
 from motet.deployment.options import Options
 from motet.deployment.sources import Sources, open_sources
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
-from motet.errors import TableError
+from motet.errors import TableError, UsageError
 from motet.fusion import Source
+from motet.runtime.number_target import NumberTarget
+from motet.runtime.target import ClassTarget, Target
+from motet.tasks import Objective, objective_of
 from motet.training import Fold, Probe, fit_probe
 
 Rows = npt.NDArray[np.int64]
@@ -29,8 +33,8 @@ class Prepared:
     """Features of the training and validation rows, and what is held out of them.
 
     encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. whole : all rows that heads are
-    fitted on. few : those of them that probes are fitted on. folds : of these, or empty. prior [C] : share of each
-    class. class_weights [C] or None. broken : cells, once each. notes : what was decided.
+    fitted on. few : those of them that probes are fitted on. folds : of these, or empty. target : what is learned.
+    prior [C] : share of each class, or the mean number. broken : cells, once each. notes : what was decided.
     """
 
     encoders: Sources
@@ -38,30 +42,30 @@ class Prepared:
     whole: Fold
     few: Rows
     folds: list[Fold]
+    target: Target
     prior: Floats
-    class_weights: npt.NDArray[np.float32] | None
     held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
 
     @property
-    def classes(self) -> int:
-        """C."""
-        return len(self.prior)
+    def objective(self) -> Objective:
+        """What heads minimise."""
+        return objective_of(self.target)
 
     def probe(self, source: Source) -> Probe:
         """The linear probe of a source."""
         whole = replace(self.whole, fit=self.few)
-        return fit_probe(source, whole, self.folds, self.classes, class_weights=self.class_weights)
+        return fit_probe(source, whole, self.folds, self.objective)
 
     def fused(self, options: Options) -> FusedHeads:
         """Fused heads, not trained yet."""
         settings = replace(options.training, seed=options.seed)
-        return FusedHeads(self.sources, self.folds, self.whole, self.classes, self.class_weights, settings)
+        return FusedHeads(self.sources, self.folds, self.whole, self.objective, settings)
 
-    def held_labels(self) -> Rows:
-        """Classes [n] of the held rows of all folds, one fold after the other."""
-        return np.concatenate([fold.labels[fold.held] for fold in self.folds] or [np.zeros(0, np.int64)])
+    def held_labels(self) -> npt.NDArray[Any]:
+        """What is true [n] of the held rows of all folds, one fold after the other."""
+        return np.concatenate([fold.labels[fold.held] for fold in self.folds] or [self.whole.labels[:0]])
 
     def held_presence(self, modality: str) -> npt.NDArray[np.bool_]:
         """Which of these rows [n] have every source of a modality."""
@@ -87,8 +91,12 @@ def prepare_rows(
     cache = FeatureCache() if options.cache else None
     notes = [*table.notes, *split.notes]
     rows = np.concatenate([split.train, split.validation])
-    truth, classes = found.values[rows], len(found.classes)
+    truth, classes = found.values[rows], len(found.classes)  # of strata, where no class is learned
     supervised = any(FROM_SCRATCH in options.encoders_of(modality) for modality in by_modality)
+    if supervised and found.kind != "class":
+        raise UsageError(
+            f"an encoder {FROM_SCRATCH!r} learns classes, not {options.target}: name another encoder"
+        )
     fit = np.arange(len(split.train) if supervised else len(rows))
     for modality, column in by_modality.items():
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
@@ -122,19 +130,33 @@ def prepare_rows(
             "--no-lexical (in Python lexical=False) does nothing without a neural text encoder: "
             + ("text:lexical is what reads the words" if text else "no words are read")
         )
-    parted = cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables)
+    wanted = found.truth[rows]
+    row_weights = None if weights is None else weights[truth]
+    parted = [
+        replace(fold, labels=wanted[some], weights=None if row_weights is None else row_weights[some])
+        for fold in cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables)
+    ]
+    target, prior = _target(found, wanted[fit])
     return Prepared(
         opened,
         [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],
-        Fold(tables, truth, fit),
+        Fold(tables, wanted, fit, weights=row_weights),
         few,
         parted,
-        np.bincount(truth[fit], minlength=classes) / len(fit),
-        weights,
+        target,
+        prior,
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         _broken(table, by_modality, tables, rows),
         notes,
     )
+
+
+def _target(found: Labels, fitted: npt.NDArray[Any]) -> tuple[Target, Floats]:
+    """The target, and the answer to rows that have nothing, from what is true of the rows that are fitted on."""
+    if found.kind == "number":
+        mean, deviation = float(fitted.mean()), float(fitted.std())
+        return NumberTarget(mean, deviation or 1.0), np.array([mean])
+    return ClassTarget(found.classes), np.bincount(fitted, minlength=len(found.classes)) / len(fitted)
 
 
 def _at_hand(table: FeatureTable) -> FeatureTable:

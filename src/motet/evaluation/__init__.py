@@ -15,6 +15,7 @@ from motet.evaluation.metrics import (
     precision_recall_f1,
     row_log_loss,
 )
+from motet.evaluation.regression import r_squared, regression_metrics
 from motet.evaluation.reliability import reliability
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "missing_rates",
     "paired_difference",
     "precision_recall_f1",
+    "r_squared",
+    "regression_metrics",
     "reliability",
     "row_log_loss",
     "row_patterns",

@@ -19,7 +19,8 @@ from motet.fusion import FUSIONS
 from motet.model import HeadEntry, Member
 from motet.progress import progress
 from motet.selection import Selection, crossed_answers, halves_of, select
-from motet.selection.candidates import Way, ways
+from motet.selection.candidates import ways
+from motet.selection.way import Way
 from motet.tasks import FusedClassifier
 
 Floats = npt.NDArray[np.floating]
@@ -83,6 +84,7 @@ def compare(
         heads.present,
         heads.truth,
         prepared.prior,
+        target=prepared.target,
         seed=options.seed,
     )
     rows = _leaderboard(heads, selection, patterns, prepared, options.seed)
@@ -119,12 +121,18 @@ class _Heads:
         begun = time.perf_counter()
         probe = self.prepared.probe(source)
         self._add(
-            name, (name,), "unimodal", begun, probe.module.linear.weight.numel() + self.prepared.classes
+            name,
+            (name,),
+            "unimodal",
+            begun,
+            probe.module.linear.weight.numel() + self.prepared.target.outputs,
         )
         self._known[name, frozenset({source.modality})] = np.concatenate(probe.held_logits)
         if source.modality == "tabular":
             begun = time.perf_counter()
-            held = fit_boosting(self.prepared.folds, name, self.prepared.classes, self.fused.settings.seed)
+            held = fit_boosting(
+                self.prepared.folds, name, self.prepared.target.outputs, self.fused.settings.seed
+            )
             # No head that `train` could choose: it is shown beside them.
             self.boosted = np.concatenate(held)
             self.seconds[BOOSTING] = time.perf_counter() - begun
@@ -132,7 +140,7 @@ class _Heads:
     def add_fusion(self, name: str) -> None:
         begun = time.perf_counter()
         self.fused.cross_train(name)
-        one = FusedClassifier(FUSIONS[name](self.prepared.sources), self.prepared.classes)
+        one = FusedClassifier(FUSIONS[name](self.prepared.sources), self.prepared.target.outputs)
         size = sum(parameter.numel() for parameter in one.parameters()) * self.fused.settings.members
         self._add(name, tuple(source.name for source in self.prepared.sources), name, begun, size)
 
@@ -162,14 +170,23 @@ def _leaderboard(
         answers: list[tuple[str, str, tuple[str, ...], Floats]] = [
             ("majority", "baseline", (), np.log(np.tile(np.maximum(prepared.prior, 1e-12), (len(have), 1))))
         ]
-        for way in ways(heads.entries, heads.modality_of, shown, selection.experts) if shown else ():
+        for way in (
+            ways(heads.entries, heads.modality_of, shown, selection.experts, prepared.target) if shown else ()
+        ):
             logits = {name: heads.logits(name, shown, have) for name in way.heads}
-            answers.append((way.name, way.kind, way.heads, crossed_answers(way, logits, truth, halves[have])))
+            answers.append(
+                (
+                    way.name,
+                    way.kind,
+                    way.heads,
+                    crossed_answers(way, logits, truth, halves[have], prepared.target),
+                )
+            )
         if heads.boosted is not None and "tabular" in shown:
             way = Way(
                 BOOSTING, "baseline", "product", (BOOSTING,), lambda logits, labels: (Member(BOOSTING),)
             )
-            logs = crossed_answers(way, {BOOSTING: heads.boosted[have]}, truth, halves[have])
+            logs = crossed_answers(way, {BOOSTING: heads.boosted[have]}, truth, halves[have], prepared.target)
             answers.append((way.name, way.kind, way.heads, logs))
         for name, kind, read, logs in answers:
             losses[name] = row_log_loss(logs, truth)

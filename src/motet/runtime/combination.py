@@ -51,10 +51,17 @@ def late_vote(logits: Floats, present: Bools, weights: Floats) -> Floats:
     return voted
 
 
+def weighted_sum(logits: Floats, present: Bools, weights: Floats) -> Floats:
+    """sum_k w_k z_k over the heads present, of numbers: deviations from a common mean; [K, B, 1] -> [B, 1]."""
+    total: Floats = np.einsum("kb,kbc->bc", weights[:, None] * present, _without_absent(logits, present))
+    return total
+
+
 COMBINERS: dict[str, Callable[[Floats, Bools, Floats], Floats]] = {
     "product": late_product,
     "mean": late_mean,
     "vote": late_vote,
+    "sum": weighted_sum,
 }
 
 

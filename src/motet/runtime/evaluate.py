@@ -13,14 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet import __version__
-from motet.data import Labels, Schema, Table, all_patterns, encode_labels, row_ids, split_sides
+from motet.data import Labels, Schema, Table, all_patterns, encode_target, row_ids, split_sides
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
+from motet.data.targets import unread_labels
 from motet.errors import TableError
 from motet.evaluation import (
-    class_table,
-    classification_metrics,
     evaluate_patterns,
     missing_rates,
     reliability,
@@ -72,34 +71,43 @@ def evaluate(
     else:
         found = "test"
     split = found if split is None else split
-    labels = encode_labels(table, manifest.schema, manifest.classes)
+    target = model.target
+    labels = encode_target(table, manifest.schema, target.kind, manifest.classes)
+    notes += unread_labels(labels, str(manifest.schema.label))
     rows = _labelled(table, labels, rows, split, str(manifest.schema.label), notes)
-    truth = _told_apart(labels.values[rows], table, str(manifest.schema.label), rows)
+    truth = labels.truth[rows]
+    if target.kind == "class":
+        truth = _told_apart(truth, table, str(manifest.schema.label), rows)
     if len(rows) < FEW_MEASURED:
         were = "row was" if len(rows) == 1 else "rows were"
         notes.append(f"only {len(rows)} {were} measured: one row more or less right changes the figures much")
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
     measured, answers = evaluate_patterns(
-        lambda present: model.probabilities(encoded, present), encoded.present, truth, seed=manifest.seed
+        lambda present: model.probabilities(encoded, present),
+        encoded.present,
+        truth,
+        seed=manifest.seed,
+        measure=target.metrics,
     )
     mine = set(rows.tolist())
     broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
     return {
         "schema_version": 1,
         "task": manifest.task,
+        "target": target.kind,
         "split": split,
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
-        **_by_modality(model, encoded, truth),
+        **(_by_modality(model, encoded, truth) if target.kind == "class" else {}),
         "issues": {
             "broken": len(broken),
             "broken_measured": len(broken),
             "absent": {m: int((~have).sum()) for m, have in encoded.present.items()},
         },
         "classes": list(manifest.classes),
-        **class_table(answers, truth, manifest.classes),
+        **target.details(answers, truth),
         "mistakes": _mistakes(model, table, rows, encoded, answers, truth),
         "broken": [issue.to_json() for issue in broken],
         "sources": {
@@ -211,15 +219,15 @@ def _by_modality(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, A
     return found
 
 
-def _baselines(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
-    """Majority and each source's linear probe, on the rows that have its modality."""
+def _baselines(model: Model, encoded: EncodedRows, truth: npt.NDArray[Any]) -> dict[str, Any]:
+    """What looks at nothing, and each source's linear probe, on the rows that have its modality."""
     manifest = model.manifest
     prior = np.tile(np.asarray(manifest.prior), (len(truth), 1))
     found: dict[str, Any] = {
-        "majority": {
+        model.target.prior_name: {
             "pattern": "none",
             "n": len(truth),
-            "metrics": classification_metrics(prior, truth, seed=manifest.seed),
+            "metrics": model.target.metrics(prior, truth, seed=manifest.seed),
         }
     }
     for name, head in manifest.baselines.items():
@@ -227,7 +235,7 @@ def _baselines(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any
         have = np.flatnonzero(encoded.present[modality])
         if len(have):
             answers = model.head_probabilities(head, encoded, have)
-            metrics = classification_metrics(answers, truth[have], seed=manifest.seed)
+            metrics = model.target.metrics(answers, truth[have], seed=manifest.seed)
             found[name] = {"pattern": modality, "n": len(have), "metrics": metrics}
     return found
 
@@ -238,22 +246,23 @@ def _mistakes(
     rows: Rows,
     encoded: EncodedRows,
     answers: npt.NDArray[np.floating],
-    truth: Rows,
+    truth: npt.NDArray[Any],
 ) -> list[dict[str, Any]]:
-    """The rows that were answered wrongly with the most confidence."""
-    predicted, confidence = answers.argmax(axis=1), answers.max(axis=1)
-    wrong = np.flatnonzero(predicted != truth)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    """The rows that were answered worst: wrongly with the most confidence, or farthest off."""
+    wrong = model.target.worst(answers, truth)[:MISTAKES]
     patterns = row_patterns({name: have[wrong] for name, have in encoded.present.items()})
     return [
         {
             **cells,
-            "prediction": model.classes[predicted[at]],
-            "confidence": float(confidence[at]),
+            "prediction": told["prediction"],
+            "confidence": told.get("confidence"),
             "pattern": pattern,
         }
-        for cells, at, pattern in zip(
-            shown_cells(table, model.manifest.schema, rows[wrong]), wrong, patterns, strict=False
+        for cells, told, pattern in zip(
+            shown_cells(table, model.manifest.schema, rows[wrong]),
+            model.told(answers[wrong], patterns),
+            patterns,
+            strict=False,
         )
     ]
 

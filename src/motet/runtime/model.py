@@ -19,9 +19,10 @@ from motet.encoders import Encoder, FeatureCache, FeatureTable, load_encoder
 from motet.errors import ModelError, TableError, UsageError
 from motet.evaluation import row_patterns
 from motet.model import MANIFEST, ModelDirectory, PatternEntry
-from motet.runtime.combination import COMBINERS, combine, log_softmax
+from motet.runtime.combination import COMBINERS, combine
 from motet.runtime.prediction import Prediction
-from motet.runtime.prediction_sets import LEVELS, prediction_sets, threshold_at
+from motet.runtime.prediction_sets import LEVELS
+from motet.runtime.targets import target_of
 
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
@@ -74,7 +75,7 @@ class Head:
 
 
 class Model:
-    """A classifier opened from its directory.
+    """A saved model opened from its directory.
 
     Parameters
     ----------
@@ -91,6 +92,7 @@ class Model:
                     f"{self.directory.path / MANIFEST}: patterns.{pattern}.rule is {entry.rule!r}, "
                     f"not one of {', '.join(COMBINERS)}"
                 )
+        self.target = target_of(self.manifest.target, self.manifest.classes)
         self.cache = cache
         self._encoders: dict[str, Encoder] = {}
         self._heads: dict[str, Head] = {}
@@ -169,7 +171,7 @@ class Model:
         *,
         calibrated: bool = True,
     ) -> Floats:
-        """Probabilities [N, C] of encoded rows; `present` may hide modalities that the rows have.
+        """Probabilities [N, C] of encoded rows, or numbers [N, 1]; `present` may hide modalities that they have.
 
         calibrated : with the temperature of each pattern; without it only to show what it does.
         """
@@ -186,10 +188,10 @@ class Model:
         return answers
 
     def head_probabilities(self, head: str, encoded: EncodedRows, rows: Rows) -> Floats:
-        """Probabilities [n, C] of one head by itself, without temperature: what a baseline is."""
+        """Probabilities [n, C], or numbers [n, 1], of one head by itself, without temperature: what a baseline is."""
         sources = self.manifest.heads[head].sources
         logits = self.head(head).logits(encoded.tables, rows, dict.fromkeys(sources, True))
-        return np.exp(log_softmax(logits))
+        return self.target.answers(self.target.spread(logits))
 
     def predictions(
         self,
@@ -221,7 +223,14 @@ class Model:
         )
 
     def predict_proba(self, source: Any, *, image_root: str | Path | None = None) -> Floats:
-        """Probabilities [N, C] of each row, classes in the order of `classes`."""
+        """Probabilities [N, C] of each row, classes in the order of `classes`.
+
+        Raises UsageError where numbers are answered.
+        """
+        if not self.classes:
+            raise UsageError(
+                "this model answers with a number, not with probabilities of classes: call predict"
+            )
         table = self.read(source, image_root=image_root)
         by_modality = cells(table, self.manifest.schema)
         parts = [
@@ -235,11 +244,12 @@ class Model:
     ) -> Iterator[list[Prediction]]:
         """Answers in windows of rows, so that a long table is never held as features.
 
-        coverage : 0.5 to 0.99: each answer gets the classes that hold the right one in this share of rows like those
-            held out in training, whatever their pattern. abstain_below : answers with less confidence are marked.
+        coverage : 0.5 to 0.99: each answer gets the classes that hold the right one, or the interval that holds the
+            number, in this share of rows like those held out in training, whatever their pattern.
+        abstain_below : answers with less confidence are marked.
         Raises UsageError for a coverage out of range, or of a model that has no thresholds.
         """
-        self._check_coverage(coverage)
+        self._check_asked(coverage, abstain_below)
         by_modality = cells(table, self.manifest.schema)
         names = _ids(table, self.manifest.schema.id)
         noted: dict[int, list[str]] = {}
@@ -250,40 +260,31 @@ class Model:
             answers = self.probabilities(encoded)
             for issue in encoded.issues:
                 noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
-            best = answers.argmax(axis=1)
             patterns = row_patterns(encoded.present)
-            sets = None if coverage is None else self.prediction_sets(answers, patterns, coverage)
+            told = self.told(answers, patterns, coverage=coverage)
             yield [
                 Prediction(
                     id=names[row] if names is not None else int(row),
-                    prediction=self.classes[best[i]],
-                    confidence=float(answers[i, best[i]]),
                     pattern=pattern,
-                    probabilities=dict(zip(self.classes, answers[i].tolist(), strict=True)),
                     issue="; ".join(dict.fromkeys(noted[int(row)])) if int(row) in noted else None,
-                    classes=None if sets is None else sets[i],
-                    abstain=None if abstain_below is None else bool(answers[i, best[i]] < abstain_below),
+                    abstain=None if abstain_below is None else bool(one["confidence"] < abstain_below),
+                    **one,
                 )
-                for i, (row, pattern) in enumerate(zip(rows, patterns, strict=True))
+                for row, pattern, one in zip(rows, patterns, told, strict=True)
             ]
 
-    def prediction_sets(
-        self, probabilities: Floats, patterns: Sequence[str], coverage: float
-    ) -> list[tuple[str, ...]]:
-        """For each row the classes that hold the right one in a share `coverage` of rows, likeliest first.
-
-        probabilities [N, C]; patterns [N] : of the rows, since each pattern has a threshold of its own.
-        """
-        sets: list[tuple[str, ...]] = [()] * len(patterns)
+    def told(
+        self, answers: Floats, patterns: Sequence[str], *, coverage: float | None = None
+    ) -> list[dict[str, Any]]:
+        """What a Prediction says of each answer [N, C]; each pattern has thresholds of its own."""
+        made: list[dict[str, Any]] = [{}] * len(patterns)
         named = np.asarray(patterns)
         for pattern in np.unique(named):
-            threshold = threshold_at(self.manifest.patterns[str(pattern)].thresholds, coverage)
             mine = np.flatnonzero(named == pattern)
-            inside = prediction_sets(probabilities[mine], threshold)
-            for row, has in zip(mine, inside, strict=True):
-                ranked = np.argsort(-probabilities[row], kind="stable")
-                sets[row] = tuple(self.classes[k] for k in ranked if has[k])
-        return sets
+            told = self.target.told(answers[mine], self.manifest.patterns[str(pattern)], coverage)
+            for row, one in zip(mine, told, strict=True):
+                made[row] = one
+        return made
 
     def evaluate(
         self, source: Any, *, image_root: str | Path | None = None, all_rows: bool = False
@@ -310,7 +311,12 @@ class Model:
             self._heads[name] = Head(self.directory.file(entry.file), entry.sources)
         return self._heads[name]
 
-    def _check_coverage(self, coverage: float | None) -> None:
+    def _check_asked(self, coverage: float | None, abstain_below: float | None) -> None:
+        if abstain_below is not None and not self.target.calibrated:
+            raise UsageError(
+                "this model answers with a number, which has no confidence to abstain by: ask for an "
+                "interval with --coverage (in Python coverage=)"
+            )
         if coverage is None:
             return
         if not LEVELS[0] <= coverage <= LEVELS[-1]:
@@ -327,11 +333,11 @@ class Model:
             head = self.head(member.head)
             shown = {name: self.manifest.sources[name].modality in modalities for name in head.sources}
             logits.append(head.logits(encoded.tables, rows, shown))
-        stacked = np.stack(logits)
+        stacked = self.target.spread(np.stack(logits))
         weights = np.array([member.weight for member in entry.members])
         temperatures = np.array([member.temperature for member in entry.members])
         combined = combine(entry.rule, stacked, np.ones(stacked.shape[:2], bool), weights, temperatures)
-        return np.exp(log_softmax(combined / entry.temperature))
+        return self.target.answers(combined / entry.temperature)
 
 
 def load(path: str | Path) -> Model:

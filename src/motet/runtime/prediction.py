@@ -11,29 +11,34 @@ class Prediction:
     """One row's answer.
 
     id            the row's id, or its number where the table has no id column.
-    prediction    the class, as text.
-    confidence    its probability.
+    prediction    the class, as text; or the number.
+    confidence    the probability of the class; None for a number.
     pattern       the modalities that the row had: `image+text`, `text`, `none`.
-    probabilities {class: probability}.
+    probabilities {class: probability}; None for a number.
     issue         what was wrong with its cells, or None.
     classes       where a coverage was asked for: the classes that hold the right one with that chance, likeliest first.
+    interval      where a coverage was asked for: ends between which the number lies with that chance; None where too
+                  few rows could tell.
     abstain       where a least confidence was asked for: whether this answer has less, and a person should look.
     """
 
     id: str | int
-    prediction: str
-    confidence: float
+    prediction: str | float
     pattern: str
-    probabilities: dict[str, float]
+    confidence: float | None = None
+    probabilities: dict[str, float] | None = None
     issue: str | None = None
     classes: tuple[str, ...] | None = None
+    interval: tuple[float | None, float | None] | None = None
     abstain: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `set` and `abstain` only where they were asked for."""
+        """As a JSON object; `set`, `interval` and `abstain` only where they were asked for."""
         asked: dict[str, Any] = {}
         if self.classes is not None:
             asked["set"] = list(self.classes)
+        if self.interval is not None:
+            asked["interval"] = list(self.interval)
         if self.abstain is not None:
             asked["abstain"] = self.abstain
         return {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -16,12 +15,10 @@ from torch import Tensor
 from torch.func import vmap  # type: ignore[attr-defined]
 
 from motet.encoders import Features
-from motet.evaluation import log_loss
 from motet.fusion import Projection, Source
 from motet.progress import progress
-from motet.runtime.combination import log_softmax
-from motet.selection import fit_temperature
-from motet.tasks import ClassifierEnsemble, FusedClassifier, classification_loss
+from motet.selection import temperature_of
+from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
 from motet.training.designs import standardisation
 from motet.training.folds import Fold, Tables
 from motet.training.schedule import warm_then_cosine
@@ -31,7 +28,7 @@ from motet.training.threads import one_thread
 Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 MakeHead = Callable[[Sequence[Source]], FusedClassifier]
-LEAST_GAIN = 1e-4  # of held-out log-loss: less is no gain
+LEAST_GAIN = 1e-4  # of held-out loss: less is no gain
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: mean training loss, held-out log-loss and accuracy (null without such rows)."""
+    """What one epoch gave: mean training loss, held-out loss and accuracy (null without such rows, or classes)."""
 
     epoch: int
     train_loss: float
@@ -94,16 +91,16 @@ def train_heads(
     make: MakeHead,
     sources: Sequence[Source],
     folds: Sequence[Fold],
+    objective: Objective,
     settings: Settings,
     *,
     stop_after: int | None = None,
-    class_weights: npt.NDArray[np.float32] | None = None,
     description: str = "fusion",
 ) -> Trained:
-    """Train an ensemble of heads for each fold, all together; keep the epoch with the lowest held-out log-loss.
+    """Train an ensemble of heads for each fold, all together; keep the epoch with the lowest held-out loss.
 
     make : a new head, its weights drawn from PyTorch's generator. sources : names and modalities; widths are those
-    of the folds' tables (narrower ones are filled with zeros). Log-loss is measured over the held rows of all folds
+    of the folds' tables (narrower ones are filled with zeros). The loss is measured over the held rows of all folds
     after a temperature of its own, so that what is only too sure of itself does not stop the training.
     stop_after : end after this many epochs of the same schedule, whatever is held out, and keep the last.
 
@@ -118,7 +115,6 @@ def train_heads(
     for number, fold in enumerate(folds):
         _standardise(heads[number * settings.members : (number + 1) * settings.members], fold)
     stack = StackedHeads(heads, accelerator.device)
-    weights = None if class_weights is None else torch.from_numpy(class_weights).to(accelerator.device)
     optimizer = torch.optim.AdamW(
         stack.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
@@ -129,7 +125,7 @@ def train_heads(
         optimizer, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
     optimizer, schedule = accelerator.prepare(optimizer, schedule)
-    loss_of_each = vmap(partial(classification_loss, class_weights=weights))
+    loss_of_each = vmap(objective.loss)
     history: list[Epoch] = []
     last = epochs if stop_after is None else min(epochs, stop_after)
     lowest, best, best_epoch = math.inf, stack.state(), 0
@@ -139,17 +135,19 @@ def train_heads(
             shuffled = [order.permutation(fold.fit)[:rows] for fold in folds]
             for begin in range(0, rows, size):
                 chosen = [np.sort(each[begin : begin + size]) for each in shuffled]
-                batch, labels = _read(sources, folds, chosen, settings, order, accelerator.device)
+                batch, wanted, weights = _read(
+                    sources, folds, chosen, objective, settings, order, accelerator.device
+                )
                 logits = stack.train_logits(batch)
                 # Each head has a loss of its own: trained on that of their mean they would lean on one another.
-                losses = loss_of_each(logits, labels)  # [G]
+                losses = loss_of_each(logits, wanted, weights)  # [G]
                 accelerator.backward(losses.sum())
                 stack.clip_gradients(1.0)
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()
                 total += float(losses.detach().mean()) * len(chosen[0])
-            watched, validation = _validate(stack, sources, folds, settings.members)
+            watched, validation = _validate(stack, sources, folds, objective, settings.members)
             history.append(Epoch(number, total / max(rows, 1), *validation))
             advance(1)
             if stop_after is not None or watched is None or watched < lowest - LEAST_GAIN:
@@ -160,7 +158,7 @@ def train_heads(
     trained = stack.unstack(best)
     return Trained(
         [
-            ClassifierEnsemble(trained[i : i + settings.members])
+            ClassifierEnsemble(trained[i : i + settings.members], objective)
             for i in range(0, len(trained), settings.members)
         ],
         best_epoch,
@@ -217,11 +215,13 @@ def _read(
     sources: Sequence[Source],
     folds: Sequence[Fold],
     chosen: Sequence[Rows],
+    objective: Objective,
     settings: Settings,
     order: np.random.Generator,
     device: torch.device,
-) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor]:
-    """The chosen rows of each fold, some modalities hidden, for each member of each fold: [G, B, D], [G, B]."""
+) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor, Tensor]:
+    """The chosen rows of each fold, some modalities hidden, for each member of each fold: [G, B, D], [G, B]; what is
+    wanted of them [G, B, O], and their weights [G, B]."""
     read = {
         source.name: [read_rows(source, fold.tables, rows) for fold, rows in zip(folds, chosen, strict=True)]
         for source in sources
@@ -242,14 +242,23 @@ def _read(
         )
         for source in sources
     }
-    labels = np.stack([fold.labels[rows] for fold, rows in zip(folds, chosen, strict=True)])
-    return batch, for_members(labels)
+    wanted = np.stack(
+        [objective.wanted(fold.labels[rows]).numpy() for fold, rows in zip(folds, chosen, strict=True)]
+    )
+    weights = np.stack([fold.weights_of(rows) for fold, rows in zip(folds, chosen, strict=True)])
+    return batch, for_members(wanted), for_members(weights)
 
 
 def _validate(
-    stack: StackedHeads, sources: Sequence[Source], folds: Sequence[Fold], members: int, *, size: int = 4096
+    stack: StackedHeads,
+    sources: Sequence[Source],
+    folds: Sequence[Fold],
+    objective: Objective,
+    members: int,
+    *,
+    size: int = 4096,
 ) -> tuple[float | None, tuple[float | None, float | None]]:
-    """Log-loss after a temperature, and (log-loss, accuracy), of the held rows of all folds; None without any."""
+    """Loss after a temperature, and (loss, accuracy of classes), of the held rows of all folds; None without any."""
     logits, labels = [], []
     with torch.inference_mode():
         for number, fold in enumerate(folds):
@@ -259,12 +268,13 @@ def _validate(
                 for source in sources:
                     pooled, present = (torch.from_numpy(a) for a in read_rows(source, fold.tables, rows))
                     features[source.name] = Features(pooled.to(stack.device), present.to(stack.device))
-                each = [stack.logits(number * members + m, features).log_softmax(-1) for m in range(members)]
-                logits.append(torch.stack(each).logsumexp(dim=0).float().cpu().numpy())
+                each = [stack.logits(number * members + m, features) for m in range(members)]
+                logits.append(objective.pooled(torch.stack(each)).float().cpu().numpy())
                 labels.append(fold.labels[rows])
     if not logits:
         return None, (None, None)
-    answers, wanted = np.concatenate(logits), np.concatenate(labels)
-    calibrated = log_softmax(answers / fit_temperature(answers, wanted))
-    right = float((answers.argmax(axis=1) == wanted).mean())
-    return log_loss(calibrated, wanted), (log_loss(log_softmax(answers), wanted), right)
+    target, truth = objective.target, np.concatenate(labels)
+    answers = target.spread(np.concatenate(logits))
+    calibrated = target.losses(answers / temperature_of(target, answers, truth), truth)
+    right = target.score_of(answers, truth) if target.score == "accuracy" else None
+    return float(calibrated.mean()), (float(target.losses(answers, truth).mean()), right)

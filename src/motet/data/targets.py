@@ -1,0 +1,46 @@
+"""What a label column is read as: one class a row, or a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from motet.data.classes import Labels, TargetKind, encode_labels, labels
+from motet.data.quantities import encode_quantities, quantities
+from motet.data.schema import Schema
+from motet.data.table import Table
+from motet.errors import TableError
+
+
+def read_target(table: Table, schema: Schema, kind: TargetKind) -> Labels:
+    """Read the label column to learn from it; TableError where it cannot be learned from."""
+    if kind == "number":
+        return quantities(table, schema)
+    found = labels(table, schema)
+    if len(found.classes) == int((found.values >= 0).sum()):
+        raise TableError(
+            f"{table.name}: every row has a label of its own in column {schema.label!r}: "
+            f"that names rows, it is not a class{_or_a_number(schema)}"
+        )
+    return found
+
+
+def encode_target(table: Table, schema: Schema, kind: TargetKind, classes: Sequence[str]) -> Labels:
+    """Read the label column to measure a model of these classes on it."""
+    return encode_quantities(table, schema) if kind == "number" else encode_labels(table, schema, classes)
+
+
+def unread_labels(found: Labels, column: str) -> list[str]:
+    """A note on cells of the label column that hold something which is no label, where there are any."""
+    unread = [issue for issue in found.issues if found.values[issue.row] == -1]
+    if not unread:
+        return []
+    first = unread[0]
+    cells = "1 cell" if len(unread) == 1 else f"{len(unread):,} cells"
+    return [
+        f"{cells} of label column {column!r} left out, such as {first.value!r} in row {first.row}: {first.reason}"
+    ]
+
+
+def _or_a_number(schema: Schema) -> str:
+    numeric = any(column.name == schema.label and column.kind == "numeric" for column in schema.columns)
+    return "; learn numbers with --target number (in Python MultimodalRegressor)" if numeric else ""

@@ -1,0 +1,127 @@
+"""What heads minimise, by target: the loss, its parts for linear heads, and how an ensemble's members become one.
+
+All three losses are those of a generalised linear model with its canonical link: -log p = A(s) - s.y + const, whose
+gradient in the scores s is mean(s) - y (McCullagh and Nelder, "Generalized Linear Models", 1989, sec. 2.2).
+Shapes: B rows, O outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from motet.runtime.number_target import NumberTarget
+from motet.runtime.target import Target
+
+IDLE = 10.0  # how far below the others, in logits, a class lies that no row has
+
+
+class Objective(ABC):
+    """The learning side of a target. Everything works under `torch.func.vmap`."""
+
+    target: Target
+
+    def wanted(self, truth: npt.NDArray[Any]) -> Tensor:
+        """What is true of B rows as what the scores should mean [B, O]."""
+        return torch.from_numpy(self._wanted(truth).astype(np.float32))
+
+    @abstractmethod
+    def _wanted(self, truth: npt.NDArray[Any]) -> npt.NDArray[np.floating]: ...
+
+    @abstractmethod
+    def mean(self, scores: Tensor) -> Tensor:
+        """Expected `wanted` [B, O]: the gradient of A."""
+
+    @abstractmethod
+    def partition(self, scores: Tensor) -> Tensor:
+        """A [B]."""
+
+    @abstractmethod
+    def row_loss(self, scores: Tensor, wanted: Tensor) -> Tensor:
+        """Loss of each row [B], from scores and `wanted` [B, O]."""
+
+    @abstractmethod
+    def pooled(self, each: Tensor) -> Tensor:
+        """Logits [M, B, O] of the members of an ensemble -> logits [B, O] of their mean answer."""
+
+    @abstractmethod
+    def idle_bias(self, wanted: Tensor, bias: Tensor, learned: Tensor) -> Tensor:
+        """Biases [O] of linear heads: those learned, and what the others are, whose column of `wanted` is constant."""
+
+    def loss(self, scores: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Mean loss; weights [B] of the rows."""
+        each = self.row_loss(scores, wanted)
+        return each.mean() if weights is None else (each * weights).sum() / weights.sum()
+
+
+class ClassObjective(Objective):
+    """One class of C: cross-entropy."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def _wanted(self, truth: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
+        one_hot: npt.NDArray[np.floating] = np.eye(self.target.outputs, dtype=np.float32)[truth]
+        return one_hot
+
+    def mean(self, scores: Tensor) -> Tensor:
+        """Softmax."""
+        return scores.softmax(dim=-1)
+
+    def partition(self, scores: Tensor) -> Tensor:
+        """Log-sum-exp."""
+        return scores.logsumexp(dim=-1)
+
+    def row_loss(self, scores: Tensor, wanted: Tensor) -> Tensor:
+        """-log p of the class."""
+        return -(scores.log_softmax(dim=-1) * wanted).sum(dim=-1)
+
+    def pooled(self, each: Tensor) -> Tensor:
+        """Logarithm of the mean probability."""
+        return each.log_softmax(dim=-1).logsumexp(dim=0) - math.log(len(each))
+
+    def idle_bias(self, wanted: Tensor, bias: Tensor, learned: Tensor) -> Tensor:
+        """A class without a row lies below all others."""
+        lowest = bias[learned].min() if learned.any() else torch.tensor(0.0)
+        return torch.where(learned | (wanted.sum(dim=0) > 0), bias, lowest - IDLE)
+
+
+class NumberObjective(Objective):
+    """A number, in deviations from the mean of the training rows: squared error."""
+
+    def __init__(self, target: NumberTarget) -> None:
+        self.target: NumberTarget = target
+
+    def _wanted(self, truth: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
+        return self.target.deviations(truth)[..., None]
+
+    def mean(self, scores: Tensor) -> Tensor:
+        """The scores themselves."""
+        return scores
+
+    def partition(self, scores: Tensor) -> Tensor:
+        """Half their square."""
+        return scores.square().sum(dim=-1) / 2
+
+    def row_loss(self, scores: Tensor, wanted: Tensor) -> Tensor:
+        """Squared error."""
+        return (scores - wanted).square().sum(dim=-1)
+
+    def pooled(self, each: Tensor) -> Tensor:
+        """Their mean."""
+        return each.mean(dim=0)
+
+    def idle_bias(self, wanted: Tensor, bias: Tensor, learned: Tensor) -> Tensor:
+        """Rows that all say the same are answered with it."""
+        return torch.where(learned, bias, wanted.mean(dim=0) if len(wanted) else bias)
+
+
+def objective_of(target: Target) -> Objective:
+    """The objective of a target."""
+    return NumberObjective(target) if isinstance(target, NumberTarget) else ClassObjective(target)

@@ -1,0 +1,54 @@
+"""What a label column is read as."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from motet.data import encode_target, infer_schema, make_split, read_table, read_target
+from motet.data.targets import unread_labels
+from motet.errors import TableError
+
+
+def schema_of(table):
+    return infer_schema(table, label="y", text=("t",), target="number")
+
+
+def numbers(values):
+    table = read_table({"y": values, "t": [f"row {i} of some words" for i in range(len(values))]})
+    return table, schema_of(table)
+
+
+def test_numbers_are_read_in_full_precision_and_others_are_told():
+    table, schema = numbers(["1,234,567.25", "-1e3", "", "n/a", "about 5", None, "0.1"])
+    found = read_target(table, schema, "number")
+    np.testing.assert_array_equal(found.truth, [1234567.25, -1000, *[np.nan] * 4, 0.1])
+    assert (found.values == [0, 0, -1, -1, -1, -1, 0]).all()
+    assert found.kind == "number" and found.classes == ()
+    assert [issue.row for issue in found.issues] == [4]
+    assert unread_labels(found, "y") == [
+        "1 cell of label column 'y' left out, such as 'about 5' in row 4: not a number"
+    ]
+
+
+@pytest.mark.parametrize(
+    "values,said", [(["a", "b"], "no number"), ([3, 3, None], "constant"), ([None], "no number")]
+)
+def test_a_column_that_teaches_nothing_is_refused(values, said):
+    table, schema = numbers(values)
+    with pytest.raises(TableError, match=said):
+        read_target(table, schema, "number")
+    assert encode_target(table, schema, "number", ()).kind == "number"  # to be measured it may be constant
+
+
+def test_every_side_of_a_split_has_low_and_high_numbers():
+    random = np.random.default_rng(0)
+    values = np.exp(random.normal(size=400) * 2)
+    table, schema = numbers(values.tolist())
+    found = read_target(table, schema, "number")
+    assert (np.bincount(found.values) == 40).all()
+    split = make_split(table, schema, found)
+    order = np.argsort(np.argsort(values)) / 400
+    for side in (split.train, split.validation, split.test):
+        assert order[side].mean() == pytest.approx(0.5, abs=0.03)
+    assert split.notes == ()
