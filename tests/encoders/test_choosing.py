@@ -393,6 +393,7 @@ def fast_engine(monkeypatch: pytest.MonkeyPatch, seconds: float, noise: float = 
         },
     )
     monkeypatch.setattr(torch_engine, "TorchEngine", made)
+    monkeypatch.setattr(torch_engine, "_has_bfloat16", lambda: True)
     monkeypatch.setattr(torch_engine.time, "perf_counter", lambda: Fake.clock)
 
 
@@ -418,6 +419,15 @@ def test_the_faster_engine_within_tolerance(
     # two batches of four rows, each batch taking `seconds`
     assert measured["rows_per_second"] == {OnnxEngine.name: 4.0, TorchEngine.name: round(4 / seconds, 1)}
     assert (picked.fingerprint == encoder.fingerprint) == (chosen == OnnxEngine.name)
+
+
+def test_bfloat16_is_not_tried_where_the_processor_lacks_it(
+    encoder: PretrainedEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_engine, "_has_bfloat16", lambda: False)
+    monkeypatch.setattr(torch_engine.TorchEngine, "__init__", lambda *_: pytest.fail("loaded all the same"))
+    picked, measured = choose_engine(encoder, lambda: BATCHES)
+    assert picked is encoder and measured["chosen"] == OnnxEngine.name
 
 
 def test_it_is_measured_once_and_remembered(

@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from motet.evaluation import accuracy, classification_metrics, expected_calibration_error, log_loss, macro_f1
+from motet.evaluation import (
+    accuracy,
+    classification_metrics,
+    expected_calibration_error,
+    intervals,
+    log_loss,
+    macro_f1,
+)
 from motet.evaluation.intervals import wilson_interval
 
 Floats = npt.NDArray[np.floating]
@@ -121,3 +128,21 @@ def test_the_interval_of_a_paired_difference_is_that_of_its_mean() -> None:
     assert mean == differences.mean()
     for end, sign in ((low, -1), (high, 1)):
         assert end == pytest.approx(mean + sign * 1.645 * differences.std() / np.sqrt(2000), abs=0.004)
+
+
+@pytest.mark.parametrize("n", [1, 40, 300])
+def test_intervals_equal_those_of_one_draw_at_a_time(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow way: each draw measured by the metrics themselves; windows of draws that do not divide their number."""
+    monkeypatch.setattr(intervals, "DRAWN_AT_ONCE", 7 * n)
+    generator = np.random.default_rng(n)
+    probabilities, labels = generator.dirichlet(np.ones(5), n), generator.integers(-3, 5, n)
+    predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    random, drawn = np.random.default_rng(2), []
+    for _ in range(100):
+        rows = random.integers(0, n, n)
+        calibration = expected_calibration_error(top[rows], (predicted == labels)[rows])
+        drawn.append((macro_f1(predicted[rows], labels[rows], 5), calibration))
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    got = classification_metrics(probabilities, labels, draws=100, seed=2)
+    for place, name in enumerate(("macro_f1", "ece")):
+        assert (got[name]["low"], got[name]["high"]) == pytest.approx((low[place], high[place]), abs=1e-12)

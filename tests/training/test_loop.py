@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from motet.fusion import FUSIONS, Source
 from motet.runtime.combination import log_softmax
 from motet.runtime.target import ClassTarget
 from motet.tasks import FusedClassifier, classification_loss, objective_of
-from motet.training import Fold, Settings, Trained, fit_probe, predict_logits, train_heads
+from motet.training import Fold, Settings, Trained, fit_probe, predict_logits, side_by_side, train_heads
 from motet.training.loop import MakeHead, shown_modalities
 from motet.training.schedule import warm_then_cosine
 from motet.training.stacked import StackedHeads
@@ -136,7 +137,7 @@ def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str) -> None:
 
 def test_gradients_are_clipped_head_by_head() -> None:
     heads = [maker()((IMAGE, TEXT)) for _ in range(2)]
-    stack = StackedHeads(heads, torch.device("cpu"))
+    stack = StackedHeads(heads, torch.device("cpu"), seed=0)
     for parameter in stack.parameters.values():
         parameter.grad = torch.zeros_like(parameter)
         parameter.grad[0], parameter.grad[1] = 1.0, 1e-5
@@ -378,3 +379,20 @@ def test_batches_grow_and_epochs_shrink_with_the_table(rows: int, size: int, epo
     assert Settings().rows_a_batch(rows) == size
     assert Settings(batch_size=7).rows_a_batch(rows) == 7
     assert Settings().epochs_for(rows) == epochs
+
+
+def test_trainings_side_by_side_give_what_each_gives_alone() -> None:
+    """Dropout and first weights of one are not moved by another in another thread, three times over."""
+    fold = fold_of(*problem())
+    jobs = [
+        partial(train, fold, Settings(epochs=3), maker(name)) for name in ("concat", "gated", "transformer")
+    ]
+    alone = [job() for job in jobs]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for _ in range(3):
+            together = side_by_side(jobs)
+            assert all(same(one, other) for one, other in zip(alone, together, strict=True))
+    finally:
+        torch.set_num_threads(threads)

@@ -47,21 +47,20 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     clock = _Clock()
     prepared = prepare_rows(table, schema, found, split, options)
     clock.lap("encode")
-    probes = {source.name: prepared.probe(source) for source in prepared.sources}
+    probes = prepared.probes()
     heads = {name: HeadEntry(f"heads/{file_name(name)}.onnx", (name,), "unimodal") for name in probes}
     modules: dict[str, Any] = {name: probe.module for name, probe in probes.items()}
     clock.lap("probes")
     fused = prepared.fused(options)
     several = len({source.modality for source in prepared.sources}) > 1
-    for fusion in options.fusions if several else ():
-        fused.cross_train(fusion)
-        heads[fusion] = HeadEntry(f"heads/{fusion}.onnx", tuple(probes), fusion)
+    fusions = options.fusions if several else ()
+    fused.cross_train(fusions)
+    heads |= {name: HeadEntry(f"heads/{name}.onnx", tuple(probes), name) for name in fusions}
     clock.lap("fusions")
     selection = _select(schema, prepared, probes, fused, heads, options)
     clock.lap("select")
     chosen = {member.head for entry in selection.patterns.values() for member in entry.members}
-    for fusion in sorted(chosen - set(probes)):
-        modules[fusion] = fused.fit_whole(fusion)
+    modules |= fused.fit_whole(sorted(chosen - set(probes)))
     clock.lap("refit")
     return Fitted(
         prepared,

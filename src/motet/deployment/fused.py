@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from motet.fusion import FUSIONS, Source
+from motet.progress import progress
 from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
-from motet.training import Fold, Settings, Trained, multiply_out, predict_logits, to_latent, train_heads
+from motet.training import (
+    Fold,
+    Settings,
+    Trained,
+    multiply_out,
+    predict_logits,
+    side_by_side,
+    to_latent,
+    train_heads,
+)
 
 Floats = npt.NDArray[np.floating]
 Bases = Mapping[str, npt.NDArray[np.float32]]
@@ -19,7 +31,8 @@ Bases = Mapping[str, npt.NDArray[np.float32]]
 class FusedHeads:
     """The fusion strategies of one model, over the same sources and folds.
 
-    trained : by strategy, its heads of each fold. epochs : of those that were fitted on all rows.
+    trained : by strategy, its heads of each fold. seconds : of one processor, that this took. epochs : of those that
+    were fitted on all rows.
     """
 
     def __init__(
@@ -33,15 +46,24 @@ class FusedHeads:
         self.sources, self.folds, self.whole = sources, folds, whole
         self.objective, self.settings = objective, settings
         self.trained: dict[str, Trained] = {}
+        self.seconds: dict[str, float] = {}
         self.epochs: dict[str, int] = {}
         self._latent: list[Fold] | None = None
 
-    def cross_train(self, fusion: str) -> None:
-        """Train one ensemble for each fold."""
+    def cross_train(self, fusions: Sequence[str]) -> None:
+        """Train one ensemble of each strategy for each fold, the strategies side by side."""
+        if not (fusions and self.folds):
+            return
         if self._latent is None:
-            self._latent = [_in_latent_space(fold, self.settings.seed)[0] for fold in self.folds]
-        if self._latent:
-            self.trained[fusion] = self._train(fusion, self._latent, None)
+            made = side_by_side([partial(_in_latent_space, fold, self.settings.seed) for fold in self.folds])
+            self._latent = [fold for fold, _ in made]
+        rows = min(len(fold.fit) for fold in self.folds)
+        epochs = self.settings.epochs_for(rows) * len(fusions)
+        with progress(f"training {', '.join(fusions)}", epochs) as advance:
+            # The default strategies stand in the order of their cost: the longest begins first.
+            jobs = [partial(self._timed, name, self._latent, advance) for name in reversed(fusions)]
+            for name, (trained, seconds) in zip(reversed(fusions), side_by_side(jobs), strict=True):
+                self.trained[name], self.seconds[name] = trained, seconds
 
     def held_logits(self, fusion: str, shown: frozenset[str]) -> list[Floats]:
         """Logits [n, C] of the held rows of each fold with only the modalities of `shown`."""
@@ -52,17 +74,40 @@ class FusedHeads:
             for head, fold in zip(self.trained[fusion].heads, self._latent, strict=True)
         ]
 
-    def fit_whole(self, fusion: str) -> ClassifierEnsemble:
-        """The strategy trained on all rows, as far along the schedule as the folds found best, or to its end."""
+    def fit_whole(self, fusions: Sequence[str]) -> dict[str, ClassifierEnsemble]:
+        """The strategies trained on all rows, as far along the schedule as the folds found best, or to its end."""
+        if not fusions:
+            return {}
         whole, bases = _in_latent_space(self.whole, self.settings.seed)
-        along = self.trained[fusion].best_share if fusion in self.trained else 1.0
-        self.epochs[fusion] = max(1, round(along * self.settings.epochs_for(len(whole.fit))))
-        (head,) = self._train(fusion, [whole], self.epochs[fusion]).heads
-        for member in head.members:
-            multiply_out(member.fusion, bases)
-        return ClassifierEnsemble(head.members, self.objective)
+        for fusion in fusions:
+            along = self.trained[fusion].best_share if fusion in self.trained else 1.0
+            self.epochs[fusion] = max(1, round(along * self.settings.epochs_for(len(whole.fit))))
+        epochs = sum(self.epochs[fusion] for fusion in fusions)
+        with progress(f"training {', '.join(fusions)} on all rows", epochs) as advance:
+            jobs = [partial(self._train, name, [whole], advance, self.epochs[name]) for name in fusions]
+            heads = [trained.heads[0] for trained in side_by_side(jobs)]
+        for head in heads:
+            for member in head.members:
+                multiply_out(member.fusion, bases)
+        return {
+            name: ClassifierEnsemble(head.members, self.objective)
+            for name, head in zip(fusions, heads, strict=True)
+        }
 
-    def _train(self, fusion: str, folds: Sequence[Fold], stop_after: int | None) -> Trained:
+    def _timed(
+        self, fusion: str, folds: Sequence[Fold], advance: Callable[[int], None]
+    ) -> tuple[Trained, float]:
+        begun = time.thread_time()
+        trained = self._train(fusion, folds, advance)
+        return trained, time.thread_time() - begun
+
+    def _train(
+        self,
+        fusion: str,
+        folds: Sequence[Fold],
+        advance: Callable[[int], None],
+        stop_after: int | None = None,
+    ) -> Trained:
         return train_heads(
             lambda sources: FusedClassifier(FUSIONS[fusion](sources), self.objective.target.outputs),
             self.sources,
@@ -70,7 +115,7 @@ class FusedHeads:
             self.objective,
             self.settings,
             stop_after=stop_after,
-            description=fusion if stop_after is None else f"{fusion} on all rows",
+            advance=advance,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from motet.fusion import Source
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import ClassTarget, Target
 from motet.tasks import Objective, objective_of
-from motet.training import Fold, Probe, fit_probe
+from motet.training import Fold, Probe, fit_probe, side_by_side
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -53,10 +54,12 @@ class Prepared:
         """What heads minimise."""
         return objective_of(self.target)
 
-    def probe(self, source: Source) -> Probe:
-        """The linear probe of a source."""
+    def probes(self) -> dict[str, Probe]:
+        """The linear probe of each source, fitted side by side."""
         whole = replace(self.whole, fit=self.few)
-        return fit_probe(source, whole, self.folds, self.objective)
+        fit = partial(fit_probe, whole=whole, folds=self.folds, objective=self.objective)
+        fitted = side_by_side([partial(fit, source) for source in self.sources])
+        return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
 
     def fused(self, options: Options) -> FusedHeads:
         """Fused heads, not trained yet."""

@@ -2,6 +2,7 @@
 
 The candidates are onnxruntime in float32 (what a saved model always runs on) and PyTorch under bfloat16 autocast. The
 second is taken only where it is faster and its features agree with float32: cosine at least AGREEMENT on every row.
+Where the processor has no instructions for bfloat16 it cannot be faster, and is not even loaded.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def choose_engine(
 
 
 def _measure(encoder: PretrainedEncoder, sample: list[Inputs]) -> dict[str, Any]:
+    if not _has_bfloat16():
+        return {"chosen": OnnxEngine.name, "why": "this processor has no bfloat16 instructions"}
     rows = sum(len(next(iter(batch.values()))) for batch in sample)
     rates: dict[str, float] = {}
     pooled: dict[str, npt.NDArray[np.float32]] = {}
@@ -106,6 +109,11 @@ def _measure(encoder: PretrainedEncoder, sample: list[Inputs]) -> dict[str, Any]
         "rows_per_second": {name: round(rate, 1) for name, rate in rates.items()},
         "lowest_cosine": round(agreement, 6),
     }
+
+
+def _has_bfloat16() -> bool:
+    """Emulated, one batch of a convolutional network can take longer than all rows in float32."""
+    return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
 
 
 def _machine() -> str:

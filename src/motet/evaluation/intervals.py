@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from motet.evaluation.metrics import (
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 Metric = dict[str, float]
+DRAWN_AT_ONCE = 2**19  # numbers
 NORMAL_95 = 1.959964  # 97.5 % quantile of the normal distribution
 
 
@@ -44,16 +46,20 @@ def classification_metrics(
         "ece": expected_calibration_error(confidence, right),
     }
     draws = max(100, min(draws, draws * 10_000 // max(n, 1)))
-    random = np.random.default_rng(seed)
-    drawn = np.empty((draws, len(values)))
-    for draw in range(draws):
-        rows = random.integers(0, n, n)
-        drawn[draw] = (
-            right[rows].mean(),
-            macro_f1(predicted[rows], labels[rows], classes),
-            losses[rows].mean(),
-            expected_calibration_error(confidence[rows], right[rows]),
-        )
+    drawn = np.concatenate(
+        [
+            np.stack(
+                [
+                    right[rows].mean(axis=1),
+                    _macro_f1_of_each(predicted[rows], labels[rows], classes),
+                    losses[rows].mean(axis=1),
+                    _calibration_error_of_each(confidence[rows], right[rows]),
+                ],
+                axis=1,
+            )
+            for rows in _draws(n, draws, seed)
+        ]
+    )
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     surely = wilson_interval(int(right.sum()), n)
     low[0], high[0] = min(low[0], surely[0]), max(high[0], surely[1])
@@ -77,8 +83,39 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
 
 def paired_difference(differences: Floats, *, tail: float, seed: int = 0) -> tuple[float, float, float]:
     """Mean of paired differences [n], and its interval by the percentile bootstrap over rows: `tail` on either side."""
-    random = np.random.default_rng(seed)
-    n = len(differences)
-    means = [differences[random.integers(0, n, n)].mean() for _ in range(1000)]
+    means = np.concatenate([differences[rows].mean(axis=1) for rows in _draws(len(differences), 1000, seed)])
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(differences.mean()), float(low), float(high)
+
+
+def _draws(n: int, draws: int, seed: int) -> Iterator[Labels]:
+    """Rows drawn with replacement [d, n], `draws` times in all, as many at once as fit in a few megabytes."""
+    random = np.random.default_rng(seed)
+    at_once = max(1, DRAWN_AT_ONCE // max(n, 1))
+    for begin in range(0, draws, at_once):
+        yield random.integers(0, n, (min(at_once, draws - begin), n))
+
+
+def _macro_f1_of_each(predicted: Labels, labels: Labels, classes: int) -> Floats:
+    """`macro_f1` of each row of predictions and labels [d, n]."""
+    unseen = np.unique(labels[labels < 0])
+    width = classes + len(unseen)  # each label that the model never saw is a class that is never predicted
+    known = np.where(labels >= 0, labels, classes + np.searchsorted(unseen, labels))
+    right = _counts(np.where(predicted == labels, known, width), width + 1)[:, :width]
+    total = _counts(predicted, width) + _counts(known, width)  # given, and asked for
+    f1: Floats = 2 * right / np.maximum(total, 1)
+    return np.asarray(f1.sum(axis=1) / (total > 0).sum(axis=1))
+
+
+def _calibration_error_of_each(confidence: Floats, right: npt.NDArray[np.bool_], *, bins: int = 15) -> Floats:
+    """`expected_calibration_error` of each row of confidences [d, n]."""
+    at = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = _counts(at, bins, confidence - right)
+    return np.asarray(np.abs(gaps).sum(axis=1) / confidence.shape[1])
+
+
+def _counts(values: Labels, width: int, weights: Floats | None = None) -> Floats:
+    """How often each number below `width` stands in each row of values [d, n], or its weights' sum: [d, width]."""
+    flat = (values + width * np.arange(len(values))[:, None]).ravel()
+    counted = np.bincount(flat, None if weights is None else weights.ravel(), width * len(values))
+    return counted.reshape(len(values), width).astype(np.float64)

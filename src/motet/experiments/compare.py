@@ -17,7 +17,6 @@ from motet.evaluation import classification_metrics, paired_difference, row_log_
 from motet.experiments.boosting import fit_boosting
 from motet.fusion import FUSIONS
 from motet.model import HeadEntry, Member
-from motet.progress import progress
 from motet.selection import Selection, crossed_answers, halves_of, select
 from motet.selection.candidates import ways
 from motet.selection.way import Way
@@ -44,7 +43,8 @@ def compare(
 
     Returns {"n", "folds", "modalities", "rows": [{"name", "kind", "parameters", "seconds", "patterns": {pattern: {"n",
     "metrics", "tied"}}}], "chosen": {pattern: name}, "notes", "seconds"}; rows from the lowest log-loss of the fullest
-    pattern. `tied` is True where a paired bootstrap on log-loss cannot tell a row from the best of its pattern.
+    pattern. Seconds of a row are those of one processor. `tied` is True where a paired bootstrap on log-loss cannot
+    tell a row from the best of its pattern.
 
     Raises TableError where no row can be held out.
     """
@@ -68,13 +68,8 @@ def compare(
     several = len({source.modality for source in prepared.sources}) > 1
     named = [name for name in strategies if several and not (fast and FUSIONS[name].reads_tokens)]
     heads = _Heads(prepared, options)
-    with progress("comparing", len(prepared.sources) + len(named)) as advance:
-        for source in prepared.sources:
-            heads.add_probe(source.name)
-            advance(1)
-        for name in named:
-            heads.add_fusion(name)
-            advance(1)
+    heads.add_probes()
+    heads.add_fusions(named)
     patterns = all_patterns(schema.modalities)
     selection = select(
         heads.entries,
@@ -116,43 +111,37 @@ class _Heads:
         self.boosted: Floats | None = None
         self._known: dict[tuple[str, frozenset[str]], Floats] = {}
 
-    def add_probe(self, name: str) -> None:
-        source = next(source for source in self.prepared.sources if source.name == name)
-        begun = time.perf_counter()
-        probe = self.prepared.probe(source)
-        self._add(
-            name,
-            (name,),
-            "unimodal",
-            begun,
-            probe.module.linear.weight.numel() + self.prepared.target.outputs,
-        )
-        self._known[name, frozenset({source.modality})] = np.concatenate(probe.held_logits)
-        if source.modality == "tabular":
-            begun = time.perf_counter()
-            held = fit_boosting(
-                self.prepared.folds, name, self.prepared.target.outputs, self.fused.settings.seed
-            )
-            # No head that `train` could choose: it is shown beside them.
-            self.boosted = np.concatenate(held)
-            self.seconds[BOOSTING] = time.perf_counter() - begun
+    def add_probes(self) -> None:
+        for name, probe in self.prepared.probes().items():
+            modality = self.modality_of[name]
+            self.entries[name] = HeadEntry("", (name,), "unimodal")
+            self.seconds[name] = probe.seconds
+            self.parameters[name] = probe.module.linear.weight.numel() + self.prepared.target.outputs
+            self._known[name, frozenset({modality})] = np.concatenate(probe.held_logits)
+            if modality == "tabular":
+                begun = time.process_time()
+                held = fit_boosting(
+                    self.prepared.folds, name, self.prepared.target.outputs, self.fused.settings.seed
+                )
+                # No head that `train` could choose: it is shown beside them.
+                self.boosted = np.concatenate(held)
+                self.seconds[BOOSTING] = time.process_time() - begun
 
-    def add_fusion(self, name: str) -> None:
-        begun = time.perf_counter()
-        self.fused.cross_train(name)
-        one = FusedClassifier(FUSIONS[name](self.prepared.sources), self.prepared.target.outputs)
-        size = sum(parameter.numel() for parameter in one.parameters()) * self.fused.settings.members
-        self._add(name, tuple(source.name for source in self.prepared.sources), name, begun, size)
+    def add_fusions(self, names: Sequence[str]) -> None:
+        self.fused.cross_train(names)
+        for name in names:
+            one = FusedClassifier(FUSIONS[name](self.prepared.sources), self.prepared.target.outputs)
+            self.entries[name] = HeadEntry("", tuple(source.name for source in self.prepared.sources), name)
+            self.seconds[name] = self.fused.seconds[name]
+            self.parameters[name] = (
+                sum(parameter.numel() for parameter in one.parameters()) * self.fused.settings.members
+            )
 
     def logits(self, head: str, shown: frozenset[str], rows: Rows) -> Floats:
         key = (head, shown & {self.modality_of[source] for source in self.entries[head].sources})
         if key not in self._known:
             self._known[key] = np.concatenate(self.fused.held_logits(head, key[1]))
         return self._known[key][rows]
-
-    def _add(self, name: str, sources: tuple[str, ...], kind: str, begun: float, parameters: int) -> None:
-        self.entries[name] = HeadEntry("", sources, kind)
-        self.seconds[name], self.parameters[name] = time.perf_counter() - begun, parameters
 
 
 def _leaderboard(

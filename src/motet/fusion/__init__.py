@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from motet.fusion.contract import FusedState, Fusion, Projection, Source, SourceBatch, Tokens
+from motet.fusion.dropout import Dropout, draw_from
 from motet.fusion.linear import StandardisedLinear
 from motet.fusion.registry import DEFAULT_FUSIONS, FUSIONS
 
 __all__ = [
     "DEFAULT_FUSIONS",
     "FUSIONS",
+    "Dropout",
     "FusedState",
     "Fusion",
     "Projection",
@@ -16,4 +18,5 @@ __all__ = [
     "SourceBatch",
     "StandardisedLinear",
     "Tokens",
+    "draw_from",
 ]

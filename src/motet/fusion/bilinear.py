@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from motet.fusion.contract import FusedState, Fusion, Source, SourceBatch
+from motet.fusion.dropout import Dropout
 
 TINY = 1e-4  # keeps the slope of the square root finite at zero
 
@@ -31,7 +32,7 @@ class Bilinear(Fusion):
         self.rank = rank
         self.factors = nn.ModuleList(nn.Linear(width, width * rank, bias=False) for _ in self.sources)
         self.constant = nn.Parameter(torch.ones(width * rank))
-        self.drop = nn.Dropout(dropout / 3)
+        self.drop = Dropout(dropout / 3)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: SourceBatch) -> FusedState:

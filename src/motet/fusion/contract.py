@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.encoders import Features
+from motet.fusion.dropout import Dropout
 from motet.fusion.linear import StandardisedLinear
 
 SourceBatch = Mapping[str, Features[Tensor]]
@@ -120,7 +121,7 @@ class Projection(nn.Module):
         super().__init__()
         self.linear = StandardisedLinear(source_width, width)
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.missing = nn.Parameter(torch.randn(width) * 0.02)
 
     def forward(self, features: Features[Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.fusion.contract import FusedState, Fusion, Source, SourceBatch, Tokens, join
+from motet.fusion.dropout import Dropout
 from motet.fusion.layers import Attention
 
 
@@ -69,7 +70,7 @@ class _Round(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.attention = Attention(width)
         self.update = nn.Sequential(nn.Linear(3 * width, width), nn.GELU(), nn.Linear(width, width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
         """Nodes [B, N, H] after they have looked along edges [B, N, N]."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.fusion.contract import Tokens
+from motet.fusion.dropout import Dropout
 
 HEADS = 4
 
@@ -60,7 +61,7 @@ class EncoderLayer(nn.Module):
         self.norm, self.inner_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = Attention(width)
         self.inner = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, context: Tensor | None = None) -> Tensor:
         """Return [B, T, H] of x [B, T, H], which looks at the context [B, S, H], or at itself, where `mask` [B, S]."""

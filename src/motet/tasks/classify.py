@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from motet.fusion import Fusion, Source, SourceBatch, StandardisedLinear
+from motet.fusion import Dropout, Fusion, Source, SourceBatch, StandardisedLinear
 from motet.tasks.objective import Objective
 
 
@@ -18,7 +18,7 @@ class FusedClassifier(nn.Module):
     def __init__(self, fusion: Fusion, classes: int, *, dropout: float = 0.2) -> None:
         super().__init__()
         self.fusion = fusion
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.classify = nn.Linear(fusion.width, classes)
 
     @property

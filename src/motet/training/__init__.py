@@ -6,6 +6,7 @@ from motet.training.folds import Fold
 from motet.training.latent import multiply_out, to_latent
 from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_heads
 from motet.training.probe import Probe, fit_probe
+from motet.training.threads import side_by_side
 
 __all__ = [
     "Epoch",
@@ -16,6 +17,7 @@ __all__ = [
     "fit_probe",
     "multiply_out",
     "predict_logits",
+    "side_by_side",
     "to_latent",
     "train_heads",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
@@ -16,7 +17,6 @@ from torch.func import vmap  # type: ignore[attr-defined]
 
 from motet.encoders import Features
 from motet.fusion import Projection, Source
-from motet.progress import progress
 from motet.selection import temperature_of
 from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
 from motet.training.designs import standardisation
@@ -28,6 +28,7 @@ from motet.training.threads import one_thread
 Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 MakeHead = Callable[[Sequence[Source]], FusedClassifier]
+_DRAWING = threading.Lock()  # first weights come from PyTorch's own generator, one for all threads
 LEAST_GAIN = 1e-4  # of held-out loss: less is no gain
 
 
@@ -95,7 +96,7 @@ def train_heads(
     settings: Settings,
     *,
     stop_after: int | None = None,
-    description: str = "fusion",
+    advance: Callable[[int], None] = lambda epochs: None,
 ) -> Trained:
     """Train an ensemble of heads for each fold, all together; keep the epoch with the lowest held-out loss.
 
@@ -103,18 +104,20 @@ def train_heads(
     of the folds' tables (narrower ones are filled with zeros). The loss is measured over the held rows of all folds
     after a temperature of its own, so that what is only too sure of itself does not stop the training.
     stop_after : end after this many epochs of the same schedule, whatever is held out, and keep the last.
+    advance : told of each epoch that is done. Several trainings may run side by side, in threads.
 
     Modality dropout: in each batch every row hides each of its modalities with a chance of its own, but never
     its last one, so that the learned missing tokens are trained and no modality is leaned on alone.
     """
-    torch.manual_seed(settings.seed)
     order = np.random.default_rng(settings.seed)
-    accelerator = Accelerator()
     sources = [replace(s, width=max(fold.tables[s.name].width for fold in folds)) for s in sources]
-    heads = [make(sources) for _ in folds for _ in range(settings.members)]
+    with _DRAWING:
+        accelerator = Accelerator()
+        torch.manual_seed(settings.seed)
+        heads = [make(sources) for _ in folds for _ in range(settings.members)]
     for number, fold in enumerate(folds):
         _standardise(heads[number * settings.members : (number + 1) * settings.members], fold)
-    stack = StackedHeads(heads, accelerator.device)
+    stack = StackedHeads(heads, accelerator.device, settings.seed)
     optimizer = torch.optim.AdamW(
         stack.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
@@ -129,7 +132,7 @@ def train_heads(
     history: list[Epoch] = []
     last = epochs if stop_after is None else min(epochs, stop_after)
     lowest, best, best_epoch = math.inf, stack.state(), 0
-    with one_thread(), progress(f"training {description}", last) as advance:
+    with one_thread():
         for number in range(1, last + 1):
             total = 0.0
             shuffled = [order.permutation(fold.fit)[:rows] for fold in folds]

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap  # type: ignore[attr-defined]
 
 from motet.encoders import Features
-from motet.fusion import SourceBatch
+from motet.fusion import SourceBatch, draw_from
 from motet.tasks import FusedClassifier
 
 Batch = Mapping[str, tuple[Tensor, Tensor]]  # source -> pooled [..., B, D], present [..., B]
@@ -23,15 +23,17 @@ class StackedHeads:
     """G heads with equal shapes and different weights.
 
     parameters, buffers : of all heads by name, each [G, ...]; `parameters` are leaves that an optimiser may step.
+    seed : of their dropout.
     """
 
-    def __init__(self, heads: Sequence[FusedClassifier], device: torch.device) -> None:
+    def __init__(self, heads: Sequence[FusedClassifier], device: torch.device, seed: int) -> None:
         parameters, buffers = stack_module_state(list(heads))
         self.parameters = {name: p.detach().to(device).requires_grad_() for name, p in parameters.items()}
         self.buffers = {name: b.to(device) for name, b in buffers.items()}
         self.heads = list(heads)
         self.device = device
         self.skeleton = copy.deepcopy(heads[0]).to("meta")
+        draw_from(self.skeleton, torch.Generator(device).manual_seed(seed))
 
     def train_logits(self, batch: Batch) -> Tensor:
         """Logits [G, B, C] in training mode; pooled [G, B, D], present [G, B]; each head draws its own dropout."""
