@@ -113,7 +113,8 @@ def _measure(encoder: PretrainedEncoder, sample: list[Inputs]) -> dict[str, Any]
 
 def _has_bfloat16() -> bool:
     """Emulated, one batch of a convolutional network can take longer than all rows in float32."""
-    return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
+    capabilities = getattr(torch.cpu, "get_capabilities", None)  # not in every version: then it is measured
+    return capabilities is None or any(has for name, has in capabilities().items() if "bf16" in name)
 
 
 def _machine() -> str:

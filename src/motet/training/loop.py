@@ -21,6 +21,7 @@ from motet.selection import temperature_of
 from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
 from motet.training.designs import standardisation
 from motet.training.folds import Fold, Tables
+from motet.training.optimisers import without_compiler
 from motet.training.schedule import warm_then_cosine
 from motet.training.stacked import StackedHeads
 from motet.training.threads import one_thread
@@ -118,7 +119,7 @@ def train_heads(
     for number, fold in enumerate(folds):
         _standardise(heads[number * settings.members : (number + 1) * settings.members], fold)
     stack = StackedHeads(heads, accelerator.device, settings.seed)
-    optimizer = torch.optim.AdamW(
+    optimizer = without_compiler(torch.optim.AdamW)(
         stack.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     rows = min(len(fold.fit) for fold in folds)  # a fold with more leaves others out in each epoch

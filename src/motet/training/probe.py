@@ -21,6 +21,7 @@ from motet.fusion import Source
 from motet.tasks import LinearClassifier, Objective
 from motet.training.designs import design, standardisation
 from motet.training.folds import Fold
+from motet.training.optimisers import without_compiler
 from motet.training.threads import one_thread
 
 Rows = npt.NDArray[np.int64]
@@ -141,7 +142,7 @@ def _linear_model(
     transposed = design.t().to_sparse_csr() if design.layout is torch.sparse_csr else design.t()
     w = torch.zeros(design.shape[1], wanted_of.shape[1], requires_grad=True)
     b = torch.zeros(wanted_of.shape[1], requires_grad=True)
-    solver = torch.optim.LBFGS(
+    solver = without_compiler(torch.optim.LBFGS)(
         [w, b],
         max_iter=MAXIMUM_ITERATIONS,
         history_size=10,
