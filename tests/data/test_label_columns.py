@@ -52,3 +52,51 @@ def test_every_side_of_a_split_has_low_and_high_numbers():
     for side in (split.train, split.validation, split.test):
         assert order[side].mean() == pytest.approx(0.5, abs=0.03)
     assert split.notes == ()
+
+
+def sets(values):
+    table = read_table({"y": values, "t": [f"row {i} of some words" for i in range(len(values))]})
+    return table, infer_schema(table, label="y", text=("t",), target="labels")
+
+
+def test_sets_are_lists_or_separated_names():
+    table, schema = sets(["b| a", "a;c", '["a|b", 3]', "[]", "", None, " | ", "[not json]", "a"])
+    found = read_target(table, schema, "labels")
+    assert found.classes == ("3", "a", "a|b", "b", "c")
+    names = [{found.classes[k] for k in np.flatnonzero(row)} for row in found.truth]
+    assert names == [{"a", "b"}, {"a", "c"}, {"a|b", "3"}, set(), set(), set(), set(), set(), {"a"}]
+    assert (found.values >= 0).tolist() == [True, True, True, True, False, False, False, False, True]
+    assert [issue.row for issue in found.issues] == [7]
+    lists = read_target(*sets([["b", " a "], None, [], ["c", None]]), "labels")
+    assert lists.classes == ("a", "b", "c") and lists.values.tolist() == [0, -1, 0, 0]
+
+
+def test_sets_of_other_labels_keep_the_order_of_the_model():
+    found = encode_target(*sets(["b|z", "a", "[]"]), "labels", ("b", "a"))
+    assert found.classes == ("b", "a", "z")
+    np.testing.assert_array_equal(found.truth, [[1, 0, 1], [0, 1, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    "values,said", [(["a|b", "b;a"], "constant"), ([None, ""], "no label"), (["[]"], "no label")]
+)
+def test_sets_that_teach_nothing_are_refused(values, said):
+    with pytest.raises(TableError, match=said):
+        read_target(*sets(values), "labels")
+
+
+def test_a_rare_label_is_on_every_side_of_a_split():
+    random = np.random.default_rng(0)
+    rare = random.permutation(400) < 40
+    table, schema = sets(
+        [
+            ("often|rare" if r else "often") if random.random() < 0.7 else "[]" if not r else "rare"
+            for r in rare
+        ]
+    )
+    found = read_target(table, schema, "labels")
+    split = make_split(table, schema, found)
+    column = found.truth[:, found.classes.index("rare")]
+    for side in (split.train, split.validation, split.test):
+        assert column[side].mean() == pytest.approx(0.1, abs=0.02)
+    assert split.notes == ()

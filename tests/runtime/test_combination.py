@@ -159,6 +159,17 @@ def test_no_heads_and_no_rows(rule: str) -> None:
     assert combine(rule, np.zeros((2, 0, 3)), np.zeros((2, 0), bool), np.ones(2)).shape == (0, 3)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_several_answers_of_a_row_are_combined_each_by_itself(rule: str) -> None:
+    random = np.random.default_rng(0)
+    logits, present = random.normal(size=(3, 4, 5, 2)), random.random((3, 4)) < 0.8
+    weights, temperatures = random.random(3) + 0.5, np.array([0.5, 1, 4])
+    got = combine(rule, logits, present, weights, temperatures)
+    for k in range(5):
+        want = combine(rule, logits[:, :, k], present, weights, temperatures)
+        np.testing.assert_allclose(got[:, k], want)
+
+
 def test_by_hand() -> None:
     """Heads .8/.2 and .5/.5: the product keeps 4:1, the mean gives .65/.35; two that agree are surer."""
     logits = np.log(np.array([[[0.8, 0.2]], [[0.5, 0.5]]]))

@@ -13,6 +13,7 @@ from motet.encoders import ArrayRows, Features, FeatureTable, SparseRows
 from motet.evaluation import log_loss
 from motet.fusion import Source
 from motet.runtime.combination import log_softmax
+from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import ClassTarget
 from motet.tasks import Objective, objective_of
@@ -164,6 +165,26 @@ def test_of_numbers_it_is_ridge_regression(kind: str, weighted: bool) -> None:
     held = target.answers(probe.held_logits[0])[:, 0]
     error = np.mean(((held - y[VALIDATION]) / target.scale) ** 2)
     assert error == pytest.approx(probe.tried[probe.inverse_penalty]) == min(probe.tried.values())
+
+
+def test_of_labels_it_is_a_logistic_regression_of_each() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    values, _ = sample(3, spread=0.5)
+    random = np.random.default_rng(0)
+    standard = ((values - values[TRAIN].mean(axis=0)) / values[TRAIN].std(axis=0)).astype(np.float64)
+    y = (standard @ random.normal(size=(WIDTH, 4)) + random.logistic(size=(400, 4)) > 1).astype(np.float32)
+    y[:, 2], y[:, 3] = 0, 1  # a label that no row has, and one that each has
+    target = LabelsTarget(("a", "b", "never", "always"))
+    table = dense_table(values)
+    fold = Fold({source_of(table).name: table}, y, TRAIN, VALIDATION)
+    probe = fit_probe(source_of(table), fold, [fold], objective_of(target))
+    got = target.answers(target.spread(logits_of(probe, table, TEST)))
+    for k in range(2):
+        same = LogisticRegression(C=probe.inverse_penalty, tol=1e-8, max_iter=1000)
+        want = same.fit(standard[TRAIN], y[TRAIN, k]).predict_proba(standard[TEST])[:, 1]
+        np.testing.assert_allclose(got[:, k], want, atol=5e-3)
+    assert (got[:, 2] < 1e-3).all() and (got[:, 3] > 0.999).all()
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -37,7 +37,12 @@ CategoricalOption = Annotated[
 ]
 LabelOption = Annotated[str | None, typer.Option("--label", help="The column that holds the class.")]
 TargetOption = Annotated[
-    str, typer.Option("--target", help="What the label column holds: class (one a row) or number.")
+    str,
+    typer.Option(
+        "--target",
+        help="What the label column holds: class (one a row), number, or labels (any number a row: a list, or names "
+        "separated by | or ;).",
+    ),
 ]
 SplitColumnOption = Annotated[
     str | None,

@@ -221,7 +221,12 @@ def _sample(
         return
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     rows = [[shortened(name), f"{value:.3f}", bar(value)] for name, value in ranked[:10]]
-    print_table(f"{answer.prediction} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
+    told = (
+        ", ".join(answer.prediction) or "no label"
+        if isinstance(answer.prediction, list)
+        else answer.prediction
+    )
+    print_table(f"{told} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
     if answer.classes is not None:
         message(f"one of: {', '.join(answer.classes)}")
     if answer.abstain:

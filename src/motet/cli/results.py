@@ -9,7 +9,11 @@ from motet.cli.console import counted, message, print_table
 
 METRICS = {
     "accuracy": "accuracy",
+    "micro_f1": "micro F1",
     "macro_f1": "macro F1",
+    "sample_f1": "sample F1",
+    "map": "mAP",
+    "subset_accuracy": "all right",
     "log_loss": "log-loss",
     "ece": "ECE",
     "r2": "R2",

@@ -96,6 +96,8 @@ def train(
 
       motet train products.csv --label price --target number -o model
 
+      motet train films.parquet --label genres --target labels -o model
+
       motet train notes.parquet --label diagnosis --group patient --text-encoder ./minilm -o model --seed 1
     """
     from motet.cli.console import listed, message, print_json

@@ -28,7 +28,7 @@ class Options:
     lexical : `text:lexical` stands beside a neural text encoder.
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
-    target : what the label column holds: `class` (one a row), or `number`.
+    target : what the label column holds: `class` (one a row), `number`, or `labels` (any number a row).
     class_weights : `balanced` weighs the rows of a class by the inverse of its share.
     """
 
@@ -56,8 +56,10 @@ class Options:
             raise UsageError(
                 f"{self.fusion} combines probabilities, and numbers have none: take late-mean or late-stacked"
             )
-        if self.target == "number" and self.class_weights is not None:
-            raise UsageError("class weights are of classes: leave them out where the target is a number")
+        if self.target != "class" and self.class_weights is not None:
+            raise UsageError(
+                f"class weights are of one class a row: leave them out where the target is {self.target}"
+            )
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
         if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**32:

@@ -19,6 +19,7 @@ from motet.deployment.sources import Sources, open_sources
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
 from motet.errors import TableError, UsageError
 from motet.fusion import Source
+from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import ClassTarget, Target
 from motet.tasks import Objective, objective_of
@@ -35,7 +36,7 @@ class Prepared:
 
     encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. whole : all rows that heads are
     fitted on. few : those of them that probes are fitted on. folds : of these, or empty. target : what is learned.
-    prior [C] : share of each class, or the mean number. broken : cells, once each. notes : what was decided.
+    prior [C] : share of each class or label, or the mean number. broken : cells, once each. notes : what was decided.
     """
 
     encoders: Sources
@@ -159,6 +160,8 @@ def _target(found: Labels, fitted: npt.NDArray[Any]) -> tuple[Target, Floats]:
     if found.kind == "number":
         mean, deviation = float(fitted.mean()), float(fitted.std())
         return NumberTarget(mean, deviation or 1.0), np.array([mean])
+    if found.kind == "labels":
+        return LabelsTarget(found.classes), fitted.mean(axis=0, dtype=np.float64)
     return ClassTarget(found.classes), np.bincount(fitted, minlength=len(found.classes)) / len(fitted)
 
 

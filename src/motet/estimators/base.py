@@ -41,6 +41,8 @@ class MultimodalEstimator(ABC):
     test_size, validation_size : float
         Shares of rows held out by `fit` to be measured on, and to choose on. `fit` alone needs no test rows, so
         `test_size` is 0 by default; `motet train` uses 0.15.
+    multilabel : bool
+        Labels are lists of any number of labels (`MultimodalClassifier` alone).
     class_weights : None or "balanced"
     accept_licence : bool
         Use encoders whose licence forbids commercial use.
@@ -75,6 +77,7 @@ class MultimodalEstimator(ABC):
         image_root: str | Path | None = None,
         test_size: float = 0.0,
         validation_size: float = 0.15,
+        multilabel: bool = False,
         class_weights: str | None = None,
         accept_licence: bool = False,
         seed: int = 0,
@@ -96,6 +99,7 @@ class MultimodalEstimator(ABC):
         self.image_root = image_root
         self.test_size = test_size
         self.validation_size = validation_size
+        self.multilabel = multilabel
         self.class_weights = class_weights
         self.accept_licence = accept_licence
         self.seed = seed

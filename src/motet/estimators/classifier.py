@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import Column, Schema, TargetKind, encode_labels, read_table
+from motet.data import Column, Schema, TargetKind, encode_labels, encode_target, read_table
 from motet.errors import UsageError
 from motet.estimators.base import MultimodalEstimator
 
@@ -32,8 +32,8 @@ class MultimodalClassifier(MultimodalEstimator):
 
         return Tags(
             estimator_type="classifier",
-            target_tags=TargetTags(required=True),
-            classifier_tags=ClassifierTags(),
+            target_tags=TargetTags(required=True, multi_output=self.multilabel),
+            classifier_tags=ClassifierTags(multi_label=self.multilabel),
             input_tags=InputTags(two_d_array=False, string=True, allow_nan=True),
         )
 
@@ -44,7 +44,11 @@ class MultimodalClassifier(MultimodalEstimator):
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable class of each row [N], of the labels' own type."""
+        """The most probable class of each row [N], of the labels' own type; or which labels it has [N, C], 0 or 1."""
+        if self.multilabel:
+            answers = self._fitted().predict(X, image_root=self.image_root)
+            given = [set(one.prediction) for one in answers if isinstance(one.prediction, list)]
+            return np.array([[int(name in one) for name in self._fitted().classes] for one in given])
         best = self.predict_proba(X).argmax(axis=1)
         predicted: npt.NDArray[Any] = self.classes_[best]
         return predicted
@@ -56,10 +60,13 @@ class MultimodalClassifier(MultimodalEstimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Accuracy on labels y [N] of all rows; where y is None, on the label column of X, as `evaluate` measures it.
 
-        Rows without a label are left out.
+        Rows without a label are left out. Of several labels a row: the share of rows where all are right.
         """
         if y is None:
-            return float(self.evaluate(X)["overall"]["metrics"]["accuracy"]["value"])
+            name = "subset_accuracy" if self.multilabel else "accuracy"
+            return float(self.evaluate(X)["overall"]["metrics"][name]["value"])
+        if self.multilabel:
+            return self._score_of_labels(X, y)
         model = self._fitted()
         given = Schema((Column("label", "categorical", "label"),))
         truth = encode_labels(read_table({"label": list(y)}), given, model.classes).values
@@ -68,8 +75,17 @@ class MultimodalClassifier(MultimodalEstimator):
             raise UsageError(f"X has {len(best)} rows and y {len(truth)}")
         return float(np.mean((best == truth)[truth != -1]))
 
+    def _score_of_labels(self, X: Any, y: Any) -> float:
+        given = Schema((Column("label", "other", "label"),))
+        found = encode_target(read_table({"label": list(y)}), given, "labels", self._fitted().classes)
+        predicted = self.predict(X)
+        if len(predicted) != len(found.values):
+            raise UsageError(f"X has {len(predicted)} rows and y {len(found.values)}")
+        predicted = np.pad(predicted, ((0, 0), (0, found.truth.shape[1] - predicted.shape[1])))
+        return float((predicted == found.truth).all(axis=1)[found.values >= 0].mean())
+
     def _target(self) -> TargetKind:
-        return "class"
+        return "labels" if self.multilabel else "class"
 
 
 def _typed(classes: Sequence[str], kind: str) -> npt.NDArray[Any]:

@@ -16,7 +16,7 @@ from motet.evaluation import r_squared
 class MultimodalRegressor(MultimodalEstimator):
     """A regression model of rows that hold pictures, words and numbers, any of which may be missing.
 
-    Parameters and attributes are those of `MultimodalEstimator`; class weights do not apply.
+    Parameters and attributes are those of `MultimodalEstimator`; `class_weights` and `multilabel` do not apply.
     """
 
     _estimator_type = "regressor"
@@ -51,4 +51,6 @@ class MultimodalRegressor(MultimodalEstimator):
         return r_squared(predicted[known], truth[known])
 
     def _target(self) -> TargetKind:
+        if self.multilabel:
+            raise UsageError("a regressor learns one number a row: multilabel is of MultimodalClassifier")
         return "number"

@@ -15,6 +15,7 @@ from motet.evaluation.metrics import (
     precision_recall_f1,
     row_log_loss,
 )
+from motet.evaluation.multilabel import label_table, multilabel_metrics, row_label_loss
 from motet.evaluation.regression import r_squared, regression_metrics
 from motet.evaluation.reliability import reliability
 
@@ -27,14 +28,17 @@ __all__ = [
     "evaluate_patterns",
     "expected_calibration_error",
     "label_errors",
+    "label_table",
     "log_loss",
     "macro_f1",
     "missing_rates",
+    "multilabel_metrics",
     "paired_difference",
     "precision_recall_f1",
     "r_squared",
     "regression_metrics",
     "reliability",
+    "row_label_loss",
     "row_log_loss",
     "row_patterns",
     "shapley",

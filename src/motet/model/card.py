@@ -9,7 +9,10 @@ from motet.model.manifest import Manifest
 
 METRICS = {
     "accuracy": "accuracy",
+    "micro_f1": "micro F1",
     "macro_f1": "macro F1",
+    "sample_f1": "sample F1",
+    "map": "mAP",
     "log_loss": "log-loss",
     "r2": "R2",
     "rmse": "RMSE",
@@ -86,6 +89,8 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
 def _answers(manifest: Manifest) -> str:
     if manifest.target.kind == "number":
         return f"a number: {_code(str(manifest.schema.label))}"
+    if manifest.target.kind == "labels":
+        return f"any of {len(manifest.classes)} labels: {_some(manifest.classes)}"
     return f"one of {len(manifest.classes)} classes: {_some(manifest.classes)}"
 
 

@@ -68,6 +68,7 @@ class PatternEntry:
     chosen: str
     why: str
     thresholds: tuple[float | None, ...] = ()
+    cuts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,12 +175,13 @@ def _head(fields: Fields) -> HeadEntry:
 
 
 def _pattern(fields: Fields) -> PatternEntry:
-    fields.only("rule", "members", "temperature", "chosen", "why", "thresholds")
+    fields.only("rule", "members", "temperature", "chosen", "why", "thresholds", "cuts")
     members = tuple(_member(member) for member in fields.listed("members"))
     temperature = _temperature(fields)
     thresholds = fields.numbers_or_null("thresholds") if "thresholds" in fields.data else ()
+    cuts = fields.numbers("cuts") if "cuts" in fields.data else ()
     return PatternEntry(
-        fields.text("rule"), members, temperature, fields.text("chosen"), fields.text("why"), thresholds
+        fields.text("rule"), members, temperature, fields.text("chosen"), fields.text("why"), thresholds, cuts
     )
 
 
@@ -212,5 +214,7 @@ def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
     for pattern in all_patterns(made.modalities):
         for member in fields["patterns"][pattern].listed("members"):
             member.text("head", made.heads)
+        if made.patterns[pattern].cuts and len(made.patterns[pattern].cuts) != len(made.classes):
+            raise fields["patterns"][pattern].wrong("cuts", "one number for each label")
     for name in made.baselines:
         fields["baselines"].text(name, made.heads)

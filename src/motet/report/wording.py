@@ -15,7 +15,11 @@ PATTERN_SEPARATOR = "+"
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
+    "micro_f1": "micro-F1",
     "macro_f1": "macro-F1",
+    "sample_f1": "sample F1",
+    "map": "mAP",
+    "subset_accuracy": "all labels right",
     "log_loss": "log-loss",
     "ece": "ECE",
     "r2": "R²",

@@ -70,8 +70,13 @@ def combine(
 ) -> Floats:
     """Combine by the named rule, each head's logits divided by its temperature [K] first.
 
-    A row in which no head is present gets equal logits (zeros).
+    A row in which no head is present gets equal logits (zeros). Where a row is several answers, logits [K, B, L, C]
+    become [B, L, C], each answer by itself.
     """
+    if logits.ndim > 3:
+        each = logits.reshape(len(logits), -1, logits.shape[-1])
+        of_each = np.repeat(present, logits.shape[2], axis=1)
+        return combine(rule, each, of_each, weights, temperatures).reshape(logits.shape[1:])
     if temperatures is not None:
         logits = logits / temperatures[:, None, None]
     combined = COMBINERS[rule](logits, present, weights)

@@ -17,7 +17,7 @@ from motet.data import Labels, Schema, Table, all_patterns, encode_target, row_i
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
-from motet.data.targets import unread_labels
+from motet.data.targets import unread_labels, unseen_labels
 from motet.errors import TableError
 from motet.evaluation import (
     evaluate_patterns,
@@ -74,6 +74,7 @@ def evaluate(
     target = model.target
     labels = encode_target(table, manifest.schema, target.kind, manifest.classes)
     notes += unread_labels(labels, str(manifest.schema.label))
+    notes += unseen_labels(labels, manifest.classes)
     rows = _labelled(table, labels, rows, split, str(manifest.schema.label), notes)
     truth = labels.truth[rows]
     if target.kind == "class":
@@ -83,8 +84,13 @@ def evaluate(
         notes.append(f"only {len(rows)} {were} measured: one row more or less right changes the figures much")
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
+
+    def judged(present: Mapping[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.floating]:
+        answers = model.probabilities(encoded, present)
+        return target.judged(answers, row_patterns(present), manifest.patterns)
+
     measured, answers = evaluate_patterns(
-        lambda present: model.probabilities(encoded, present),
+        judged,
         encoded.present,
         truth,
         seed=manifest.seed,
@@ -223,11 +229,15 @@ def _baselines(model: Model, encoded: EncodedRows, truth: npt.NDArray[Any]) -> d
     """What looks at nothing, and each source's linear probe, on the rows that have its modality."""
     manifest = model.manifest
     prior = np.tile(np.asarray(manifest.prior), (len(truth), 1))
+
+    def as_told(answers: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        return model.target.judged(answers, ["none"] * len(answers), manifest.patterns)
+
     found: dict[str, Any] = {
         model.target.prior_name: {
             "pattern": "none",
             "n": len(truth),
-            "metrics": model.target.metrics(prior, truth, seed=manifest.seed),
+            "metrics": model.target.metrics(as_told(prior), truth, seed=manifest.seed),
         }
     }
     for name, head in manifest.baselines.items():
@@ -235,7 +245,7 @@ def _baselines(model: Model, encoded: EncodedRows, truth: npt.NDArray[Any]) -> d
         have = np.flatnonzero(encoded.present[modality])
         if len(have):
             answers = model.head_probabilities(head, encoded, have)
-            metrics = model.target.metrics(answers, truth[have], seed=manifest.seed)
+            metrics = model.target.metrics(as_told(answers), truth[have], seed=manifest.seed)
             found[name] = {"pattern": modality, "n": len(have), "metrics": metrics}
     return found
 
@@ -260,7 +270,7 @@ def _mistakes(
         }
         for cells, told, pattern in zip(
             shown_cells(table, model.manifest.schema, rows[wrong]),
-            model.told(answers[wrong], patterns),
+            model.told(answers[wrong, : len(model.manifest.prior)], patterns),
             patterns,
             strict=False,
         )

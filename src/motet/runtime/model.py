@@ -312,10 +312,9 @@ class Model:
         return self._heads[name]
 
     def _check_asked(self, coverage: float | None, abstain_below: float | None) -> None:
-        if abstain_below is not None and not self.target.calibrated:
+        if abstain_below is not None and not self.target.confident:
             raise UsageError(
-                "this model answers with a number, which has no confidence to abstain by: ask for an "
-                "interval with --coverage (in Python coverage=)"
+                "this model's answers have no one confidence to abstain by: leave --abstain-below out"
             )
         if coverage is None:
             return
@@ -323,7 +322,9 @@ class Model:
             raise UsageError(f"a coverage is from {LEVELS[0]} to {LEVELS[-1]}, not {coverage:g}")
         if not all(len(entry.thresholds) == len(LEVELS) for entry in self.manifest.patterns.values()):
             raise UsageError(
-                f"{self.directory.path}: this model has no thresholds for prediction sets: train it again"
+                "prediction sets are of one class a row, and this model gives labels: leave --coverage out"
+                if self.target.kind == "labels"
+                else f"{self.directory.path}: this model has no thresholds for prediction sets: train it again"
             )
 
     def _answer(self, entry: PatternEntry, pattern: str, encoded: EncodedRows, rows: Rows) -> Floats:

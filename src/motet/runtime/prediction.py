@@ -11,10 +11,10 @@ class Prediction:
     """One row's answer.
 
     id            the row's id, or its number where the table has no id column.
-    prediction    the class, as text; or the number.
-    confidence    the probability of the class; None for a number.
+    prediction    the class, as text; or the number; or the list of labels, likeliest first.
+    confidence    the probability of the class; None for a number or labels.
     pattern       the modalities that the row had: `image+text`, `text`, `none`.
-    probabilities {class: probability}; None for a number.
+    probabilities {class or label: probability}; None for a number.
     issue         what was wrong with its cells, or None.
     classes       where a coverage was asked for: the classes that hold the right one with that chance, likeliest first.
     interval      where a coverage was asked for: ends between which the number lies with that chance; None where too
@@ -23,7 +23,7 @@ class Prediction:
     """
 
     id: str | int
-    prediction: str | float
+    prediction: str | float | list[str]
     pattern: str
     confidence: float | None = None
     probabilities: dict[str, float] | None = None

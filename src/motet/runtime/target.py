@@ -7,7 +7,7 @@ out is `combined`. Training, selection, prediction and evaluation all ask the on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +35,7 @@ class Target(ABC):
     loss: ClassVar[str] = "log_loss"
     score: ClassVar[str] = "accuracy"
     calibrated: ClassVar[bool] = True
+    confident: ClassVar[bool] = False  # whether an answer has one confidence
     prior_name: ClassVar[str] = "majority"  # the baseline that looks at nothing
     prior_words: ClassVar[str] = "the share of each class"
     loss_words: ClassVar[str] = "log-loss"
@@ -49,6 +50,10 @@ class Target(ABC):
     def spread(self, logits: Floats) -> Floats:
         """Logits of heads [..., B, O] as combiners read them: here as they are."""
         return logits
+
+    def flat(self, combined: Floats, truth: Truth) -> tuple[Floats, Truth]:
+        """Combined logits [n, C] and truth [n] as answers of one class each."""
+        return combined, truth
 
     def even_truth(self) -> Truth:
         """What may be true of one row that tells nothing."""
@@ -74,6 +79,14 @@ class Target(ABC):
     def thresholds(self, answers: Floats, truth: Truth) -> tuple[float | None, ...]:
         """Of prediction sets or intervals at each of LEVELS, from held-out answers; empty where there are none."""
 
+    def cuts(self, answers: Floats, truth: Truth) -> tuple[float, ...]:
+        """For each label the probability from which it is given; empty where there are none."""
+        return ()
+
+    def judged(self, answers: Floats, patterns: Sequence[str], entries: Mapping[str, PatternEntry]) -> Floats:
+        """Answers [B, ...] as they are measured, from the patterns [B] of the rows: here as they are."""
+        return answers
+
     @abstractmethod
     def metrics(self, answers: Floats, truth: Truth, *, seed: int) -> Mapping[str, Any]:
         """Each {"value", "low", "high"}."""
@@ -95,6 +108,7 @@ class ClassTarget(Target):
     """One of several classes: O = C logits, a softmax, log-loss."""
 
     kind = "class"
+    confident = True
 
     def __init__(self, classes: tuple[str, ...]) -> None:
         self.classes, self.outputs = classes, len(classes)

@@ -63,7 +63,8 @@ def write_predictions(
 
     Columns of CSV and Parquet: id, prediction, confidence, pattern, `probability_<class>` for each class, issue, and
     where they were asked for, set (a JSON list of classes) and abstain. Of numbers: id, prediction, pattern, issue, and
-    where an interval was asked for, low and high.
+    where an interval was asked for, low and high. Of labels: id, prediction (a JSON list), pattern, the
+    probabilities, and issue.
     named : ids come from a column of the table, and are text; else they are row numbers.
     """
     check_output(path)
@@ -125,12 +126,16 @@ def _columns(
         number = _Column("prediction", pa.float64(), lambda one: one.prediction)
         ends = [_Column(name, pa.float64(), _end(at)) for at, name in enumerate(("low", "high"))]
         return [identity, number, pattern, issue, *(ends if sets else [])]
+    probabilities = [_Column(f"probability_{name}", pa.float64(), _probability(name)) for name in classes]
+    if kind == "labels":
+        given = _Column("prediction", pa.string(), lambda one: json.dumps(one.prediction, ensure_ascii=False))
+        return [identity, given, pattern, *probabilities, issue]
     made = [
         identity,
         _Column("prediction", pa.string(), lambda one: one.prediction),
         _Column("confidence", pa.float64(), lambda one: one.confidence),
         pattern,
-        *(_Column(f"probability_{name}", pa.float64(), _probability(name)) for name in classes),
+        *probabilities,
         issue,
     ]
     if sets:

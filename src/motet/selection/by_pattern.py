@@ -101,7 +101,15 @@ def select(
         if not shown:
             why = f"nothing is present: {target.prior_words} of the training rows"
             even = np.tile(prior, (len(labels), 1))
-            chosen[pattern] = PatternEntry("prior", (), 1.0, "prior", why, target.thresholds(even, labels))
+            chosen[pattern] = PatternEntry(
+                "prior",
+                (),
+                1.0,
+                "prior",
+                why,
+                target.thresholds(even, labels),
+                target.cuts(even[:0], labels[:0]),
+            )
             continue
         rows = np.flatnonzero(np.logical_and.reduce([present[m] for m in shown]))
         found = ways(heads, modality_of, shown, experts, target)
@@ -115,15 +123,18 @@ def select(
             single = min((m for m in measured if m[0].kind == SINGLE), key=lambda m: m[0].loss)[0]
             experts[pattern] = Expert(single.name, tuple(member.head for member in single.members))
         compared[pattern] = sorted((candidate for candidate, _ in measured), key=lambda c: c.loss)
-        thresholds = target.thresholds(np.zeros((0, len(prior))), labels[:0])
+        nobody = np.zeros((0, len(prior)))
+        thresholds, cuts = target.thresholds(nobody, labels[:0]), target.cuts(nobody, labels[:0])
         if len(rows) >= FEW_ROWS:
             way = next(way for way in found if way.name == best.name)
             held = target.answers(crossed_answers(way, logits, labels[rows], halves[rows], target))
-            thresholds = target.thresholds(held, labels[rows])
+            thresholds, cuts = target.thresholds(held, labels[rows]), target.cuts(held, labels[rows])
             more = [present[m][rows] for m in modalities if m not in shown]
             mine = ~np.any(more, axis=0) if more else np.ones(len(rows), bool)  # rows of this very pattern
             answers[rows[mine]] = held[mine]
-        chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why, thresholds)
+        chosen[pattern] = PatternEntry(
+            best.rule, best.members, best.temperature, best.name, why, thresholds, cuts
+        )
     order = all_patterns(modalities)
     return Selection(
         {p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared}, experts, answers

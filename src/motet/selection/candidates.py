@@ -6,6 +6,7 @@ K heads, n rows, C classes. A way is learned on some rows and measured on others
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from motet.runtime.target import Target
 from motet.selection.ensemble import greedy_mean, greedy_product, stacked_weights
 from motet.selection.number_ways import number_ways
 from motet.selection.temperature import fit_temperature
-from motet.selection.way import COMBINED, FUSED, SINGLE, Expert, Learn, Logits, Way
+from motet.selection.way import COMBINED, FUSED, SINGLE, Expert, Learn, Logits, Truth, Way
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
@@ -68,7 +69,7 @@ def ways(
             Way("ensemble-mean", COMBINED, "mean", every, _greedy(everything, greedy_mean)),
             Way("ensemble-product", COMBINED, "product", every, _greedy(everything, greedy_product)),
         ]
-    return found
+    return [replace(way, learn=_of_flat(way.learn, target)) for way in found]
 
 
 def answer(way: Way, members: Sequence[Member], logits: Logits) -> Floats:
@@ -77,6 +78,16 @@ def answer(way: Way, members: Sequence[Member], logits: Logits) -> Floats:
     weights = np.array([member.weight for member in members])
     temperatures = np.array([member.temperature for member in members])
     return combine(way.rule, stacked, np.ones(stacked.shape[:2], bool), weights, temperatures)
+
+
+def _of_flat(learn: Learn, target: Target) -> Learn:
+    """The same from logits [n, ...] of a target, each answer of which is one of several classes."""
+
+    def learn_flat(logits: Logits, truth: Truth) -> tuple[Member, ...]:
+        pairs = {name: target.flat(values, truth) for name, values in logits.items()}
+        return learn({name: flat for name, (flat, _) in pairs.items()}, next(iter(pairs.values()))[1])
+
+    return learn_flat
 
 
 def _plain(names: tuple[str, ...]) -> Learn:

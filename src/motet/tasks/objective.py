@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
+from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import Target
 
@@ -122,6 +124,43 @@ class NumberObjective(Objective):
         return torch.where(learned, bias, wanted.mean(dim=0) if len(wanted) else bias)
 
 
+class LabelsObjective(Objective):
+    """L labels, each there or not: binary cross-entropy."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def _wanted(self, truth: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
+        return truth
+
+    def mean(self, scores: Tensor) -> Tensor:
+        """Sigmoid."""
+        return scores.sigmoid()
+
+    def partition(self, scores: Tensor) -> Tensor:
+        """Sum of log(1 + exp s): a logistic regression for each label, by itself."""
+        total: Tensor = softplus(scores).sum(dim=-1)
+        return total
+
+    def row_loss(self, scores: Tensor, wanted: Tensor) -> Tensor:
+        """Mean of -log p of what is true of each label."""
+        mean: Tensor = (softplus(scores) - scores * wanted).mean(dim=-1)
+        return mean
+
+    def pooled(self, each: Tensor) -> Tensor:
+        """Log-odds of the mean probability of each label."""
+        yes, no = -softplus(-each), -softplus(each)
+        odds: Tensor = yes.logsumexp(dim=0) - no.logsumexp(dim=0)
+        return odds
+
+    def idle_bias(self, wanted: Tensor, bias: Tensor, learned: Tensor) -> Tensor:
+        """A label that every row has is given, one that no row has is not."""
+        constant = (wanted[0] * 2 - 1) * IDLE if len(wanted) else bias
+        return torch.where(learned, bias, constant)
+
+
 def objective_of(target: Target) -> Objective:
     """The objective of a target."""
+    if isinstance(target, LabelsTarget):
+        return LabelsObjective(target)
     return NumberObjective(target) if isinstance(target, NumberTarget) else ClassObjective(target)
