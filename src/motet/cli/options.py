@@ -44,6 +44,12 @@ TargetOption = Annotated[
         "separated by | or ;).",
     ),
 ]
+WeightOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weight", help="A column of numbers from 0: how much each row counts in training (not in metrics)."
+    ),
+]
 SplitColumnOption = Annotated[
     str | None,
     typer.Option(

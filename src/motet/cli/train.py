@@ -21,6 +21,7 @@ from motet.cli.options import (
     TargetOption,
     TextOption,
     VectorOption,
+    WeightOption,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def train(
         float | None, typer.Option(help=f"Share of rows to choose on (default {SHARE:g}).")
     ] = None,
     group: GroupOption = None,
+    weight: WeightOption = None,
     id_column: Annotated[str | None, typer.Option("--id", help="A column that names the rows.")] = None,
     image_encoder: Annotated[
         list[str] | None,
@@ -72,6 +74,20 @@ def train(
     ] = "auto",
     class_weights: Annotated[
         str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
+    ] = None,
+    imbalance: Annotated[
+        str,
+        typer.Option(
+            help="none, weights (as --class-weights balanced) or logit-adjustment: for rare classes."
+        ),
+    ] = "none",
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            metavar="SECONDS",
+            help="Drop candidates that are not done by then; linear heads are always fitted.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     image_root: ImageRootOption = None,
@@ -129,6 +145,8 @@ def train(
         fusion=fusion,
         target=cast("TargetKind", target),
         class_weights=class_weights,
+        imbalance=imbalance,
+        time_limit=time_limit,
         accept_licence=accept_licence,
         test_size=test_share,
         validation_size=val_share,
@@ -149,6 +167,7 @@ def train(
         split=split_column,
         group=group,
         id=id_column,
+        weight=weight,
         target=options.target,
     )
     for column in schema.columns:

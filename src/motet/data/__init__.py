@@ -24,6 +24,7 @@ from motet.data.tabular_cells import TabularCells
 from motet.data.targets import encode_target, read_target
 from motet.data.text_cells import TextCells
 from motet.data.vector_cells import VectorCells
+from motet.data.weights import row_weights
 
 __all__ = [
     "AudioCell",
@@ -59,6 +60,7 @@ __all__ = [
     "read_table",
     "read_target",
     "row_ids",
+    "row_weights",
     "script_of",
     "split_sides",
 ]

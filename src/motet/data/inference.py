@@ -68,6 +68,7 @@ def infer_schema(
     split: str | None = None,
     group: str | None = None,
     id: str | None = None,
+    weight: str | None = None,
     target: TargetKind = "class",
 ) -> Schema:
     """Tell the kind and role of each column; what the caller names is taken as said.
@@ -95,6 +96,7 @@ def infer_schema(
         ("split", split),
         ("group", group),
         ("id", id),
+        ("weight", weight),
     )
     for role, one in roles:
         if one is not None:

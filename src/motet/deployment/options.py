@@ -15,6 +15,7 @@ from motet.training import Settings
 AUTO_FUSION = "auto"
 LATE = ("late", "late-mean", "late-product", "late-stacked", "late-vote")  # `late`: the best of the others
 
+IMBALANCE = ("none", "weights", "logit-adjustment")
 NOT_OF_NUMBERS = ("late-product", "late-vote")
 
 
@@ -29,7 +30,9 @@ class Options:
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
     target : what the label column holds: `class` (one a row), `number`, or `labels` (any number a row).
-    class_weights : `balanced` weighs the rows of a class by the inverse of its share.
+    class_weights, imbalance : `balanced`, or `weights`, weighs the rows of a class by the inverse of its share;
+        `logit-adjustment` adds the logarithm of that share to the logits in the loss (see `tasks.ClassObjective`).
+    time_limit : seconds after which no further candidate is tried; linear heads always are.
     """
 
     image_encoders: tuple[str, ...] = ("auto",)
@@ -39,6 +42,8 @@ class Options:
     fusion: str = AUTO_FUSION
     target: TargetKind = "class"
     class_weights: str | None = None
+    imbalance: str = "none"
+    time_limit: float | None = None
     accept_licence: bool = False
     test_size: float = 0.15
     validation_size: float = 0.15
@@ -56,10 +61,17 @@ class Options:
             raise UsageError(
                 f"{self.fusion} combines probabilities, and numbers have none: take late-mean or late-stacked"
             )
-        if self.target != "class" and self.class_weights is not None:
+        if self.imbalance not in IMBALANCE:
+            raise UsageError(f"no imbalance option {self.imbalance!r}: one of {', '.join(IMBALANCE)}")
+        if self.target != "class" and (self.class_weights is not None or self.imbalance != "none"):
             raise UsageError(
-                f"class weights are of one class a row: leave them out where the target is {self.target}"
+                "class weights and logit adjustment are of classes, one class a row: leave them out where the target "
+                f"is {self.target}"
             )
+        if self.class_weights is not None and self.imbalance == "logit-adjustment":
+            raise UsageError("class weights and logit adjustment do the same twice: take one of them")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UsageError(f"a time limit is a number of seconds above 0, not {self.time_limit!r}")
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
         if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**32:
@@ -77,6 +89,11 @@ class Options:
         """What the user names as encoders of a modality."""
         named = {"image": self.image_encoders, "text": self.text_encoders, "audio": self.audio_encoders}
         return named.get(modality, ("auto",))
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the rows of rare classes weigh more."""
+        return self.class_weights == "balanced" or self.imbalance == "weights"
 
     @property
     def fusions(self) -> tuple[str, ...]:

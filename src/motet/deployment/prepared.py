@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind
+from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind, row_weights
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
 from motet.deployment.fused import FusedHeads
@@ -46,6 +46,7 @@ class Prepared:
     folds: list[Fold]
     target: Target
     prior: Floats
+    adjusted: bool  # whether logits are adjusted by the shares of the classes
     held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
@@ -53,7 +54,7 @@ class Prepared:
     @property
     def objective(self) -> Objective:
         """What heads minimise."""
-        return objective_of(self.target)
+        return objective_of(self.target, self.prior if self.adjusted else None)
 
     def probes(self) -> dict[str, Probe]:
         """The linear probe of each source, fitted side by side."""
@@ -94,6 +95,12 @@ def prepare_rows(
     by_modality = cells(table, schema)
     cache = FeatureCache() if options.cache else None
     notes = [*table.notes, *split.notes]
+    weighing = row_weights(table, schema, np.concatenate([split.train, split.validation]))
+    if weighing is not None and not weighing.all():
+        notes.append(f"{int((weighing == 0).sum()):,} rows of weight 0 are left out")
+        kept = np.split(weighing > 0, [len(split.train)])
+        split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
+        weighing = weighing[weighing > 0]
     rows = np.concatenate([split.train, split.validation])
     truth, classes = found.values[rows], len(found.classes)  # of strata, where no class is learned
     supervised = any(FROM_SCRATCH in options.encoders_of(modality) for modality in by_modality)
@@ -104,7 +111,7 @@ def prepare_rows(
     fit = np.arange(len(split.train) if supervised else len(rows))
     for modality, column in by_modality.items():
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
-    weights = _class_weights(truth[fit], classes) if options.class_weights else None
+    weights = _class_weights(truth[fit], classes) if options.balanced else None
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
     tables: dict[str, FeatureTable] = {}
     for name, encoder in opened.encoders.items():
@@ -135,20 +142,27 @@ def prepare_rows(
             + ("text:lexical is what reads the words" if text else "no words are read")
         )
     wanted = found.truth[rows]
-    row_weights = None if weights is None else weights[truth]
+    counted = weighing
+    if weights is not None:
+        counted = weights[truth] if weighing is None else weights[truth] * weighing
+    if supervised and schema.weight is not None:
+        notes.append(
+            f"weights do not reach an encoder {FROM_SCRATCH!r}: it learns from every training row alike"
+        )
     parted = [
-        replace(fold, labels=wanted[some], weights=None if row_weights is None else row_weights[some])
+        replace(fold, labels=wanted[some], weights=None if counted is None else counted[some])
         for fold in cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables)
     ]
     target, prior = _target(found, wanted[fit])
     return Prepared(
         opened,
         [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],
-        Fold(tables, wanted, fit, weights=row_weights),
+        Fold(tables, wanted, fit, weights=counted),
         few,
         parted,
         target,
         prior,
+        options.imbalance == "logit-adjustment",
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         _broken(table, by_modality, tables, rows),
         notes,

@@ -44,6 +44,12 @@ class MultimodalEstimator(ABC):
     multilabel : bool
         Labels are lists of any number of labels (`MultimodalClassifier` alone).
     class_weights : None or "balanced"
+    imbalance : "none", "weights" or "logit-adjustment"
+        What is done for rare classes.
+    weight : str
+        A column of numbers from 0: how much each row counts in training, but not in metrics nor in choices.
+    time_limit : float
+        Seconds after which no further candidate is tried; linear heads always are.
     accept_licence : bool
         Use encoders whose licence forbids commercial use.
     seed : int
@@ -79,6 +85,9 @@ class MultimodalEstimator(ABC):
         validation_size: float = 0.15,
         multilabel: bool = False,
         class_weights: str | None = None,
+        imbalance: str = "none",
+        weight: str | None = None,
+        time_limit: float | None = None,
         accept_licence: bool = False,
         seed: int = 0,
     ) -> None:
@@ -101,6 +110,9 @@ class MultimodalEstimator(ABC):
         self.validation_size = validation_size
         self.multilabel = multilabel
         self.class_weights = class_weights
+        self.imbalance = imbalance
+        self.weight = weight
+        self.time_limit = time_limit
         self.accept_licence = accept_licence
         self.seed = seed
 
@@ -144,6 +156,8 @@ class MultimodalEstimator(ABC):
             fusion=self.fusion,
             target=self._target(),
             class_weights=self.class_weights,
+            imbalance=self.imbalance,
+            time_limit=self.time_limit,
             accept_licence=self.accept_licence,
             test_size=self.test_size,
             validation_size=self.validation_size,
@@ -213,6 +227,7 @@ class MultimodalEstimator(ABC):
             group=self.group,
             split=self.split,
             id=self.id,
+            weight=self.weight,
             target=self._target(),
         )
 

@@ -21,6 +21,8 @@ from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import Target
 
+TINY = 1e-12
+LEAST_SHARE = 1e-6  # of a class that no row has
 IDLE = 10.0  # how far below the others, in logits, a class lies that no row has
 
 
@@ -28,6 +30,9 @@ class Objective(ABC):
     """The learning side of a target. Everything works under `torch.func.vmap`."""
 
     target: Target
+    shift: Tensor | None = (
+        None  # [O], added to the logits in the loss of fused heads; linear heads lose it afterwards
+    )
 
     def wanted(self, truth: npt.NDArray[Any]) -> Tensor:
         """What is true of B rows as what the scores should mean [B, O]."""
@@ -59,14 +64,21 @@ class Objective(ABC):
     def loss(self, scores: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
         """Mean loss; weights [B] of the rows."""
         each = self.row_loss(scores, wanted)
-        return each.mean() if weights is None else (each * weights).sum() / weights.sum()
+        return each.mean() if weights is None else (each * weights).sum() / weights.sum().clamp(min=TINY)
 
 
 class ClassObjective(Objective):
-    """One class of C: cross-entropy."""
+    """One class of C: cross-entropy.
 
-    def __init__(self, target: Target) -> None:
+    prior [C] : where it is given, the logarithm of each class's share is added to the logits in the loss alone, so that
+    the logits themselves are those of balanced classes: logit adjustment with tau 1 (Menon et al., "Long-tail learning
+    via logit adjustment", 2021, arXiv 2007.07314, eq. 10).
+    """
+
+    def __init__(self, target: Target, prior: npt.NDArray[np.floating] | None = None) -> None:
         self.target = target
+        if prior is not None:
+            self.shift = torch.from_numpy(np.log(np.maximum(prior, LEAST_SHARE)).astype(np.float32))
 
     def _wanted(self, truth: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
         one_hot: npt.NDArray[np.floating] = np.eye(self.target.outputs, dtype=np.float32)[truth]
@@ -82,7 +94,8 @@ class ClassObjective(Objective):
 
     def row_loss(self, scores: Tensor, wanted: Tensor) -> Tensor:
         """-log p of the class."""
-        return -(scores.log_softmax(dim=-1) * wanted).sum(dim=-1)
+        shifted = scores if self.shift is None else scores + self.shift.to(scores.device)
+        return -(shifted.log_softmax(dim=-1) * wanted).sum(dim=-1)
 
     def pooled(self, each: Tensor) -> Tensor:
         """Logarithm of the mean probability."""
@@ -159,8 +172,8 @@ class LabelsObjective(Objective):
         return torch.where(learned, bias, constant)
 
 
-def objective_of(target: Target) -> Objective:
-    """The objective of a target."""
+def objective_of(target: Target, adjust: npt.NDArray[np.floating] | None = None) -> Objective:
+    """The objective of a target; `adjust` [C] : shares of classes that logits are adjusted by."""
     if isinstance(target, LabelsTarget):
         return LabelsObjective(target)
-    return NumberObjective(target) if isinstance(target, NumberTarget) else ClassObjective(target)
+    return NumberObjective(target) if isinstance(target, NumberTarget) else ClassObjective(target, adjust)

@@ -104,16 +104,24 @@ class _Fit:
         weight, bias = self._solve(inverse_penalty)
         target = self.objective.target
         logits = np.full((len(self.checked), target.outputs), np.nan)
-        logits[self.checked] = (self.check @ weight + bias).numpy()
+        told = (self.check @ weight + bias).numpy()
+        logits[self.checked] = told - self._shift.numpy()
         if not self.can_choose:
             return logits, 0.0
         wanted = self.fold.labels[self.fold.held[self.checked]]
-        return logits, float(target.losses(target.spread(logits[self.checked]), wanted).mean())
+        return logits, float(target.losses(target.spread(told), wanted).mean())
 
     def module(self, inverse_penalty: float) -> LinearClassifier:
         """The fitted probe, in eval mode."""
         mean, scale = torch.from_numpy(self.mean), torch.from_numpy(self.scale)
-        return LinearClassifier(self.source, mean, scale, *self._solve(inverse_penalty)).eval()
+        weight, bias = self._solve(inverse_penalty)
+        return LinearClassifier(self.source, mean, scale, weight, bias - self._shift).eval()
+
+    @property
+    def _shift(self) -> Tensor:
+        """What the loss adds to the logits: biases are free, so that those fitted without it hold it already."""
+        shift = self.objective.shift
+        return torch.zeros(self.objective.target.outputs) if shift is None else shift
 
     def _solve(self, inverse_penalty: float) -> tuple[Tensor, Tensor]:
         wanted = self.objective.wanted(self.fold.labels[self.rows])
