@@ -94,6 +94,9 @@ def test_the_command_trains_measures_and_predicts_numbers(motet: Any, tmp_path: 
         csv.writer(file).writerows([data, *zip(*data.values(), strict=True)])
     asked = ("train", table, "--label", "y", "--text", "text", "--numeric", "size", "-o", place)
     assert "--target number" in motet(*asked).err  # a quantity, and what to do
+    assert motet(*asked, "--target", "price").code == 2
+    ran = motet("inspect", table, "--label", "y", "--target", "number")
+    assert ran.code == 0 and "'unknown'" in ran.out + ran.err
     ran = motet(*asked, "--target", "number", "--text-encoder", "lexical")
     assert ran.code == 0, ran.err
     assert "R2" in ran.out and "such as 'unknown' in row 5" in ran.err

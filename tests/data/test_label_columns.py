@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from motet.data import encode_target, infer_schema, make_split, read_table, read_target
+from motet.data import audit, encode_target, infer_schema, make_split, read_table, read_target
 from motet.data.targets import unread_labels
 from motet.errors import TableError
 
@@ -52,6 +52,17 @@ def test_every_side_of_a_split_has_low_and_high_numbers():
     for side in (split.train, split.validation, split.test):
         assert order[side].mean() == pytest.approx(0.5, abs=0.03)
     assert split.notes == ()
+
+
+def test_an_audit_reads_the_column_as_it_is_told_to():
+    table, schema = numbers(["1.5", "2.25", "x", *map(str, range(60))])
+    found = audit(table, schema, decode=False, target="number")
+    assert found.classes is None and any("such as 'x' in row 2" in note for note in found.notes)
+    assert not any(w["level"] == "error" for w in found.warnings)
+    table, schema = numbers(["a", "b"])
+    assert any(
+        "no number" in w["message"] for w in audit(table, schema, decode=False, target="number").warnings
+    )
 
 
 def sets(values):

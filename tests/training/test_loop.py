@@ -21,6 +21,7 @@ from motet.runtime.combination import log_softmax
 from motet.runtime.target import ClassTarget
 from motet.tasks import FusedClassifier, classification_loss, objective_of
 from motet.training import Fold, Settings, Trained, fit_probe, predict_logits, side_by_side, train_heads
+from motet.training.balance import Balance
 from motet.training.loop import MakeHead, shown_modalities
 from motet.training.schedule import warm_then_cosine
 from motet.training.stacked import StackedHeads
@@ -82,14 +83,22 @@ def test_equal_seeds_give_equal_weights(fusion: str) -> None:
     assert not same(run(1), run(2))
 
 
-@pytest.mark.parametrize("fusion", sorted(FUSIONS))
-def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str) -> None:
+BALANCED = Balance(
+    dropout=0.3, dropout_of={"text": 0.1}, curriculum=1.0, auxiliary=0.5, learning_rate_of={"image": 0.4}
+)
+
+
+@pytest.mark.parametrize(
+    ("fusion", "balance"),
+    [*((name, Balance(dropout=0.3)) for name in sorted(FUSIONS)), ("gated", BALANCED), ("concat", BALANCED)],
+)
+def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str, balance: Balance) -> None:
     """The slow way: one head at a time, with PyTorch's own modules, optimiser and clipping. Without dropout, which
     draws its noise otherwise. Two folds of other sizes, two members each."""
     tables, labels = problem(100)
     rows = np.arange(100)
     folds = [Fold(tables, labels, rows[:60], rows[60:]), Fold(tables, labels, rows[40:], rows[:40])]
-    asked = Settings(epochs=2, batch_size=20, members=2, least_steps=0, modality_dropout=0.3, seed=3)
+    asked = Settings(epochs=2, batch_size=20, members=2, least_steps=0, balance=balance, seed=3)
     made = train_heads(maker(fusion, dropout=0.0), (IMAGE, TEXT), folds, TWO, asked, stop_after=2)
     torch.manual_seed(3)
     heads = [maker(fusion, dropout=0.0)((IMAGE, TEXT)) for _ in range(4)]
@@ -101,18 +110,23 @@ def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str) -> None:
             projection.linear.standardise(
                 torch.from_numpy(seen.mean(axis=0)), torch.from_numpy(1 / seen.std(axis=0))
             )
-    optimizers = [
-        torch.optim.AdamW(head.parameters(), lr=0.0, weight_decay=asked.weight_decay) for head in heads
-    ]
+    optimizers = []
+    for head in heads:
+        image = list(head.fusion.projections[0].parameters())
+        others = [p for p in head.parameters() if all(p is not own for own in image)]
+        groups = [{"params": image}, {"params": others}]
+        optimizers.append(torch.optim.AdamW(groups, lr=0.0, weight_decay=asked.weight_decay))
+    factors = (balance.learning_rate_of.get("image", 1.0), 1.0)
     step = 0
-    for _ in range(2):
+    for epoch in range(2):
+        hide = np.array([0.3, 0.1]) * epoch / 2 if balance is BALANCED else 0.3
         shuffled = [order.permutation(fold.fit) for fold in folds]
         for begin in range(0, 60, 20):
             chosen = [np.sort(each[begin : begin + 20]) for each in shuffled]
             have = np.stack(
                 [np.stack([tables[s.name].present[rows] for s in (IMAGE, TEXT)], axis=-1) for rows in chosen]
             )
-            shown = shown_modalities(have, 0.3, order)
+            shown = shown_modalities(have, hide, order)
             for number, (head, optimizer) in enumerate(zip(heads, optimizers, strict=True)):
                 rows = chosen[number // 2]
                 batch = {
@@ -123,10 +137,18 @@ def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str) -> None:
                     for column, s in enumerate((IMAGE, TEXT))
                 }
                 optimizer.zero_grad()
-                classification_loss(head.train()(batch), torch.from_numpy(labels[rows])).backward()
+                wanted = torch.from_numpy(labels[rows])
+                loss = classification_loss(head.train()(batch), wanted)
+                for own in ("image", "text") if balance.auxiliary else ():
+                    alone = {
+                        s.name: replace(batch[s.name], present=batch[s.name].present & (s.modality == own))
+                        for s in (IMAGE, TEXT)
+                    }
+                    loss = loss + balance.auxiliary / 2 * classification_loss(head(alone), wanted)
+                loss.backward()
                 torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-                for group in optimizer.param_groups:
-                    group["lr"] = asked.learning_rate * warm_then_cosine(step, 6, asked.warmup)
+                for group, factor in zip(optimizer.param_groups, factors, strict=True):
+                    group["lr"] = factor * asked.learning_rate * warm_then_cosine(step, 6, asked.warmup)
                 optimizer.step()
             step += 1
     for ensemble, pair in zip(made.heads, (heads[:2], heads[2:]), strict=True):
@@ -160,7 +182,7 @@ def test_the_best_epoch_is_kept() -> None:
     """
     tables, _ = problem(120, gaps=False)
     fold = fold_of(tables, np.random.default_rng(5).integers(0, 2, 120))
-    asked = Settings(epochs=60, patience=5, modality_dropout=0.0, batch_size=64)
+    asked = Settings(epochs=60, patience=5, balance=Balance(dropout=0), batch_size=64)
     trained = train(fold, asked, maker(width=64))
     assert len(trained.history) == trained.best_epoch + 5 < 60
     assert [epoch.epoch for epoch in trained.history] == list(range(1, len(trained.history) + 1))
@@ -325,9 +347,9 @@ def test_sources_of_one_modality_are_hidden_together_and_never_shown_where_absen
         s.name: FeatureTable(ArrayRows(np.zeros((60, s.width), np.float32)), present[s.name]) for s in sources
     }
     fold = Fold(tables, np.zeros(60, np.int64), np.arange(60))
-    asked = Settings(members=2, modality_dropout=0.4)
+    hide = np.full(2, 0.4)
     batch, *_ = _read(
-        sources, [fold], [np.arange(60)], TWO, asked, np.random.default_rng(0), torch.device("cpu")
+        sources, [fold], [np.arange(60)], TWO, 2, hide, np.random.default_rng(0), torch.device("cpu")
     )
     shown = {name: has.numpy() for name, (_, has) in batch.items()}
     assert shown[TEXT.name].shape == (2, 60)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+
+if TYPE_CHECKING:
+    from motet.data import TargetKind
 
 TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON Lines, Parquet or Arrow file.")
@@ -60,3 +63,15 @@ GroupOption = Annotated[
     str | None,
     typer.Option("--group", help="A column whose values must not be on two sides of a split."),
 ]
+
+
+def target_kind(said: str) -> TargetKind:
+    """What `--target` says; UsageError for anything else."""
+    from motet.data import TargetKind
+    from motet.errors import UsageError
+
+    known: tuple[TargetKind, ...] = get_args(TargetKind)
+    for kind in known:
+        if said == kind:
+            return kind
+    raise UsageError(f"no target {said!r}: one of {', '.join(known)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,10 +22,11 @@ from motet.cli.options import (
     TextOption,
     VectorOption,
     WeightOption,
+    target_kind,
 )
 
 if TYPE_CHECKING:
-    from motet.data import Schema, Table, TargetKind
+    from motet.data import Schema, Table
 
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
@@ -143,7 +144,7 @@ def train(
         audio_encoders=tuple(audio_encoder or ("auto",)),
         lexical=not no_lexical,
         fusion=fusion,
-        target=cast("TargetKind", target),
+        target=target_kind(target),
         class_weights=class_weights,
         imbalance=imbalance,
         time_limit=time_limit,

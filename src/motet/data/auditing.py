@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from motet.data.audio_cells import AudioCells
 from motet.data.casting import has_words, text_of
-from motet.data.classes import Labels, labels
+from motet.data.classes import Labels, TargetKind, labels
 from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
 from motet.data.findings import warnings_of
 from motet.data.image_cells import ImageCells
@@ -22,6 +22,7 @@ from motet.data.schema import Column, Schema, pattern_name
 from motet.data.splits import NAMES, split_sides
 from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
+from motet.data.targets import read_target, unread_labels
 from motet.data.text_cells import TextCells
 from motet.data.vector_cells import VectorCells
 from motet.errors import TableError
@@ -88,14 +89,15 @@ class Audit:
         }
 
 
-def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
+def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKind = "class") -> Audit:
     """Count what is present, absent and broken, find duplicates, and warn in order of harm.
 
     With `decode` every picture and every sound is decoded once; without it broken ones and look-alikes are not
-    known.
+    known. target : what the label column holds; only classes are counted and compared.
     Problems of labels and splits are warnings here, never exceptions.
     """
     errors: list[str] = []
+    unread: list[str] = []
     made = cells(table, schema)
     images = made.get("image")
     pictures = look_at_pictures(images) if decode and isinstance(images, ImageCells) else None
@@ -107,12 +109,12 @@ def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
         digests["audio"], found_issues = listen(sounds)
         issues += found_issues
     issues += [issue for one in made.values() for issue in _odd_widths(one)]
-    found = _labels(table, schema, errors)
+    found = _labels(table, schema, target, errors, unread)
     sides = _sides(table, schema, errors)
     broken = sorted((issue for issue in issues if issue.broken), key=lambda issue: issue.row)
     presence = _presence(made, digests)
     content, note = _content(table, schema, made, digests)
-    notes = [*table.notes, *([note] if note else [])]
+    notes = [*table.notes, *unread, *([note] if note else [])]
     if pictures and pictures.crowd:
         notes.append(
             f"{pictures.crowd} pictures with nearly the same outline were not compared with each other"
@@ -133,14 +135,18 @@ def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
     return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, errors))
 
 
-def _labels(table: Table, schema: Schema, errors: list[str]) -> Labels | None:
+def _labels(
+    table: Table, schema: Schema, target: TargetKind, errors: list[str], notes: list[str]
+) -> Labels | None:
     if schema.label is None:
         return None
     try:
-        return labels(table, schema)
+        found = labels(table, schema) if target == "class" else read_target(table, schema, target)
     except TableError as error:
         errors.append(str(error))
         return None
+    notes += unread_labels(found, schema.label)
+    return found if target == "class" else None
 
 
 def _sides(table: Table, schema: Schema, errors: list[str]) -> npt.NDArray[np.int8] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from motet.training.balance import Balance
 from motet.training.folds import Fold
 from motet.training.latent import multiply_out, to_latent
 from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_heads
@@ -9,6 +10,7 @@ from motet.training.probe import Probe, fit_probe
 from motet.training.threads import side_by_side
 
 __all__ = [
+    "Balance",
     "Epoch",
     "Fold",
     "Probe",

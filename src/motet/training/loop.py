@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -19,11 +20,12 @@ from motet.encoders import Features
 from motet.fusion import Projection, Source
 from motet.selection import temperature_of
 from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
+from motet.training.balance import Balance
 from motet.training.designs import standardisation
 from motet.training.folds import Fold, Tables
 from motet.training.optimisers import without_compiler
 from motet.training.schedule import warm_then_cosine
-from motet.training.stacked import StackedHeads
+from motet.training.stacked import Batch, StackedHeads
 from motet.training.threads import one_thread
 
 Rows = npt.NDArray[np.int64]
@@ -46,7 +48,7 @@ class Settings:
     weight_decay: float = 0.05
     batch_size: int | None = None  # None: up to 512, growing with the table
     members: int = 2  # classifiers with different first weights, whose probabilities are averaged
-    modality_dropout: float = 0.2  # chance that a row hides a modality, for each modality that it has
+    balance: Balance = field(default_factory=Balance)
     seed: int = 0
 
     def rows_a_batch(self, rows: int) -> int:
@@ -120,8 +122,13 @@ def train_heads(
         _standardise(heads[number * settings.members : (number + 1) * settings.members], fold)
     stack = StackedHeads(heads, accelerator.device, settings.seed)
     optimizer = without_compiler(torch.optim.AdamW)(
-        stack.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        _by_learning_rate(stack, sources, settings),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
+    modalities = list(dict.fromkeys(source.modality for source in sources))
+    settings.balance.check(modalities)
     rows = min(len(fold.fit) for fold in folds)  # a fold with more leaves others out in each epoch
     size, epochs = settings.rows_a_batch(rows), settings.epochs_for(rows)
     steps = epochs * -(-rows // size)
@@ -137,14 +144,19 @@ def train_heads(
         for number in range(1, last + 1):
             total = 0.0
             shuffled = [order.permutation(fold.fit)[:rows] for fold in folds]
+            hide = settings.balance.rates(modalities, (number - 1) / epochs)
             for begin in range(0, rows, size):
                 chosen = [np.sort(each[begin : begin + size]) for each in shuffled]
                 batch, wanted, weights = _read(
-                    sources, folds, chosen, objective, settings, order, accelerator.device
+                    sources, folds, chosen, objective, settings.members, hide, order, accelerator.device
                 )
                 logits = stack.train_logits(batch)
                 # Each head has a loss of its own: trained on that of their mean they would lean on one another.
                 losses = loss_of_each(logits, wanted, weights)  # [G]
+                for modality in modalities if settings.balance.auxiliary else ():
+                    alone = stack.train_logits(_only(modality, batch, sources))
+                    share = settings.balance.auxiliary / len(modalities)
+                    losses = losses + share * loss_of_each(alone, wanted, weights)
                 accelerator.backward(losses.sum())
                 stack.clip_gradients(1.0)
                 optimizer.step()
@@ -197,9 +209,11 @@ def read_rows(source: Source, tables: Tables, rows: Rows) -> tuple[npt.NDArray[n
     return (np.pad(pooled, ((0, 0), (0, lacking))) if lacking else pooled), table.present[rows]
 
 
-def shown_modalities(present: Bools, rate: float, order: np.random.Generator) -> Bools:
-    """Of the modalities that rows have [..., M], those not hidden: each is with chance `rate`, but never all."""
-    hidden = order.random(present.shape) < rate
+def shown_modalities(
+    present: Bools, rates: float | npt.NDArray[np.floating], order: np.random.Generator
+) -> Bools:
+    """Of the modalities that rows have [..., M], those not hidden: each is with its chance [M], but never all."""
+    hidden = order.random(present.shape) < rates
     emptied = present.any(axis=-1) & ~(present & ~hidden).any(axis=-1)
     hidden[emptied] = False
     return present & ~hidden
@@ -215,17 +229,39 @@ def _standardise(heads: Sequence[FusedClassifier], fold: Fold) -> None:
             linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
 
 
+def _by_learning_rate(
+    stack: StackedHeads, sources: Sequence[Source], settings: Settings
+) -> list[dict[str, Any]]:
+    """All parameters, in groups: projections of a modality with a learning rate of its own stand apart."""
+    groups: dict[float, list[Tensor]] = {}
+    for name, parameter in stack.parameters.items():
+        owner = re.match(r"fusion\.projections\.(\d+)\.", name)
+        modality = sources[int(owner[1])].modality if owner else ""
+        groups.setdefault(settings.balance.learning_rate_of.get(modality, 1.0), []).append(parameter)
+    return [{"params": each, "lr": settings.learning_rate * factor} for factor, each in groups.items()]
+
+
+def _only(modality: str, batch: Batch, sources: Sequence[Source]) -> Batch:
+    """The same batch with every other modality hidden."""
+    of = {source.name: source.modality for source in sources}
+    return {
+        name: (pooled, present if of[name] == modality else torch.zeros_like(present))
+        for name, (pooled, present) in batch.items()
+    }
+
+
 def _read(
     sources: Sequence[Source],
     folds: Sequence[Fold],
     chosen: Sequence[Rows],
     objective: Objective,
-    settings: Settings,
+    members: int,
+    hide: npt.NDArray[np.floating],
     order: np.random.Generator,
     device: torch.device,
 ) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor, Tensor]:
-    """The chosen rows of each fold, some modalities hidden, for each member of each fold: [G, B, D], [G, B]; what is
-    wanted of them [G, B, O], and their weights [G, B]."""
+    """The chosen rows of each fold, modalities hidden with the chances [M], for each member of each fold: [G, B, D],
+    [G, B]; what is wanted of them [G, B, O], and their weights [G, B]."""
     read = {
         source.name: [read_rows(source, fold.tables, rows) for fold, rows in zip(folds, chosen, strict=True)]
         for source in sources
@@ -234,10 +270,10 @@ def _read(
     modalities = list(dict.fromkeys(source.modality for source in sources))
     of = {m: [s.name for s in sources if s.modality == m] for m in modalities}
     have = np.stack([np.any([present[name] for name in of[m]], axis=0) for m in modalities], axis=-1)
-    shown = shown_modalities(have, settings.modality_dropout, order)
+    shown = shown_modalities(have, hide, order)
 
     def for_members(values: npt.NDArray[Any]) -> Tensor:
-        return torch.from_numpy(np.repeat(values, settings.members, axis=0)).to(device)
+        return torch.from_numpy(np.repeat(values, members, axis=0)).to(device)
 
     batch = {
         source.name: (
