@@ -62,16 +62,21 @@ def _fitted_rows(made: MultimodalRegressor) -> np.ndarray:
 
 
 def test_intervals_hold_the_number_as_often_as_asked(regressor: MultimodalRegressor) -> None:
-    fresh = number_table(400, seed=7)
+    fresh: dict[str, list[Any]] = number_table(400, seed=7)
     for coverage in (0.5, 0.9):
         answers = regressor.model_.predict(fresh, coverage=coverage)
         inside = [a.interval[0] <= y <= a.interval[1] for a, y in zip(answers, fresh["y"], strict=True)]
         # Thresholds are of 105 rows: their coverage itself has a deviation of about .05.
         assert np.mean(inside) == pytest.approx(coverage, abs=0.15)
-    with pytest.raises(UsageError, match="--coverage"):
+    with pytest.raises(UsageError, match="leave --abstain-below out"):
         regressor.model_.predict(fresh, abstain_below=0.5)
     with pytest.raises(UsageError, match="number"):
         regressor.model_.predict_proba(fresh)
+    with pytest.raises(UsageError, match="explained"):
+        regressor.model_.predict(fresh, explain=True)
+    fresh["kind"] = [row % 2 for row in range(400)]
+    for part in regressor.evaluate(fresh, slices=("kind",))["slices"]["kind"]:
+        assert part["n"] == 200 and part["metrics"]["r2"]["value"] > 0.85
 
 
 def test_a_regressor_keeps_scikit_learns_habits(regressor: MultimodalRegressor) -> None:

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from motet.evaluation import missing_rates, shapley
+from motet.evaluation import missing_rates, row_contributions, shapley
 from motet.evaluation.contributions import MIXED, RATES
 
 Bools = npt.NDArray[np.bool_]
@@ -86,3 +88,37 @@ def test_accuracy_falls_with_what_is_missing() -> None:
     assert {point["accuracy"] for point in curves["image"]} == {1.0}
     for point in curves["text"]:
         assert point["accuracy"] == pytest.approx(1 - point["rate"] / 2, abs=0.08)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.integers(1, 4))
+def test_contributions_of_a_row_are_the_mean_over_the_orders_of_what_it_has(
+    seed: int, modalities: int
+) -> None:
+    """Any answers whatever: a table of probabilities [2^M, N, C], and the definition written out row by row."""
+    random = np.random.default_rng(seed)
+    names = ("image", "text", "audio", "tabular")[:modalities]
+    table = random.dirichlet(np.ones(3), (2**modalities, 9))
+    table[0] = table[0, 0]  # nothing shown: the prior, of every row
+    present = {name: random.random(9) < 0.6 for name in names}
+
+    def answer(shown: Mapping[str, Bools]) -> Floats:
+        codes = sum((shown[name].astype(int) << i for i, name in enumerate(names)), np.zeros(9, int))
+        return np.asarray(table[codes, np.arange(9)])
+
+    answers = answer(present)
+    values = row_contributions(answer, present, answers)
+    for row in range(9):
+        best = answers[row].argmax()
+        has = [i for i, name in enumerate(names) if present[name][row]]
+        for i, name in enumerate(names):
+            gains = [0.0]
+            for order in itertools.permutations(has) if i in has else ():
+                before = sum(1 << j for j in order[: order.index(i)])
+                gains.append(table[before | 1 << i, row, best] - table[before, row, best])
+            if i in has:
+                assert values[name][row] == pytest.approx(np.mean(gains[1:]))
+            else:
+                assert values[name][row] == 0
+        total = sum(of_rows[row] for of_rows in values.values())
+        assert total == pytest.approx(answers[row, best] - table[0, row, best])

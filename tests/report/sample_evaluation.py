@@ -53,7 +53,7 @@ def drawn_uri(seed: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(written.getvalue()).decode("ascii")
 
 
-def history(epochs: int, start: float, end: float, top: float, seed: int) -> list[dict[str, float]]:
+def history(epochs: int, start: float, end: float, top: float, seed: int) -> list[dict[str, Any]]:
     dice = random.Random(seed)
     found = []
     for epoch in range(1, epochs + 1):
@@ -63,10 +63,19 @@ def history(epochs: int, start: float, end: float, top: float, seed: int) -> lis
                 "epoch": epoch,
                 "train_loss": end * 0.4 + (start - end * 0.4) * fallen + dice.uniform(-0.01, 0.01),
                 "validation_loss": end + (start - end) * fallen + 0.004 * epoch + dice.uniform(-0.015, 0.015),
+                "alone": {"image": 0.6 + 1.2 * fallen, "text": 0.25 + 1.6 * fallen},
                 "validation_accuracy": min(top - 0.5 * fallen + dice.uniform(-0.01, 0.01), 1.0),
             }
         )
     return found
+
+
+def risk(n: int, wrong: int) -> list[dict[str, float]]:
+    """A curve of n answers of which the least sure are wrong, at every tenth of them."""
+    kept = sorted({-(-n * share // 10) for share in range(1, 11)})
+    return [
+        {"coverage": k / n, "risk": max(0, k - (n - wrong)) / k, "confidence": 1 - 0.4 * k / n} for k in kept
+    ]
 
 
 def matrix(classes: int, each: int, wrong: float, seed: int) -> list[list[int]]:
@@ -143,7 +152,10 @@ def sample() -> dict[str, Any]:
                 "chosen": "image:mobilenet_v2",
                 "why": "The only head that sees pictures alone.",
                 "temperature": 1.31,
-                "candidates": [{"name": "image:mobilenet_v2", "log_loss": 0.498, "accuracy": 0.8506}],
+                "candidates": [
+                    {"name": "image:mobilenet_v2", "kind": "single", "log_loss": 0.498, "accuracy": 0.8506},
+                    {"name": "concat", "kind": "fused", "log_loss": 0.41, "accuracy": 0.8701},
+                ],
             },
             "text": {
                 "chosen": "text:lexical × text:minilm",
@@ -154,6 +166,42 @@ def sample() -> dict[str, Any]:
                     {"name": "text:lexical", "log_loss": 0.209, "accuracy": 0.9416},
                     {"name": "text:minilm", "log_loss": 0.236, "accuracy": 0.9286},
                 ],
+            },
+        },
+        "shapley": {"none": 1.95, "all": 0.15, "values": {"image": 0.61, "text": 1.19}},
+        "emap": {
+            "n": 142,
+            "of": 142,
+            "parts": {
+                "image": {
+                    "model": {"accuracy": 0.9648, "log_loss": 0.146},
+                    "additive": {"accuracy": 0.9507, "log_loss": 0.171},
+                    "gap": {
+                        "accuracy": {"value": 0.0141, "low": -0.007, "high": 0.0352},
+                        "log_loss": {"value": 0.025, "low": 0.004, "high": 0.048},
+                    },
+                }
+            },
+        },
+        "slices": {
+            "brand": [
+                {"name": "Elegance", "kind": "value", "n": 40, "metrics": scored(0.975, 0.05, 0.11, 0.03)},
+                {"name": "茶道", "kind": "value", "n": 30, "metrics": scored(0.9, 0.1, 0.31, 0.06)},
+                {
+                    "name": "1 other value",
+                    "kind": "rest",
+                    "n": 3,
+                    "metrics": {"accuracy": {"value": 0.6667, "low": None, "high": None}},
+                },
+                {"name": "no value", "kind": "empty", "n": 81, "metrics": scored(0.963, 0.04, 0.15, 0.02)},
+            ]
+        },
+        "risk_coverage": {
+            "overall": {"n": 154, "error": 0.0455, "aurc": 0.0071, "points": risk(154, 7)},
+            "classes": {
+                "Watches": {"n": 22, "error": 0.0, "aurc": 0.0, "points": risk(22, 0)},
+                "Computers": {"n": 24, "error": 0.125, "aurc": 0.0212, "points": risk(24, 3)},
+                "Baby Care": {"n": 3, "error": 0.3333, "aurc": 0.1111, "points": risk(3, 1)},
             },
         },
         "mistakes": [

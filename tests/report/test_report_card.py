@@ -11,7 +11,7 @@ from sample_evaluation import drawn_picture, drawn_uri, prediction
 
 from motet.errors import UsageError
 from motet.report import render_card, thumbnail
-from motet.report.card import bars
+from motet.report.card import bars, steps
 
 
 def decoded(uri: str) -> Image.Image:
@@ -95,3 +95,17 @@ def test_thumbnails_are_upright_and_carry_no_metadata() -> None:
     small = decoded(thumbnail(Image.open(written)))
     assert small.size == (20, 60)
     assert not small.getexif() and not {"comment", "icc_profile", "exif"} & set(small.info)
+
+
+def test_what_each_modality_adds_goes_on_from_where_the_one_before_ended() -> None:
+    """From .14 with nothing shown, .72 further to .86, and .05 back to the confidence, .81."""
+    record = {"confidence": 0.81, "contributions": {"image": 0.72, "text": -0.05}}
+    found = steps(record)
+    assert [(one.name, round(one.value, 9)) for one in found] == [
+        ("nothing shown", 0.14), ("image", 0.72), ("text", -0.05),
+    ]  # fmt: skip
+    assert [(one.start, one.width) for one in found] == [(0, 14), (14, 72), (81, 5)]
+    told = {**prediction(), **record}
+    shown = rows(read(render_card(told, picture=None, text=None, title="t")).one("table", "steps"))[1:]
+    assert [row[:2] for row in shown] == [["nothing shown", "0.140"], ["image", "+0.720"], ["text", "−0.050"]]
+    assert steps(prediction()) == [] == steps({"confidence": None, "contributions": {"image": 0.1}})

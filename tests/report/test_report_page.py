@@ -23,14 +23,15 @@ def three(value: float) -> str:
 def test_the_sample_reads_and_has_every_section() -> None:
     root = page(sample(), thumbnails=sample_thumbnails())
     assert [heading.attributes["id"] for heading in root.all("h2")] == [
-        "patterns", "notice", "selection", "classes", "confusion", "training", "mistakes", "broken", "making",
+        "patterns", "notice", "selection", "slices", "modalities", "risk", "classes", "confusion", "training", "alone",
+        "mistakes", "broken", "making",
     ]  # fmt: skip
     assert root.one("title").text == "a title"
 
 
 def test_every_score_shown_is_the_one_given() -> None:
     evaluation = sample()
-    table = page(evaluation).one("table", "scores")
+    table = page(evaluation).all("table", "scores")[0]
     shown = {row[0].removesuffix(" baseline"): row for row in rows(table) if len(row) > 1}
     expected = {
         "all rows as they are": evaluation["overall"],
@@ -51,7 +52,7 @@ def test_every_score_shown_is_the_one_given() -> None:
 
 
 def test_baselines_stand_beneath_their_pattern() -> None:
-    groups = page(sample()).one("table", "scores").all("tbody")
+    groups = page(sample()).all("table", "scores")[0].all("tbody")
     names = [[cell.text for cell in group.all("th")] for group in groups]
     assert names == [
         ["all rows as they are"],
@@ -65,7 +66,7 @@ def test_baselines_stand_beneath_their_pattern() -> None:
 def test_classes_confusion_selection_and_making_show_what_was_given() -> None:
     evaluation = sample()
     root = page(evaluation)
-    classes = rows(root.one("table", "classes"))[1:]
+    classes = rows(root.all("table", "classes")[1])[1:]
     given = sorted(evaluation["per_class"].items(), key=lambda item: item[1]["f1"])
     assert [row[:5] for row in classes] == [
         [name, str(score["support"]), *(three(score[key]) for key in ("precision", "recall", "f1"))]
@@ -232,7 +233,7 @@ def test_null_metrics_are_dashes() -> None:
     evaluation["patterns"]["image"]["metrics"] = {"accuracy": {"value": None, "low": None, "high": None}}
     evaluation["patterns"]["text"]["metrics"]["ece"] = {"value": math.nan, "low": 0.0, "high": 1.0}
     evaluation["patterns"]["text"]["metrics"]["accuracy"] = {"value": 0.5, "low": None, "high": 0.6}
-    shown = {row[0]: row for row in rows(page(evaluation).one("table", "scores"))}
+    shown = {row[0]: row for row in rows(page(evaluation).all("table", "scores")[0])}
     assert shown["image alone"][2:] == ["–", "", "–", "–", "–"]
     assert shown["text alone"][2] == "0.500" and shown["text alone"][6] == "–"
 
@@ -254,7 +255,7 @@ def test_the_page_is_the_same_from_memory_and_from_the_file() -> None:
 
 def test_ceilings_are_drawn_only_beside_accuracy() -> None:
     evaluation = sample()
-    assert len(page(evaluation).one("table", "scores").all("path", "ceiling")) == 3
+    assert len(page(evaluation).all("table", "scores")[0].all("path", "ceiling")) == 3
     for score in [evaluation["overall"], *evaluation["patterns"].values(), *evaluation["baselines"].values()]:
         del score["metrics"]["accuracy"]
     assert page(evaluation).all("path", "ceiling") == []
@@ -271,3 +272,49 @@ def test_a_thumbnail_from_outside_is_refused() -> None:
         with pytest.raises(UsageError, match=r"thumbnails\[3\]"):
             render_report(sample(), title="t", thumbnails={3: uri})
     render_report(sample(), title="t", thumbnails={3: drawn_uri(3)})
+
+
+def test_slices_stand_the_worst_first_and_have_no_interval_where_there_are_few() -> None:
+    table = page(sample()).all("table", "scores")[1]
+    shown = [row for row in rows(table)[1:] if len(row) > 1]
+    assert [row[:2] for row in shown] == [
+        ["1 other value", "3"], ["茶道", "30"], ["no value", "81"], ["Elegance", "40"],
+    ]  # fmt: skip
+    assert shown[0][2] == "0.667" and shown[0][4:] == ["–", "–", "–"]
+    assert shown[1][2].replace(" ", "") == "0.9000.800–0.980"
+    assert page({**sample(), "slices": {}}).all("h2")[3].attributes["id"] == "modalities"
+
+
+def test_interaction_is_said_in_words() -> None:
+    evaluation = sample()
+    assert (
+        "Between image and text: accuracy 0.965 with interaction, 0.951 without; log-loss 0.025 better with it "
+        "(95 % interval 0.004 to 0.048). Interaction is used, and helps."
+    ) in page(evaluation).text
+    gap = evaluation["emap"]["parts"]["image"]["gap"]
+    for low, high, said in (
+        (-0.01, 0.06, "No gain from interaction can be told from chance."),
+        (-0.06, -0.01, "Interaction is used, and does harm on these rows."),
+    ):
+        gap["log_loss"] = {"value": (low + high) / 2, "low": low, "high": high}
+        assert said in page(evaluation).text
+    gap["log_loss"] = {"value": -1e-17, "low": -1e-16, "high": 1e-16}
+    assert "Between image and text nothing: the model only adds up what each says." in page(evaluation).text
+
+
+def test_risk_is_drawn_of_all_answers_and_of_classes_that_have_some() -> None:
+    section = page(sample()).text
+    assert "154 answers: 0.045 wrong; 0.000 of the surest 90 %, 0.000 of the surest 80 %" in section
+    assert "24 answers: 0.125 wrong" in section
+    assert "22 answers" not in section and "3 answers: 0.333" not in section
+
+
+def test_modalities_alone_are_drawn_beside_what_was_trained_on_them_alone() -> None:
+    root = page(sample())
+    assert "log-loss, image alone, by epoch" in root.text
+    assert "a model of it alone reaches 0.498" in root.text and "0.410;" not in root.text
+    evaluation = sample()
+    for epochs in evaluation["history"].values():
+        for epoch in epochs:
+            del epoch["alone"]
+    assert "alone" not in [heading.attributes["id"] for heading in page(evaluation).all("h2")]

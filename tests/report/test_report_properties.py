@@ -109,7 +109,9 @@ def test_a_page_survives_anything_in_the_place_of_any_value(data: st.DataObject)
 @settings(max_examples=60, deadline=None)
 @given(
     record=st.dictionaries(
-        st.sampled_from(["prediction", "confidence", "pattern", "probabilities", "issue"]), junk, max_size=5
+        st.sampled_from(["prediction", "confidence", "pattern", "probabilities", "issue", "contributions"]),
+        junk,
+        max_size=5,
     ),
     text=st.none() | words,
 )

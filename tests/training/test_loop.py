@@ -19,6 +19,7 @@ from motet.evaluation import log_loss
 from motet.fusion import FUSIONS, Source
 from motet.runtime.combination import log_softmax
 from motet.runtime.target import ClassTarget
+from motet.selection import fit_temperature
 from motet.tasks import FusedClassifier, classification_loss, objective_of
 from motet.training import Fold, Settings, Trained, fit_probe, predict_logits, side_by_side, train_heads
 from motet.training.balance import Balance
@@ -401,6 +402,25 @@ def test_batches_grow_and_epochs_shrink_with_the_table(rows: int, size: int, epo
     assert Settings().rows_a_batch(rows) == size
     assert Settings(batch_size=7).rows_a_batch(rows) == 7
     assert Settings().epochs_for(rows) == epochs
+
+
+def test_curves_of_one_modality_alone_are_those_of_the_others_hidden() -> None:
+    """After one epoch, which is kept: the log-loss of the same head, shown one modality, on the rows that have it."""
+    tables, labels = problem()
+    fold = fold_of(tables, labels)
+    asked = replace(QUICK, curves=True)
+    told = train(fold, asked, stop_after=1)
+    (head,), (epoch,) = told.heads, told.history
+    assert epoch.alone is not None and list(epoch.alone) == ["image", "text"]
+    for source in (IMAGE, TEXT):
+        rows = fold.held[tables[source.name].present[fold.held]]
+        logits = predict_logits(head, tables, rows, shown=frozenset({source.modality}))
+        logs = log_softmax(logits / fit_temperature(logits, labels[rows]))
+        assert epoch.alone[source.modality] == pytest.approx(log_loss(logs, labels[rows]), abs=1e-4)
+        assert epoch.to_json()["alone"][source.modality] == epoch.alone[source.modality]
+    plain = train(fold, stop_after=1)
+    assert plain.history[0].alone is None and "alone" not in plain.history[0].to_json()
+    assert same(replace(told, history=plain.history), plain)
 
 
 def test_trainings_side_by_side_give_what_each_gives_alone() -> None:

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from motet.cli.options import DebugOption, ImageRootOption, JsonOption, ModelArgument, TableArgument
+from motet.cli.options import (
+    DebugOption,
+    ImageRootOption,
+    JsonOption,
+    ModelArgument,
+    SliceOption,
+    TableArgument,
+)
 
 
 def evaluate(
@@ -18,6 +25,7 @@ def evaluate(
         bool,
         typer.Option("--all-rows", help="All rows, also where the table's split column names test rows."),
     ] = False,
+    slices: SliceOption = None,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -31,6 +39,8 @@ def evaluate(
       motet evaluate model products.csv
 
       motet evaluate model new_products.csv --report new.html --json
+
+      motet evaluate model products.csv --slice brand --slice price
     """
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model, check_table
@@ -47,7 +57,7 @@ def evaluate(
     check_table(table)
     opened = Model(model, cache=FeatureCache())
     read = opened.read(table, image_root=image_root)
-    evaluation = measure(opened, read, all_rows=all_rows)
+    evaluation = measure(opened, read, all_rows=all_rows, slices=slices or ())
     if report is not None:
         pictures = mistake_thumbnails(read, opened.manifest.schema, evaluation)
         write_report(report, evaluation, title=read.name, thumbnails=pictures)

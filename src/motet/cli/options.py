@@ -59,6 +59,10 @@ SplitColumnOption = Annotated[
         "--split-column", help="A column that says train, val or test (found by its name otherwise)."
     ),
 ]
+SliceOption = Annotated[
+    list[str] | None,
+    typer.Option("--slice", help="A column by whose values every metric is told too (repeat for several)."),
+]
 GroupOption = Annotated[
     str | None,
     typer.Option("--group", help="A column whose values must not be on two sides of a split."),

@@ -39,6 +39,10 @@ def predict(
         float | None,
         typer.Option("--abstain-below", metavar="P", help="Mark answers with less confidence for a person."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Add what each modality adds to the confidence (Shapley values)."),
+    ] = False,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -57,6 +61,8 @@ def predict(
       motet predict model --text "台灯" --json
 
       motet predict model products.csv -o answers.csv --coverage 0.95 --abstain-below 0.6
+
+      motet predict model --image shoe.jpg --text "running shoe, size 42" --explain --card shoe.html
     """
     from motet.cli.paths import check_model, check_picture, check_table
     from motet.encoders import FeatureCache
@@ -91,9 +97,9 @@ def predict(
     opened = Model(model, cache=FeatureCache() if table is not None else None)
     if table is not None:
         assert output is not None
-        _table(opened, table, output, image_root, asked, json)
+        _table(opened, table, output, image_root, asked, explain, json)
     else:
-        _sample(opened, image, text, audio, card, asked, json)
+        _sample(opened, image, text, audio, card, asked, explain, json)
 
 
 def _table(
@@ -102,6 +108,7 @@ def _table(
     output: Path,
     image_root: Path | None,
     asked: dict[str, float | None],
+    explain: bool,
     json: bool,
 ) -> None:
     from collections import Counter
@@ -118,7 +125,7 @@ def _table(
     formulas: dict[str, str] = {}  # the first of each column
 
     def watched() -> Iterator[list[Prediction]]:
-        for window in model.predict_windows(read, **asked):
+        for window in model.predict_windows(read, **asked, explain=explain):
             patterns.update(one.pattern for one in window)
             issues.extend({"id": one.id, "issue": one.issue} for one in window if one.issue)
             if output.suffix.lower() == ".csv":
@@ -136,6 +143,7 @@ def _table(
         sets=asked["coverage"] is not None,
         abstains=asked["abstain_below"] is not None,
         kind=model.target.kind,
+        explained=model.manifest.modalities if explain else (),
     )
     for problem in issues[:10]:
         message(f"{problem['id']}: {problem['issue']}")
@@ -170,6 +178,7 @@ def _sample(
     audio: Path | None,
     card: Path | None,
     asked: dict[str, float | None],
+    explain: bool,
     json: bool,
 ) -> None:
     from motet.cli.console import bar, message, print_json, print_table, shortened
@@ -200,7 +209,9 @@ def _sample(
             row[schema.inputs("audio")[0]] = [read_media(audio)]
         except MediaError as error:
             raise UsageError(f"--audio: {error}") from error
-    answer = model.predict(row, coverage=asked["coverage"], abstain_below=asked["abstain_below"])[0]
+    answer = model.predict(
+        row, coverage=asked["coverage"], abstain_below=asked["abstain_below"], explain=explain
+    )[0]
     if answer.issue:
         message(f"issue: {answer.issue}")
     if card is not None:
@@ -227,6 +238,10 @@ def _sample(
         else answer.prediction
     )
     print_table(f"{told} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
+    if answer.contributions is not None:
+        gains = ", ".join(f"{value:+.3f} {name}" for name, value in answer.contributions.items())
+        none = (answer.confidence or 0) - sum(answer.contributions.values())
+        message(f"{answer.prediction}: {none:.3f} from nothing, {gains or 'and nothing is there'}")
     if answer.classes is not None:
         message(f"one of: {', '.join(answer.classes)}")
     if answer.abstain:

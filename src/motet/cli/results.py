@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from motet.cli.console import counted, message, print_table
+from motet.cli.console import counted, message, print_table, shortened
 
 METRICS = {
     "accuracy": "accuracy",
@@ -48,6 +48,13 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
     wilson = "; for accuracy at least Wilson's" if "accuracy" in shown else ""
     title = f"{counted(evaluation['n'], measured)}; brackets: 95 % interval (bootstrap{wilson})"
     print_table(title, columns, rows, left=("answered by",))
+    for column, slices in evaluation.get("slices", {}).items():
+        parts = sorted(slices, key=lambda part: _first(part["metrics"][shown[0]]["value"]))
+        print_table(
+            f"by {column}, the worst first",
+            ["value", "rows", *(METRICS[key] for key in shown)],
+            [_row(shortened(part["name"], 40), part, shown) for part in parts],
+        )
     broken = evaluation["issues"]["broken"]
     if broken:
         message(f"{counted(broken, 'broken cell')}, treated as absent: see the report")
@@ -57,7 +64,13 @@ def _row(name: str, entry: Mapping[str, Any], shown: Sequence[str]) -> list[str]
     return [name, str(entry["n"]), *(_interval(entry["metrics"][key]) for key in shown)]
 
 
-def _interval(metric: Mapping[str, float | None]) -> str:
+def _first(value: float | None) -> float:
+    return float("inf") if value is None else value
+
+
+def _interval(metric: Mapping[str, Any]) -> str:
     if metric["value"] is None:
         return "-"
+    if metric["low"] is None:
+        return f"{metric['value']:.3f}"
     return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"

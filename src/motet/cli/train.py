@@ -16,6 +16,7 @@ from motet.cli.options import (
     ImageRootOption,
     JsonOption,
     NumericOption,
+    SliceOption,
     SplitColumnOption,
     TableArgument,
     TargetOption,
@@ -90,6 +91,11 @@ def train(
             help="Drop candidates that are not done by then; linear heads are always fitted.",
         ),
     ] = None,
+    slices: SliceOption = None,
+    curves: Annotated[
+        bool,
+        typer.Option("--curves", help="Measure each modality alone after each epoch of a fusion: slower."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     image_root: ImageRootOption = None,
     strict: Annotated[
@@ -116,6 +122,8 @@ def train(
       motet train films.parquet --label genres --target labels -o model
 
       motet train notes.parquet --label diagnosis --group patient --text-encoder ./minilm -o model --seed 1
+
+      motet train products.csv --label category --slice brand --curves -o model
     """
     from motet.cli.console import listed, message, print_json
     from motet.cli.learning import require_learning_wing
@@ -137,6 +145,7 @@ def train(
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
     require_learning_wing()
     from motet.deployment import Options, build_model
+    from motet.training import Settings
 
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
@@ -151,6 +160,8 @@ def train(
         accept_licence=accept_licence,
         test_size=test_share,
         validation_size=val_share,
+        training=Settings(curves=curves),
+        slices=tuple(slices or ()),
         seed=seed,
     )
     if output.is_dir() and any(output.iterdir()):

@@ -18,6 +18,7 @@ from motet.data.modalities import Cells, cells
 from motet.data.readers import read_table
 from motet.data.schema import Column, Schema, all_patterns, modality_kind, pattern_name
 from motet.data.scripts import Script, script_of
+from motet.data.slicing import Slice, column_slices
 from motet.data.splits import Split, make_split, split_sides
 from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
@@ -40,6 +41,7 @@ __all__ = [
     "MediaCells",
     "Schema",
     "Script",
+    "Slice",
     "Split",
     "Table",
     "TabularCells",
@@ -49,6 +51,7 @@ __all__ = [
     "all_patterns",
     "audit",
     "cells",
+    "column_slices",
     "encode_labels",
     "encode_target",
     "infer_schema",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from motet import __version__
-from motet.data import Labels, Schema, Split, Table, make_split, read_target
+from motet.data import Labels, Schema, Split, Table, column_slices, make_split, read_target
 from motet.data.harm import harmful_findings
 from motet.data.targets import unread_labels
 from motet.deployment.fitting import Fitted, fit_heads
@@ -83,6 +83,8 @@ def build_model(
             validation_size=options.validation_size,
             seed=options.seed,
         )
+    for name in options.slices:
+        column_slices(table, name, split.test)  # what is wrong with a column is told before training
     check_place(place)
     noted = (
         *unread_labels(found, str(schema.label)),
@@ -187,7 +189,7 @@ def _measure(
     evaluation: dict[str, Any]
     if len(split.test):
         model = Model(making, cache=FeatureCache() if options.cache else None)
-        evaluation = evaluate(model, table, split.test)
+        evaluation = evaluate(model, table, split.test, slices=options.slices)
     else:
         task, kind = fitted.prepared.target.task, found.kind
         evaluation = {

@@ -29,6 +29,7 @@ class Options:
     lexical : `text:lexical` stands beside a neural text encoder.
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
+    slices : columns by whose values the test rows are told apart in the report.
     target : what the label column holds: `class` (one a row), `number`, or `labels` (any number a row).
     class_weights, imbalance : `balanced`, or `weights`, weighs the rows of a class by the inverse of its share;
         `logit-adjustment` adds the logarithm of that share to the logits in the loss (see `tasks.ClassObjective`).
@@ -47,6 +48,7 @@ class Options:
     accept_licence: bool = False
     test_size: float = 0.15
     validation_size: float = 0.15
+    slices: tuple[str, ...] = ()
     training: Settings = field(default_factory=Settings)
     seed: int = 0
     cache: bool = True

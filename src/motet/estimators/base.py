@@ -198,12 +198,13 @@ class MultimodalEstimator(ABC):
     @abstractmethod
     def _target(self) -> TargetKind: ...
 
-    def evaluate(self, X: Any, *, all_rows: bool = False) -> dict[str, Any]:
+    def evaluate(self, X: Any, *, all_rows: bool = False, slices: Sequence[str] = ()) -> dict[str, Any]:
         """Measure on a labelled table: the content of `evaluation.json`.
 
-        Where X has the split column that `fit` saw, only its test rows count, unless `all_rows`.
+        Where X has the split column that `fit` saw, only its test rows count, unless `all_rows`. slices : columns by
+        whose values every metric is told too.
         """
-        return self._fitted().evaluate(X, image_root=self.image_root, all_rows=all_rows)
+        return self._fitted().evaluate(X, image_root=self.image_root, all_rows=all_rows, slices=slices)
 
     def save(self, directory: str | Path) -> None:
         """Write the model directory, which `motet.load` and every command open without PyTorch."""

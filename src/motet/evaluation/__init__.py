@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from motet.evaluation.by_pattern import class_table, evaluate_patterns, row_patterns
-from motet.evaluation.contributions import missing_rates, shapley
+from motet.evaluation.contributions import missing_rates, row_contributions, shapley
+from motet.evaluation.interaction import additive_projection, interaction_gap
 from motet.evaluation.intervals import classification_metrics, paired_difference
 from motet.evaluation.label_errors import LabelErrors, label_errors
 from motet.evaluation.metrics import (
@@ -18,15 +19,19 @@ from motet.evaluation.metrics import (
 from motet.evaluation.multilabel import label_table, multilabel_metrics, row_label_loss
 from motet.evaluation.regression import r_squared, regression_metrics
 from motet.evaluation.reliability import reliability
+from motet.evaluation.risk_coverage import risk_coverage, risk_coverage_by_class
+from motet.evaluation.slices import slice_metrics
 
 __all__ = [
     "LabelErrors",
     "accuracy",
+    "additive_projection",
     "class_table",
     "classification_metrics",
     "confusion_matrix",
     "evaluate_patterns",
     "expected_calibration_error",
+    "interaction_gap",
     "label_errors",
     "label_table",
     "log_loss",
@@ -38,8 +43,12 @@ __all__ = [
     "r_squared",
     "regression_metrics",
     "reliability",
+    "risk_coverage",
+    "risk_coverage_by_class",
+    "row_contributions",
     "row_label_loss",
     "row_log_loss",
     "row_patterns",
     "shapley",
+    "slice_metrics",
 ]

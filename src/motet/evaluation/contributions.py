@@ -5,7 +5,7 @@ A classifier is a callable {modality: present [N]} -> probabilities [N, C], as i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -48,25 +48,59 @@ def shapley(classifier: Classifier, present: Mapping[str, Bools], labels: Labels
     the modalities could be added, of what it adds (Shapley, 1953; Lundberg and Lee, 2017, eq. 4). They sum to what all
     of them together add to the prior. 2^M passes. Returns {"none", "all": log-loss, "values": {modality: nats}}.
     """
-    names = list(present)
-    worth: dict[frozenset[str], float] = {}
-    for size in range(len(names) + 1):
-        for chosen in combinations(names, size):
-            shown = {m: have if m in chosen else np.zeros_like(have) for m, have in present.items()}
-            worth[frozenset(chosen)] = -_told(classifier(shown), labels)["log_loss"]
+    worth = {
+        chosen: np.asarray(-_told(classifier(_shown(present, chosen)), labels)["log_loss"])
+        for chosen in _coalitions(present)
+    }
+    values = {name: float(value) for name, value in _shapley_values(worth, list(present)).items()}
+    return {"none": -float(worth[frozenset()]), "all": -float(worth[frozenset(present)]), "values": values}
+
+
+def row_contributions(
+    classifier: Classifier, present: Mapping[str, Bools], answers: Floats
+) -> dict[str, Floats]:
+    """Exact Shapley values [N] of each modality for the probability of each row's predicted class.
+
+    answers [N, C] : what the classifier gives with all that rows have. v(S) is the probability of the class that they
+    predict when only the modalities of S are shown; without any it is the prior's. A row's values sum to p(all) -
+    p(none), and one that it lacks is worth 0. 2^M passes, of which two are known or cost nothing.
+    """
+    rows, best = np.arange(len(answers)), answers.argmax(axis=1)
+    worth: dict[frozenset[str], Floats] = {}
+    for chosen in _coalitions(present):
+        everything = len(chosen) == len(present)
+        told = (answers if everything else classifier(_shown(present, chosen)))[rows, best]
+        for name in chosen:
+            # The same answer, and not one that differs by rounding: what is not there is worth nothing at all.
+            told = np.where(present[name], told, worth[chosen - {name}])
+        worth[chosen] = told
+    return _shapley_values(worth, list(present))
+
+
+def _coalitions(names: Iterable[str]) -> list[frozenset[str]]:
+    """Every set of the modalities, the smaller ones first."""
+    known = list(names)
+    return [frozenset(chosen) for size in range(len(known) + 1) for chosen in combinations(known, size)]
+
+
+def _shapley_values(worth: Mapping[frozenset[str], Floats], names: Sequence[str]) -> dict[str, Floats]:
+    """The mean, over all orders, of what each name adds to the worth of those before it."""
     count = len(names)
-    values = {}
+    values: dict[str, Floats] = {}
     for name in names:
-        others = [other for other in names if other != name]
-        values[name] = sum(
-            factorial(size)
-            * factorial(count - size - 1)
+        gains = [
+            factorial(len(before))
+            * factorial(count - len(before) - 1)
             / factorial(count)
-            * (worth[frozenset(chosen) | {name}] - worth[frozenset(chosen)])
-            for size in range(count)
-            for chosen in combinations(others, size)
-        )
-    return {"none": -worth[frozenset()], "all": -worth[frozenset(names)], "values": values}
+            * (worth[before | {name}] - worth[before])
+            for before in _coalitions(other for other in names if other != name)
+        ]
+        values[name] = np.sum(gains, axis=0)
+    return values
+
+
+def _shown(present: Mapping[str, Bools], chosen: frozenset[str]) -> dict[str, Bools]:
+    return {m: have if m in chosen else np.zeros_like(have) for m, have in present.items()}
 
 
 def _hidden(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from motet.report.curves import Panel, drawn, round_ticks
-from motet.report.reading import Tree, mapping, number, records
+from motet.report.reading import Metric, Tree, mapping, metric, number, records
 from motet.report.wording import figure, pattern_words
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -57,6 +57,44 @@ def shares(evaluation: Tree) -> list[Share]:
         Share(name, value, max(value, 0.0) / longest)
         for name, value in sorted(found, key=lambda pair: -pair[1])
     ]
+
+
+def interactions(evaluation: Tree) -> list[str]:
+    """Say for each part of the modalities what the model loses without its interaction with the others (EMAP)."""
+    read = mapping(evaluation.get("emap"))
+    found = []
+    names = list(mapping(evaluation.get("shapley")).get("values") or ())
+    for name, part in mapping(read.get("parts")).items():
+        accuracy, loss = (
+            metric(mapping(mapping(part).get("gap")).get(key)) for key in ("accuracy", "log_loss")
+        )
+        if accuracy is None or loss is None:
+            continue
+        others = [other for other in names if other != name]
+        rest = str(others[0]) if len(others) == 1 else "the others"
+        model, additive = (
+            number(mapping(mapping(part).get(key)).get("accuracy")) for key in ("model", "additive")
+        )
+        if figure(abs(loss.value)) == figure(0) and figure(loss.low or 0.0) == figure(loss.high or 0.0):
+            found.append(f"Between {name} and {rest} nothing: the model only adds up what each says.")
+            continue
+        better = "better" if loss.value >= 0 else "worse"
+        told = None not in (loss.low, loss.high)
+        interval = f" (95 % interval {figure(loss.low)} to {figure(loss.high)})" if told else ""
+        said = (
+            f"Between {name} and {rest}: accuracy {figure(model)} with interaction, {figure(additive)} without; "
+            f"log-loss {figure(abs(loss.value))} {better} with it{interval}"
+        )
+        found.append(f"{said}. {_judged(loss)}")
+    return found
+
+
+def _judged(gap: Metric) -> str:
+    if gap.low is not None and gap.low > 0:
+        return "Interaction is used, and helps."
+    if gap.high is not None and gap.high < 0:
+        return "Interaction is used, and does harm on these rows."
+    return "No gain from interaction can be told from chance."
 
 
 def reliabilities(evaluation: Tree) -> list[Reliability]:

@@ -27,11 +27,21 @@ class Bar:
         return round(100 * min(max(self.probability, 0.0), 1.0), 2)
 
 
+@dataclass(frozen=True)
+class Step:
+    """What one modality adds to the probability of the answer, drawn from where the one before it ended."""
+
+    name: str
+    value: float
+    start: float
+    width: float
+
+
 def render_card(prediction: Tree, *, picture: str | None, text: str | None, title: str = "Prediction") -> str:
     """Return the card of one prediction as one HTML page that opens offline.
 
-    `prediction` is a Prediction record (id, prediction, confidence, pattern, probabilities, issue), `picture`
-    a data URI (see `thumbnail`). Raises UsageError where the picture is anything else.
+    `prediction` is a Prediction record (id, prediction, confidence, pattern, probabilities, issue, contributions),
+    `picture` a data URI (see `thumbnail`). Raises UsageError where the picture is anything else.
     """
     if picture is not None:
         picture_uri(picture, "picture")
@@ -50,6 +60,7 @@ def render_card(prediction: Tree, *, picture: str | None, text: str | None, titl
             picture=picture,
             text=excerpt(text),
             bars=bars(prediction),
+            steps=steps(prediction),
         )
     )
 
@@ -69,6 +80,25 @@ def bars(prediction: Tree) -> list[Bar]:
         others = sum(value for _, value in rest)
         drawn.append(Bar(f"other classes ({len(rest)})", others, predicted=False, rest=True))
     return drawn
+
+
+def steps(prediction: Tree) -> list[Step]:
+    """Return what each modality adds to the confidence, from the probability with nothing shown to the whole.
+
+    The first step is that probability, which the contributions leave of the confidence. Starts and widths are in per
+    cent of the axis from 0 to 1.
+    """
+    read = [(str(name), number(value)) for name, value in mapping(prediction.get("contributions")).items()]
+    known = [(name, value) for name, value in read if value is not None]
+    confidence = number(prediction.get("confidence"))
+    if not known or confidence is None:
+        return []
+    found, end = [], 0.0
+    for name, value in [("nothing shown", confidence - sum(value for _, value in known)), *known]:
+        ends = sorted(min(max(place, 0.0), 1.0) for place in (end, end + value))
+        found.append(Step(name, value, round(100 * ends[0], 2), round(100 * (ends[1] - ends[0]), 2)))
+        end += value
+    return found
 
 
 def _answers(value: object) -> list[str]:

@@ -110,7 +110,7 @@ def _panel(title: str, epochs: Sequence[tuple[float, Tree]], best: float | None)
     y_values = round_ticks(min(ys), max(ys))
     if title == "accuracy":
         y_values = [value for value in y_values if -1e-9 <= value <= 1 + 1e-9] or y_values
-    return drawn(title, series, _epoch_ticks(min(xs), max(xs)), y_values, best=best)
+    return drawn(title, series, epoch_ticks(min(xs), max(xs)), y_values, best=best)
 
 
 def drawn(
@@ -143,7 +143,8 @@ def drawn(
     )
 
 
-def _epoch_ticks(first: float, last: float) -> list[float]:
+def epoch_ticks(first: float, last: float) -> list[float]:
+    """Return whole epochs to mark from the first to the last."""
     if first == last:
         return [first]
     ticks = [value for value in round_ticks(first, last) if first < value <= last and value == int(value)]

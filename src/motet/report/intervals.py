@@ -84,10 +84,7 @@ def share_axis(values: Iterable[float]) -> Axis | None:
 def comparison(evaluation: Tree) -> Comparison | None:
     """Return the table of scores of an evaluation, or None where it holds none."""
     groups = [group for group in _groups(evaluation) if group]
-    present = {name for group in groups for line in group for name in line.metrics}
-    columns = tuple(
-        [name for name in METRIC_NAMES if name in present] + sorted(present.difference(METRIC_NAMES))
-    )
+    columns = metric_columns(line for group in groups for line in group)
     if not groups or not columns:
         return None
     drawn = drawn_metric(evaluation)
@@ -95,7 +92,7 @@ def comparison(evaluation: Tree) -> Comparison | None:
         # A ceiling is the best possible accuracy: beside another metric it would mean nothing.
         groups = [tuple(replace(line, ceiling=None) for line in group) for group in groups]
     axis = share_axis(_extent(groups, drawn)) if drawn else None
-    groups = [tuple(_drawn(line, drawn, axis) for line in group) for group in groups]
+    groups = [tuple(drawn_line(line, drawn, axis) for line in group) for group in groups]
     marks = [line.mark for group in groups for line in group if line.mark is not None]
     return Comparison(
         tuple(groups),
@@ -104,6 +101,14 @@ def comparison(evaluation: Tree) -> Comparison | None:
         axis,
         has_ceilings=any(mark.ceiling is not None for mark in marks),
         has_beyond=any(mark.beyond for mark in marks),
+    )
+
+
+def metric_columns(lines: Iterable[Line]) -> tuple[str, ...]:
+    """Return the metrics that any line has: known ones in their order, then the others by name."""
+    present = {name for line in lines for name in line.metrics}
+    return tuple(
+        [name for name in METRIC_NAMES if name in present] + sorted(present.difference(METRIC_NAMES))
     )
 
 
@@ -150,7 +155,8 @@ def _extent(groups: Iterable[tuple[Line, ...]], drawn: str) -> list[float]:
     return [end for end in [*ends, *(line.ceiling for line in lines)] if end is not None]
 
 
-def _drawn(line: Line, drawn: str | None, axis: Axis | None) -> Line:
+def drawn_line(line: Line, drawn: str | None, axis: Axis | None) -> Line:
+    """Return the line with its mark on the axis, where it has the metric that is drawn."""
     score = line.metrics.get(drawn) if drawn else None
     if score is None or axis is None:
         return line

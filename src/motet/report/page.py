@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from motet.report import availability, curves, intervals, sections, wording
+from motet.report import abstaining, availability, curves, intervals, sections, slices, starving, wording
 from motet.report import confusion as matrices
 from motet.report.reading import Tree, count, mapping
 from motet.report.verdict import verdict
@@ -45,6 +45,11 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             choices=sections.choices(evaluation),
             missing=availability.missing_panels(evaluation),
             shares=availability.shares(evaluation),
+            interactions=availability.interactions(evaluation),
+            paired=count(mapping(evaluation.get("emap")).get("n")),
+            slice_tables=slices.slice_tables(evaluation),
+            risks=abstaining.risks(evaluation),
+            alone=starving.alone_curves(evaluation),
             reliabilities=availability.reliabilities(evaluation),
             class_scores=sections.class_scores(evaluation),
             confusion=matrices.confusion(evaluation),

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from motet.model import PatternEntry
+
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
 LEAST = 1e-12
@@ -82,6 +84,19 @@ def combine(
     combined = COMBINERS[rule](logits, present, weights)
     answered = np.asarray(present.any(axis=0))
     return np.where(answered[:, None], combined, 0)
+
+
+def tempered(entry: PatternEntry, logits: Floats) -> Floats:
+    """What a pattern's entry makes of the logits [K, B, ...] of its members, divided by its temperature: [B, ...]."""
+    weights = np.array([member.weight for member in entry.members])
+    temperatures = np.array([member.temperature for member in entry.members])
+    combined = combine(entry.rule, logits, np.ones(logits.shape[:2], bool), weights, temperatures)
+    return combined / entry.temperature
+
+
+def answer_of(entry: PatternEntry, logits: Floats) -> Floats:
+    """Log-probabilities [B, C] that a pattern's entry makes of the logits [K, B, C] of its members."""
+    return log_softmax(tempered(entry, logits))
 
 
 def _shares(present: Bools, weights: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet import __version__
-from motet.data import Labels, Schema, Table, all_patterns, encode_target, row_ids, split_sides
+from motet.data import Labels, Schema, Table, column_slices, encode_target, row_ids, split_sides
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
@@ -21,12 +21,12 @@ from motet.data.targets import unread_labels, unseen_labels
 from motet.errors import TableError
 from motet.evaluation import (
     evaluate_patterns,
-    missing_rates,
-    reliability,
     row_patterns,
-    shapley,
+    slice_metrics,
 )
 from motet.model import table_digest
+from motet.runtime.insight import class_insight
+from motet.runtime.known_answers import KnownAnswers
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -35,7 +35,7 @@ Rows = npt.NDArray[np.int64]
 MISTAKES = 24
 FEW_MEASURED = 30  # rows below which a figure says little
 TEXT_SHOWN = 600
-CONTRIBUTION_ROWS = 5000
+SLICE_DRAWS = 300  # of the bootstrap, for each slice: there may be many
 
 
 def evaluate(
@@ -45,6 +45,7 @@ def evaluate(
     *,
     split: str | None = None,
     all_rows: bool = False,
+    slices: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Measure a saved model on labelled rows: the content of `evaluation.json`.
 
@@ -52,6 +53,7 @@ def evaluate(
         with, the rows that it calls test, else all rows; a note says which.
     split : what the rows are called (default: `test`, or `given` for all rows of a table).
     all_rows : all rows, also where the split column names test rows.
+    slices : columns by whose values every metric is told too (`data.column_slices`).
 
     Rows without a label are left out and counted; a label that the model does not know counts as a mistake. Both
     are noted, and so are a table that trained the model and is measured whole, and fewer than 30 measured rows.
@@ -60,7 +62,8 @@ def evaluate(
     each modality (empty or broken). `broken` is the same as `broken_measured` here; where a model is built it counts
     the cells of all rows, also of those that train.
 
-    Raises TableError where no row is there to measure, and for a split column that says something else.
+    Raises TableError where no row is there to measure, and for a split column that says something else; UsageError for
+    a column that cannot be sliced by.
     """
     begun = time.perf_counter()
     manifest = model.manifest
@@ -82,12 +85,14 @@ def evaluate(
     if len(rows) < FEW_MEASURED:
         were = "row was" if len(rows) == 1 else "rows were"
         notes.append(f"only {len(rows)} {were} measured: one row more or less right changes the figures much")
+    for name in slices:
+        column_slices(table, name, rows)  # what is wrong with a column is told before minutes of encoding
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
+    known = KnownAnswers(model, encoded)
 
     def judged(present: Mapping[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.floating]:
-        answers = model.probabilities(encoded, present)
-        return target.judged(answers, row_patterns(present), manifest.patterns)
+        return target.judged(known(present), row_patterns(present), manifest.patterns)
 
     measured, answers = evaluate_patterns(
         judged,
@@ -106,7 +111,8 @@ def evaluate(
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
-        **(_by_modality(model, encoded, truth) if target.kind == "class" else {}),
+        **(class_insight(known, answers, truth) if manifest.tells_classes else {}),
+        **_slices(model, table, rows, slices, answers, truth),
         "issues": {
             "broken": len(broken),
             "broken_measured": len(broken),
@@ -197,32 +203,22 @@ def _count(rows: int) -> str:
     return f"{rows} row" if rows == 1 else f"{rows} rows"
 
 
-def _by_modality(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
-    """What each modality gives, where there are several; and how well each pattern is calibrated.
+def _slices(
+    model: Model,
+    table: Table,
+    rows: Rows,
+    columns: Sequence[str],
+    answers: npt.NDArray[np.floating],
+    truth: npt.NDArray[Any],
+) -> dict[str, Any]:
+    """Every metric of the rows as they are, by each value of the columns; nothing where none is named."""
 
-    On an even sample of CONTRIBUTION_ROWS rows where there are more: each takes many passes through the heads.
-    """
-    some = np.arange(len(truth))[:: max(1, -(-len(truth) // CONTRIBUTION_ROWS))]
-    few, wanted = encoded.part(some), truth[some]
+    def measure(at: Rows) -> dict[str, Any]:
+        seed = model.manifest.seed
+        return dict(model.target.metrics(answers[at], truth[at], seed=seed, draws=SLICE_DRAWS))
 
-    def answer(present: Mapping[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.floating]:
-        return model.probabilities(few, present)
-
-    found: dict[str, Any] = {"calibration": {}}
-    for pattern in all_patterns(few.present):
-        shown = set(pattern.split("+")) - {"none"}
-        rows = np.flatnonzero(np.logical_and.reduce([few.present[m] for m in shown] or [wanted > -3]))
-        if len(rows):
-            mine = few.part(rows)
-            hidden = {m: have & (m in shown) for m, have in mine.present.items()}
-            found["calibration"][pattern] = {
-                "before": reliability(model.probabilities(mine, hidden, calibrated=False), wanted[rows]),
-                "after": reliability(model.probabilities(mine, hidden), wanted[rows]),
-            }
-    if len(few.present) > 1:
-        found["missing_rate"] = missing_rates(answer, few.present, wanted, seed=model.manifest.seed)
-        found["shapley"] = shapley(answer, few.present, wanted)
-    return found
+    parted = {name: slice_metrics(column_slices(table, name, rows), measure) for name in columns}
+    return {"slices": parted} if parted else {}
 
 
 def _baselines(model: Model, encoded: EncodedRows, truth: npt.NDArray[Any]) -> dict[str, Any]:

@@ -84,9 +84,9 @@ class LabelsTarget(Target):
             cuts[named == pattern] = known or EVEN
         return np.concatenate([answers, cuts], axis=1)
 
-    def metrics(self, answers: Floats, truth: Truth, *, seed: int) -> Mapping[str, Any]:
+    def metrics(self, answers: Floats, truth: Truth, *, seed: int, draws: int = 1000) -> Mapping[str, Any]:
         """Micro-, macro- and sample F1, mAP, subset accuracy and log-loss of judged answers."""
-        return multilabel_metrics(*self._parts(answers, truth), truth, seed=seed)
+        return multilabel_metrics(*self._parts(answers, truth), truth, seed=seed, draws=draws)
 
     def details(self, answers: Floats, truth: Truth) -> dict[str, Any]:
         """Scores of each label."""

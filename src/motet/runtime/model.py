@@ -17,9 +17,9 @@ import numpy.typing as npt
 from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
 from motet.encoders import Encoder, FeatureCache, FeatureTable, load_encoder
 from motet.errors import ModelError, TableError, UsageError
-from motet.evaluation import row_patterns
+from motet.evaluation import row_contributions, row_patterns
 from motet.model import MANIFEST, ModelDirectory, PatternEntry
-from motet.runtime.combination import COMBINERS, combine
+from motet.runtime.combination import COMBINERS, tempered
 from motet.runtime.prediction import Prediction
 from motet.runtime.prediction_sets import LEVELS
 from motet.runtime.targets import target_of
@@ -200,10 +200,12 @@ class Model:
         image_root: str | Path | None = None,
         coverage: float | None = None,
         abstain_below: float | None = None,
+        explain: bool = False,
     ) -> Iterator[Prediction]:
         """One answer for each row of a table, in order; see `predict_windows`."""
         table = self.read(source, image_root=image_root)
-        for window in self.predict_windows(table, coverage=coverage, abstain_below=abstain_below):
+        asked = {"coverage": coverage, "abstain_below": abstain_below}
+        for window in self.predict_windows(table, **asked, explain=explain):
             yield from window
 
     def predict(
@@ -213,14 +215,14 @@ class Model:
         image_root: str | Path | None = None,
         coverage: float | None = None,
         abstain_below: float | None = None,
+        explain: bool = False,
     ) -> list[Prediction]:
         """One answer for each row of a table (a file, a DataFrame, a dict of columns, a list of rows), in order.
 
-        coverage, abstain_below : see `predict_windows`.
+        coverage, abstain_below, explain : see `predict_windows`.
         """
-        return list(
-            self.predictions(source, image_root=image_root, coverage=coverage, abstain_below=abstain_below)
-        )
+        asked = {"coverage": coverage, "abstain_below": abstain_below}
+        return list(self.predictions(source, image_root=image_root, **asked, explain=explain))
 
     def predict_proba(self, source: Any, *, image_root: str | Path | None = None) -> Floats:
         """Probabilities [N, C] of each row, classes in the order of `classes`.
@@ -240,16 +242,26 @@ class Model:
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
 
     def predict_windows(
-        self, table: Table, *, coverage: float | None = None, abstain_below: float | None = None
+        self,
+        table: Table,
+        *,
+        coverage: float | None = None,
+        abstain_below: float | None = None,
+        explain: bool = False,
     ) -> Iterator[list[Prediction]]:
         """Answers in windows of rows, so that a long table is never held as features.
 
         coverage : 0.5 to 0.99: each answer gets the classes that hold the right one, or the interval that holds the
             number, in this share of rows like those held out in training, whatever their pattern.
         abstain_below : answers with less confidence are marked.
-        Raises UsageError for a coverage out of range, or of a model that has no thresholds.
+        explain : each answer gets what each modality of its row adds to its probability (`row_contributions`), at 2^M
+            passes through the heads instead of one.
+        Raises UsageError for a coverage out of range, or of a model that has no thresholds; and for an explanation of
+        answers that are not one class.
         """
         self._check_asked(coverage, abstain_below)
+        if explain and not self.manifest.tells_classes:
+            raise UsageError(f"{self.directory.path}: only answers that are one class can be explained")
         by_modality = cells(table, self.manifest.schema)
         names = _ids(table, self.manifest.schema.id)
         noted: dict[int, list[str]] = {}
@@ -262,16 +274,26 @@ class Model:
                 noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
             patterns = row_patterns(encoded.present)
             told = self.told(answers, patterns, coverage=coverage)
+            given = self.contributions(encoded, answers) if explain else None
             yield [
                 Prediction(
                     id=names[row] if names is not None else int(row),
                     pattern=pattern,
                     issue="; ".join(dict.fromkeys(noted[int(row)])) if int(row) in noted else None,
                     abstain=None if abstain_below is None else bool(one["confidence"] < abstain_below),
+                    contributions=None if given is None else given[i],
                     **one,
                 )
-                for row, pattern, one in zip(rows, patterns, told, strict=True)
+                for i, (row, pattern, one) in enumerate(zip(rows, patterns, told, strict=True))
             ]
+
+    def contributions(self, encoded: EncodedRows, answers: Floats) -> list[dict[str, float]]:
+        """What each modality of each row [N] adds to the probability of its predicted class; answers [N, C]."""
+        values = row_contributions(lambda shown: self.probabilities(encoded, shown), encoded.present, answers)
+        return [
+            {name: float(values[name][row]) for name, have in encoded.present.items() if have[row]}
+            for row in range(len(answers))
+        ]
 
     def told(
         self, answers: Floats, patterns: Sequence[str], *, coverage: float | None = None
@@ -287,16 +309,21 @@ class Model:
         return made
 
     def evaluate(
-        self, source: Any, *, image_root: str | Path | None = None, all_rows: bool = False
+        self,
+        source: Any,
+        *,
+        image_root: str | Path | None = None,
+        all_rows: bool = False,
+        slices: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Measure the model on a labelled table, as `motet evaluate` does: the content of `evaluation.json`.
 
         Where the table has the split column that the model was trained with, only its test rows count, unless
-        `all_rows`.
+        `all_rows`. slices : columns by whose values every metric is told too.
         """
         from motet.runtime.evaluate import evaluate
 
-        return evaluate(self, self.read(source, image_root=image_root), all_rows=all_rows)
+        return evaluate(self, self.read(source, image_root=image_root), all_rows=all_rows, slices=slices)
 
     def encoder(self, name: str) -> Encoder:
         """The encoder of a source, opened when first used."""
@@ -334,11 +361,8 @@ class Model:
             head = self.head(member.head)
             shown = {name: self.manifest.sources[name].modality in modalities for name in head.sources}
             logits.append(head.logits(encoded.tables, rows, shown))
-        stacked = self.target.spread(np.stack(logits))
-        weights = np.array([member.weight for member in entry.members])
-        temperatures = np.array([member.temperature for member in entry.members])
-        combined = combine(entry.rule, stacked, np.ones(stacked.shape[:2], bool), weights, temperatures)
-        return self.target.answers(combined / entry.temperature)
+        combined = tempered(entry, self.target.spread(np.stack(logits)))
+        return self.target.answers(combined)
 
 
 def load(path: str | Path) -> Model:

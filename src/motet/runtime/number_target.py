@@ -73,9 +73,9 @@ class NumberTarget(Target):
         """
         return quantiles(np.abs(answers[:, 0] - truth))
 
-    def metrics(self, answers: Floats, truth: Truth, *, seed: int) -> Mapping[str, Any]:
+    def metrics(self, answers: Floats, truth: Truth, *, seed: int, draws: int = 1000) -> Mapping[str, Any]:
         """MAE, RMSE and R2."""
-        return regression_metrics(answers[:, 0], truth, seed=seed)
+        return regression_metrics(answers[:, 0], truth, seed=seed, draws=draws)
 
     def details(self, answers: Floats, truth: Truth) -> dict[str, Any]:
         """Nothing."""

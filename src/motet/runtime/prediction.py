@@ -19,6 +19,8 @@ class Prediction:
     classes       where a coverage was asked for: the classes that hold the right one with that chance, likeliest first.
     interval      where a coverage was asked for: ends between which the number lies with that chance; None where too
                   few rows could tell.
+    contributions where an explanation was asked for: {modality: what it adds to the confidence}, of those that the row
+                  has; the sum is the confidence less the probability of this class when nothing is shown.
     abstain       where a least confidence was asked for: whether this answer has less, and a person should look.
     """
 
@@ -31,9 +33,10 @@ class Prediction:
     classes: tuple[str, ...] | None = None
     interval: tuple[float | None, float | None] | None = None
     abstain: bool | None = None
+    contributions: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `set`, `interval` and `abstain` only where they were asked for."""
+        """As a JSON object; what was asked for (`set`, `interval`, `abstain`, `contributions`) only where it was."""
         asked: dict[str, Any] = {}
         if self.classes is not None:
             asked["set"] = list(self.classes)
@@ -41,6 +44,8 @@ class Prediction:
             asked["interval"] = list(self.interval)
         if self.abstain is not None:
             asked["abstain"] = self.abstain
+        if self.contributions is not None:
+            asked["contributions"] = self.contributions
         return {
             "id": self.id,
             "prediction": self.prediction,

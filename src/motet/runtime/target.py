@@ -88,7 +88,7 @@ class Target(ABC):
         return answers
 
     @abstractmethod
-    def metrics(self, answers: Floats, truth: Truth, *, seed: int) -> Mapping[str, Any]:
+    def metrics(self, answers: Floats, truth: Truth, *, seed: int, draws: int = 1000) -> Mapping[str, Any]:
         """Each {"value", "low", "high"}."""
 
     @abstractmethod
@@ -134,9 +134,9 @@ class ClassTarget(Target):
         """Of adaptive prediction sets."""
         return fit_thresholds(answers, truth)
 
-    def metrics(self, answers: Floats, truth: Truth, *, seed: int) -> Mapping[str, Any]:
+    def metrics(self, answers: Floats, truth: Truth, *, seed: int, draws: int = 1000) -> Mapping[str, Any]:
         """Accuracy, macro-F1, log-loss and expected calibration error."""
-        return classification_metrics(answers, truth, seed=seed)
+        return classification_metrics(answers, truth, seed=seed, draws=draws)
 
     def details(self, answers: Floats, truth: Truth) -> dict[str, Any]:
         """Scores of each class, and the confusion matrix."""

@@ -57,14 +57,15 @@ def write_predictions(
     named: bool,
     sets: bool = False,
     abstains: bool = False,
+    explained: Sequence[str] = (),
     kind: TargetKind = "class",
 ) -> int:
     """Write predictions; returns how many. The file appears only when all are written.
 
     Columns of CSV and Parquet: id, prediction, confidence, pattern, `probability_<class>` for each class, issue, and
-    where they were asked for, set (a JSON list of classes) and abstain. Of numbers: id, prediction, pattern, issue, and
-    where an interval was asked for, low and high. Of labels: id, prediction (a JSON list), pattern, the
-    probabilities, and issue.
+    where they were asked for, set (a JSON list of classes), abstain, and `contribution_<modality>` for each modality of
+    `explained`, null where a row lacks it. Of numbers: id, prediction, pattern, issue, and where an interval was asked
+    for, low and high. Of labels: id, prediction (a JSON list), pattern, the probabilities, and issue.
     named : ids come from a column of the table, and are text; else they are row numbers.
     """
     check_output(path)
@@ -78,7 +79,7 @@ def write_predictions(
                         file.write(json.dumps(one.to_json(), ensure_ascii=False) + "\n")
                     rows += len(window)
         else:
-            columns = _columns(classes, named, sets, abstains, kind)
+            columns = _columns(classes, named, sets, abstains, explained, kind)
             schema = pa.schema([(column.name, column.type) for column in columns])
             with _table_writer(unfinished, schema, path.suffix.lower()) as writer:
                 for window in windows:
@@ -113,7 +114,12 @@ class _Column(NamedTuple):
 
 
 def _columns(
-    classes: Sequence[str], named: bool, sets: bool, abstains: bool, kind: TargetKind
+    classes: Sequence[str],
+    named: bool,
+    sets: bool,
+    abstains: bool,
+    explained: Sequence[str],
+    kind: TargetKind,
 ) -> list[_Column]:
     identity = (
         _Column("id", pa.string(), lambda one: str(one.id))
@@ -142,7 +148,14 @@ def _columns(
         made.append(_Column("set", pa.string(), lambda one: json.dumps(one.classes, ensure_ascii=False)))
     if abstains:
         made.append(_Column("abstain", pa.bool_(), lambda one: one.abstain))
-    return made
+    return [
+        *made,
+        *(_Column(f"contribution_{name}", pa.float64(), _contribution(name)) for name in explained),
+    ]
+
+
+def _contribution(name: str) -> Callable[[Prediction], float | None]:
+    return lambda one: (one.contributions or {}).get(name)
 
 
 def _end(at: int) -> Callable[[Prediction], float | None]:

@@ -49,6 +49,7 @@ class Settings:
     batch_size: int | None = None  # None: up to 512, growing with the table
     members: int = 2  # classifiers with different first weights, whose probabilities are averaged
     balance: Balance = field(default_factory=Balance)
+    curves: bool = False  # whether each modality is measured alone after each epoch, which takes longer
     seed: int = 0
 
     def rows_a_batch(self, rows: int) -> int:
@@ -63,16 +64,24 @@ class Settings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: mean training loss, held-out loss and accuracy (null without such rows, or classes)."""
+    """What one epoch gave: mean training loss, held-out loss and accuracy (null without such rows, or classes).
+
+    alone : where curves were asked for, the held-out loss when each modality alone is shown, on the rows that have
+        it, after a temperature: what the head has learned from it, and not how sure it is of that.
+    """
 
     epoch: int
     train_loss: float
     validation_loss: float | None
     validation_accuracy: float | None
+    alone: dict[str, float | None] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `evaluation.json`."""
-        return asdict(self)
+        """As it stands in `evaluation.json`; `alone` only where it was measured."""
+        found = asdict(self)
+        if self.alone is None:
+            del found["alone"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -154,9 +163,9 @@ def train_heads(
                 # Each head has a loss of its own: trained on that of their mean they would lean on one another.
                 losses = loss_of_each(logits, wanted, weights)  # [G]
                 for modality in modalities if settings.balance.auxiliary else ():
-                    alone = stack.train_logits(_only(modality, batch, sources))
+                    one = stack.train_logits(_only(modality, batch, sources))
                     share = settings.balance.auxiliary / len(modalities)
-                    losses = losses + share * loss_of_each(alone, wanted, weights)
+                    losses = losses + share * loss_of_each(one, wanted, weights)
                 accelerator.backward(losses.sum())
                 stack.clip_gradients(1.0)
                 optimizer.step()
@@ -164,7 +173,8 @@ def train_heads(
                 optimizer.zero_grad()
                 total += float(losses.detach().mean()) * len(chosen[0])
             watched, validation = _validate(stack, sources, folds, objective, settings.members)
-            history.append(Epoch(number, total / max(rows, 1), *validation))
+            alone = _alone(stack, sources, folds, objective, settings.members) if settings.curves else None
+            history.append(Epoch(number, total / max(rows, 1), *validation, alone))
             advance(1)
             if stop_after is not None or watched is None or watched < lowest - LEAST_GAIN:
                 lowest = math.inf if watched is None else watched
@@ -287,6 +297,30 @@ def _read(
     )
     weights = np.stack([fold.weights_of(rows) for fold, rows in zip(folds, chosen, strict=True)])
     return batch, for_members(wanted), for_members(weights)
+
+
+def _alone(
+    stack: StackedHeads,
+    sources: Sequence[Source],
+    folds: Sequence[Fold],
+    objective: Objective,
+    members: int,
+) -> dict[str, float | None]:
+    """Loss after a temperature of the held rows that have a modality, the others hidden."""
+    found: dict[str, float | None] = {}
+    for modality in dict.fromkeys(source.modality for source in sources):
+        names = [source.name for source in sources if source.modality == modality]
+        tables = [
+            {
+                n: t if n in names else replace(t, present=np.zeros_like(t.present))
+                for n, t in f.tables.items()
+            }
+            for f in folds
+        ]
+        held = [f.held[np.all([f.tables[n].present[f.held] for n in names], axis=0)] for f in folds]
+        shown = [replace(f, tables=t, held=h) for f, t, h in zip(folds, tables, held, strict=True)]
+        found[modality] = _validate(stack, sources, shown, objective, members)[0]
+    return found
 
 
 def _validate(
