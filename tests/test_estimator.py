@@ -302,3 +302,15 @@ def test_an_image_root_that_is_no_folder_is_said_in_both_words() -> None:
     frame, kinds = products()
     with pytest.raises(UsageError, match=r"--image-root \(in Python image_root=\) /no/such is not a folder"):
         quick(image_root="/no/such").fit(frame, kinds)
+
+
+def test_a_size_beside_a_split_column_is_refused_or_said() -> None:
+    words = [f"{'a lamp' if n % 2 else 'an oak chair'} of number {n}" for n in range(24)]
+    rows = {"t": words, "y": ["chair", "lamp"] * 12, "split": ["train", "train", "test"] * 8}
+    with pytest.raises(UsageError, match=r"column 'split' says which rows test, so test_size=0.3 cannot"):
+        MultimodalClassifier(text="t", split="split", test_size=0.3).fit(rows, label="y")
+    with pytest.warns(
+        UserWarning, match=r"column 'split' says which rows test, so test_size=0.3 is not used"
+    ):
+        made = MultimodalClassifier(text="t", fusion="late", test_size=0.3).fit(rows, label="y")
+    assert made.evaluation_["n"] == 8

@@ -129,6 +129,13 @@ def test_what_numbers_have_not_is_refused(options: dict[str, Any], said: str) ->
         MultimodalRegressor(**COLUMNS, **options).fit(number_table(30), label="y")
 
 
+def test_views_of_rows_have_their_numbers_and_weights() -> None:
+    data = number_table(60) | {"count": [1.0, 0.0, 2.0] * 20}
+    made = MultimodalRegressor(**COLUMNS, weight="count", augment=1, time_limit=0.001).fit(data, label="y")
+    assert "20 rows of weight 0 are left out" in made.evaluation_["notes"]
+    assert made.score(number_table(60, seed=2)) > 0.7
+
+
 def test_numbers_of_any_size_are_learned(regressor: MultimodalRegressor) -> None:
     """Scaled and shifted labels give scaled and shifted answers: nothing depends on the unit."""
     data = number_table()

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from motet.errors import MotetError as MotetError
     from motet.estimators import MultimodalClassifier as MultimodalClassifier
     from motet.estimators import MultimodalRegressor as MultimodalRegressor
+    from motet.preprocessing import Augmentation as Augmentation
     from motet.runtime import Model as Model
     from motet.runtime import load as load
 
 __version__ = "0.1.0"
 _HOMES = {
+    "Augmentation": "motet.preprocessing",
     "Model": "motet.runtime",
     "MotetError": "motet.errors",
     "MultimodalClassifier": "motet.estimators",
@@ -26,6 +28,7 @@ _HOMES = {
     "read_table": "motet.data",
 }
 __all__ = [
+    "Augmentation",
     "Model",
     "MotetError",
     "MultimodalClassifier",

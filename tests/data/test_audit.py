@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from motet.data import Split, audit, infer_schema, labels, read_table
-from motet.data.duplicates import NEAR_BITS, NEAR_SHARE, near_pictures, picture_hash
+from motet.data.duplicates import NEAR_BITS, NEAR_SHARE, near_prints, picture_hash
 from motet.data.harm import harmful_findings
 
 DATA = Path(os.environ.get("MOTET_DATA", Path(__file__).parents[2] / "../shared")) / "data"
@@ -128,7 +128,7 @@ def test_near_pictures_are_those_of_the_slow_way():
         drawn(seed).resize((77, 77)).save(data, "JPEG", quality=70)
         images.append(Image.open(data).convert("RGB"))
     hashes, thumbnails = zip(*map(picture_hash, images), strict=True)
-    numbers, crowd = near_pictures(np.array(hashes, np.uint64), np.stack(thumbnails))
+    numbers, crowd = near_prints(np.array(hashes, np.uint64), np.stack(thumbnails))
     assert crowd == 0
     # every pair by the definition, closed over chains
     alike = np.eye(len(images), dtype=int)
@@ -153,8 +153,8 @@ def test_hashes_in_every_band_are_found():
         flips = generator.choice(64, 4, replace=False)
         other = one ^ sum(1 << int(bit) for bit in flips)
         far = other ^ (1 << int(np.setdiff1d(np.arange(64), flips)[0]))
-        pair, _ = near_pictures(np.array([one, other], np.uint64), np.stack([flat, flat]))
-        apart, _ = near_pictures(np.array([one, far], np.uint64), np.stack([flat, flat]))
+        pair, _ = near_prints(np.array([one, other], np.uint64), np.stack([flat, flat]))
+        apart, _ = near_prints(np.array([one, far], np.uint64), np.stack([flat, flat]))
         assert pair[0] == pair[1] and apart[0] != apart[1]
 
 
@@ -190,7 +190,12 @@ def test_codes_that_rows_share_suggest_a_group():
     (level, message), *more = [w for w in said({"y": LABELS, "patient": PATIENTS}) if "--group" in w[1]]
     assert not more and level == "note"
     assert message.startswith("column 'patient' holds 20 codes such as 'P-0000', which 60 rows share")
-    assert "say --group patient" in message and "--id patient" in message
+    assert "say --group patient (in Python group=)" in message and "--id patient (id=)" in message
+
+
+def test_the_suggested_option_can_be_typed_as_it_stands():
+    ((_, message),) = [w for w in said({"y": LABELS, "patient id": PATIENTS}) if "--group" in w[1]]
+    assert "say --group 'patient id' (in" in message
 
 
 def test_codes_on_both_sides_of_a_split_are_a_warning():

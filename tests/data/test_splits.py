@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from motet.data import infer_schema, labels, make_split, read_table
+from motet.data import infer_schema, labels, make_folds, make_split, read_table
 from motet.data.splits import _joined
 from motet.errors import TableError, UsageError
 
@@ -195,3 +195,49 @@ def test_copies_stay_together_where_validation_rows_are_taken_from_train():
     texts = [f"text {i // 4}" for i in range(16)] + ["x", "y", "z", "w"]
     split = split_of({"y": ["a", "b"] * 10, "s": sides, "t": texts}, split="s", validation_size=0.3)
     assert len(split.validation) and all((split.validation // 4 == n).sum() in (0, 4) for n in range(4))
+
+
+groups = st.one_of(
+    st.none(), st.sampled_from(["p1", " p1", "p1 ", "p2", "病人", "", " "]), st.text(max_size=2)
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), groups, st.integers(0, 30)), min_size=4, max_size=60).filter(
+        lambda rows: len({label for label, _, _ in rows}) > 1
+    ),
+    st.integers(2, 5),
+    st.integers(0, 3),
+    st.booleans(),
+)
+def test_no_group_is_on_two_sides_nor_in_two_folds(rows, count, seed, given_sides):
+    """Also where validation rows are taken from the train rows of a split column; a blank value is no group."""
+    y, named, texts = map(list, zip(*rows, strict=True))
+    bare = [(value or "").strip() for value in named]
+    columns = {"y": y, "g": named, "t": [f"text {t}" for t in texts]}
+    options = {}
+    if given_sides:
+        # whole groups are tested: those of the first value there is
+        tested = next(iter(value for value in bare if value), None)
+        columns["s"] = ["test" if value == tested else "train" for value in bare]
+        options["split"] = "s"
+    try:
+        split = split_of(columns, seed, group="g", **options)
+    except TableError as error:
+        assume("group column 'g' has" not in str(error) and "no train rows" not in str(error))
+        raise
+    fitted = np.concatenate([split.train, split.validation])
+    classes = np.array(["abc".index(label) for label in y])
+    folds = make_folds(split.units[fitted], classes[fitted], count=count, seed=seed)
+    places = {int(row): f"fold {fold}" for row, fold in zip(fitted, folds, strict=True)}
+    sides = {int(row): n for n, side in enumerate(sides_of(split)) for row in side}
+    for value in set(bare) - {""}:
+        mine = [row for row in range(len(rows)) if bare[row] == value]
+        assert len({sides[row] for row in mine}) == 1
+        assert len({places.get(row) for row in mine}) == 1
+
+
+def test_rows_without_a_group_are_parted():
+    split = split_of({"y": ["a", "b"] * 20, "g": [None, " "] * 20}, group="g")
+    assert [len(side) for side in sides_of(split)] == [28, 6, 6]

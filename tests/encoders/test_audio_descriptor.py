@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motet.data import AudioCells, read_table
+from motet.data import AudioCells, read_table, sounds
 from motet.data.sounds import Sound, decode_sound
 from motet.encoders import FeatureCache, audio_descriptor, load_encoder, save_encoder
 from motet.encoders.audio_descriptor import BANDS, CEPSTRA, PARTS, AudioDescriptorEncoder, describe, log_mel
@@ -149,3 +149,21 @@ def test_spoken_digits_are_told_apart() -> None:
     train = np.array([row["split"] == "train" for row in rows])
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
     assert probe.fit(features[train], labels[train]).score(features[~train], labels[~train]) > 0.93
+
+
+def test_a_part_of_a_long_sound_is_read_and_said_also_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sounds, "MAX_SECONDS", 1)
+    tone = np.sin(np.arange(24_000) / 5).astype(np.float32)
+    soundfile.write(tmp_path / "long.wav", tone, 8_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "short.wav", tone[:8_000], 8_000, subtype="FLOAT")
+    cells = AudioCells(read_table({"s": ["long.wav", "short.wav"]}, image_root=tmp_path), ["s"])
+    encoder, cache = AudioDescriptorEncoder(), FeatureCache(tmp_path / "cache")
+    for _ in range(2):
+        made = encoder.encode(cells, np.arange(2), cache=cache)
+        assert made.present.all()
+        np.testing.assert_array_equal(*made.rows.dense(np.arange(2)))
+        (issue,) = made.issues
+        assert (issue.row, issue.column, issue.broken) == (0, "s", False)
+        assert issue.reason == "the sound lasts 3 seconds: at most the first 1 are read"

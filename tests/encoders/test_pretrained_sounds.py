@@ -15,8 +15,8 @@ import torch
 import transformers
 
 from motet.data import AudioCells, read_table
-from motet.data.sounds import Sound
-from motet.encoders import FeatureCache, load_encoder, save_encoder
+from motet.data.sounds import Sound, decode_sound
+from motet.encoders import FeatureCache, encode_rows, load_encoder, save_encoder
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import TorchEngine
@@ -105,7 +105,14 @@ def wav(samples: np.ndarray) -> bytes:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_sounds_equal_the_model_itself(name: str, tmp_path: Path) -> None:
+def test_sounds_equal_the_model_itself(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[float] = []
+
+    def decode(data: bytes, seconds: float) -> Sound:
+        decoded.append(seconds)
+        return decode_sound(data, seconds)
+
+    monkeypatch.setattr(encode_rows, "decode_sound", decode)
     folder = MODELS[name](tmp_path / name)
     encoder = PretrainedEncoder(prepare(str(folder), "audio", folder=tmp_path / "prepared"))
     lengths = (0.3, 0.9, 1.5)
@@ -114,6 +121,9 @@ def test_sounds_equal_the_model_itself(name: str, tmp_path: Path) -> None:
     table = encoder.encode(cells, np.arange(5), cache=FeatureCache(tmp_path / "cache"))
     assert table.present.tolist() == [True, True, True, False, False]
     assert [issue.row for issue in table.issues] == [3]
+    assert set(decoded) == {
+        encoder.sounds.seconds + 1
+    }  # no more of a long sound is decoded than is looked at
     got = table.rows.dense(np.arange(3))
     expected = np.stack([own_features(folder, one).numpy() for one in samples])
     np.testing.assert_allclose(got, expected, atol=4e-3 * np.abs(expected).max())  # cached as float16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,3 +150,15 @@ def test_an_old_file_goes_by_its_model(tmp_path) -> None:
     ours = AudioPreprocessor.from_directory(tmp_path)
     assert (ours.form, ours.rate) == ("waveform", 8_000)
     assert len(ours.fingerprint) == 64
+
+
+@pytest.mark.parametrize("rate", [8_000, 96_000])
+def test_what_lies_behind_the_part_that_is_looked_at_changes_nothing(rate: int) -> None:
+    preprocessor = AudioPreprocessor.from_config({"feature_extractor_type": "Wav2Vec2FeatureExtractor"})
+    preprocessor = replace(preprocessor, seconds=0.5)
+    samples = np.random.default_rng(0).normal(0, 0.1, rate * 3).astype(np.float32)
+    part = samples[: int(preprocessor.seconds_read * rate)]
+    made = preprocessor(Sound(part, rate))
+    np.testing.assert_array_equal(made, preprocessor(Sound(samples, rate)))
+    whole = resample(samples, rate, 16_000)[:8_000]
+    np.testing.assert_allclose(made, (whole - whole.mean()) / np.sqrt(whole.var() + 1e-7), atol=1e-4)

@@ -95,7 +95,7 @@ def test_the_directory_opens_without_pytorch_and_its_features_tell_the_classes_a
     features = encoder.encode(any_cells, np.arange(ROWS))
     assert features.width == encoder.width
     assert features.present.sum() == ROWS - (1 if any_cells.modality == "text" else 2)
-    pooled = features.batch(np.arange(ROWS)).pooled
+    pooled = features.rows.dense(np.arange(ROWS))
     means = np.stack(
         [pooled[TRAIN][(given_labels[TRAIN] == k) & features.present[TRAIN]].mean(axis=0) for k in range(3)]
     )
@@ -428,7 +428,7 @@ def test_on_the_demo_catalogue_both_come_near_the_best_possible(tmp_path):
         path, _ = fit_small(modality, of, wanted.values, train, validation, 4, folder=tmp_path)
         features = PretrainedEncoder(path).encode(of, np.arange(len(table)))
         rows = other[features.present[other]]
-        pooled = features.batch(np.arange(len(table))).pooled
+        pooled = features.rows.dense(np.arange(len(table)))
         shown = train[features.present[train]]
         means = np.stack([pooled[shown][wanted.values[shown] == k].mean(axis=0) for k in range(4)])
         nearest = ((pooled[rows][:, None] - means) ** 2).sum(axis=2).argmin(axis=1)

@@ -87,15 +87,9 @@ def objective(classes: int) -> Objective:
 
 
 def logits_of(probe: Probe, table: FeatureTable, rows: npt.NDArray[np.int64]) -> Floats:
-    batch = table.batch(rows)
+    pooled, present = torch.from_numpy(table.rows.dense(rows)), torch.from_numpy(table.present[rows])
     with torch.no_grad():
-        made = probe.module(
-            {
-                probe.module.sources[0].name: Features(
-                    torch.from_numpy(batch.pooled), torch.from_numpy(batch.present)
-                )
-            }
-        )
+        made = probe.module({probe.module.sources[0].name: Features(pooled, present)})
     return made.numpy()
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Annotated
 
 import typer
 
 from motet.cli.options import DebugOption, JsonOption
-
-ENGINES = ("onnxruntime-fp32", "torch-bf16")  # a fingerprint holds the engine's name
 
 
 def cache(
@@ -46,7 +43,7 @@ def cache(
         else:
             message(f"{freed / 1e6:.1f} MB of features removed")
         return
-    sizes, known = features.sizes(), _known()
+    sizes, known = features.sizes(), features.names()
     if json:
         total = sum(sizes.values())
         print_json(
@@ -69,19 +66,3 @@ def cache(
         [[*known.get(one, ("?", "?")), one, f"{size / 1e6:.1f}"] for one, size in sizes.items()],
         left=("of", "fingerprint"),
     )
-
-
-def _known() -> dict[str, tuple[str, str]]:
-    """Name and modality of each encoder whose fingerprint can be told: embedded ones, and those prepared here."""
-    from motet.encoders import EMBEDDED, cache_directory
-    from motet.encoders.pretrained import PretrainedEncoder
-
-    # those that learn from a table have another fingerprint for each
-    made = [EMBEDDED[kind, "descriptor"]() for kind in ("image", "audio")]
-    known = {one.fingerprint: (one.name, one.modality) for one in made}
-    for described in sorted((cache_directory() / "encoders").glob("*/encoder.json")):
-        for engine in ENGINES:
-            with contextlib.suppress(OSError, ValueError, KeyError):  # left half-made, or of another version
-                one = PretrainedEncoder(described.parent, engine_name=engine)
-                known[one.fingerprint] = (one.name, one.modality)
-    return known

@@ -9,16 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from motet.cli.options import (
+    AcceptLicenceOption,
+    AudioEncoderOption,
     AudioOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
+    ImageEncoderOption,
     ImageOption,
     ImageRootOption,
     JsonOption,
+    NoLexicalOption,
     NumericOption,
     SplitColumnOption,
     TableArgument,
+    TextEncoderOption,
     TextOption,
     VectorOption,
 )
@@ -35,11 +40,11 @@ def compare(
     categorical: CategoricalOption = None,
     split_column: SplitColumnOption = None,
     group: GroupOption = None,
-    image_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
-    text_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
-    audio_encoder: Annotated[list[str] | None, typer.Option(help="As in train.")] = None,
-    no_lexical: Annotated[bool, typer.Option("--no-lexical", help="As in train.")] = False,
-    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="As in train.")] = False,
+    image_encoder: ImageEncoderOption = None,
+    text_encoder: TextEncoderOption = None,
+    audio_encoder: AudioEncoderOption = None,
+    no_lexical: NoLexicalOption = False,
+    accept_licence: AcceptLicenceOption = False,
     fusion: Annotated[
         list[str] | None, typer.Option(help="A strategy to compare (repeat; default all of them).")
     ] = None,
@@ -125,7 +130,10 @@ def _print(result: Mapping[str, Any]) -> None:
 
     for note in result["notes"]:
         message(f"note: {note}")
-    patterns = [p for p in result["chosen"] if any(p in row["patterns"] for row in result["rows"])]
+    # rows without anything are all answered alike: a column of one figure
+    patterns = [
+        p for p in result["chosen"] if p != "none" and any(p in row["patterns"] for row in result["rows"])
+    ]
     fullest = patterns[0]
     rows = []
     for row in result["rows"]:

@@ -141,6 +141,7 @@ def _print(table: Table, schema: Schema, found: Audit) -> None:
     words = {
         "exact": "the same inputs",
         "near_image": "nearly the same picture",
+        "near_audio": "nearly the same sound",
         "near_text": "nearly the same text",
     }
     print_table(

@@ -67,6 +67,30 @@ GroupOption = Annotated[
     str | None,
     typer.Option("--group", help="A column whose values must not be on two sides of a split."),
 ]
+ImageEncoderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image-encoder",
+        help="auto, descriptor, small, a recommended name, a hub name or a directory (repeat for several).",
+    ),
+]
+TextEncoderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text-encoder",
+        help="auto, lexical, small, word-vectors:FILE, a recommended name, a hub name or a directory (repeat).",
+    ),
+]
+AudioEncoderOption = Annotated[
+    list[str] | None,
+    typer.Option("--audio-encoder", help="auto, descriptor or a directory (repeat for several)."),
+]
+NoLexicalOption = Annotated[
+    bool, typer.Option("--no-lexical", help="No lexical text source beside a neural one.")
+]
+AcceptLicenceOption = Annotated[
+    bool, typer.Option("--accept-licence", help="Use encoders that forbid commercial use.")
+]
 
 
 def target_kind(said: str) -> TargetKind:

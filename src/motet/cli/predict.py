@@ -115,6 +115,7 @@ def _table(
     from collections.abc import Iterator
 
     from motet.cli.console import counted, message, print_json
+    from motet.runtime.table_notes import pattern_notes
     from motet.runtime.writing import formula_cells, write_predictions
 
     read = model.read(table, image_root=image_root)
@@ -145,6 +146,9 @@ def _table(
         kind=model.target.kind,
         explained=model.manifest.modalities if explain else (),
     )
+    notes = [*read.notes, *pattern_notes(patterns, model.manifest.patterns)]
+    for note in notes[len(read.notes) :]:
+        message(f"note: {note}")
     for problem in issues[:10]:
         message(f"{problem['id']}: {problem['issue']}")
     if len(issues) > 10:
@@ -163,7 +167,7 @@ def _table(
                 "rows": rows,
                 "patterns": dict(patterns),
                 "issues": issues,
-                "notes": [*read.notes, *warnings],
+                "notes": [*notes, *warnings],
             }
         )
     else:
@@ -185,6 +189,7 @@ def _sample(
     from motet.data.media import decode_image, read_media
     from motet.errors import MediaError, UsageError
     from motet.report import render_card, thumbnail
+    from motet.runtime.table_notes import pattern_notes
 
     schema = model.manifest.schema
     row: dict[str, list[object]] = {}
@@ -214,6 +219,8 @@ def _sample(
     )[0]
     if answer.issue:
         message(f"issue: {answer.issue}")
+    for note in pattern_notes({answer.pattern: 1}, model.manifest.patterns):
+        message(f"note: {note}")
     if card is not None:
         page = render_card(answer.to_json(), picture=picture, text=text)
         card.write_text(page, encoding="utf-8")

@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from motet.cli.options import (
+    AcceptLicenceOption,
+    AudioEncoderOption,
     AudioOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
+    ImageEncoderOption,
     ImageOption,
     ImageRootOption,
     JsonOption,
+    NoLexicalOption,
     NumericOption,
     SliceOption,
     SplitColumnOption,
     TableArgument,
     TargetOption,
+    TextEncoderOption,
     TextOption,
     VectorOption,
     WeightOption,
@@ -28,6 +33,7 @@ from motet.cli.options import (
 
 if TYPE_CHECKING:
     from motet.data import Schema, Table
+    from motet.preprocessing import Augmentation
 
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
@@ -53,24 +59,10 @@ def train(
     group: GroupOption = None,
     weight: WeightOption = None,
     id_column: Annotated[str | None, typer.Option("--id", help="A column that names the rows.")] = None,
-    image_encoder: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="auto, descriptor, small, a recommended name, a hub name or a directory (repeat for several)."
-        ),
-    ] = None,
-    text_encoder: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="auto, lexical, small, word-vectors:FILE, a recommended name, a hub name or a directory (repeat)."
-        ),
-    ] = None,
-    audio_encoder: Annotated[
-        list[str] | None, typer.Option(help="auto, descriptor or a directory (repeat for several).")
-    ] = None,
-    no_lexical: Annotated[
-        bool, typer.Option("--no-lexical", help="No lexical text source beside a neural one.")
-    ] = False,
+    image_encoder: ImageEncoderOption = None,
+    text_encoder: TextEncoderOption = None,
+    audio_encoder: AudioEncoderOption = None,
+    no_lexical: NoLexicalOption = False,
     fusion: Annotated[
         str, typer.Option(help="auto (chosen for each pattern), a strategy (see compare), or late.")
     ] = "auto",
@@ -96,14 +88,42 @@ def train(
         bool,
         typer.Option("--curves", help="Measure each modality alone after each epoch of a fusion: slower."),
     ] = False,
+    augment: Annotated[
+        int,
+        typer.Option(help="Further views of each training row, changed a little (docs/augmentation.md)."),
+    ] = 0,
+    augment_image: Annotated[
+        str | None,
+        typer.Option(
+            help="Changes of pictures, all applied: crop,flip,jitter (default), rotate, grey, blur, erase, "
+            "randaugment[:N:M], or none."
+        ),
+    ] = None,
+    augment_text: Annotated[
+        str | None,
+        typer.Option(
+            help="Changes of texts, one drawn for each: drop,swap (default), char-drop, char-swap, char-double, "
+            "synonym, translate, or none."
+        ),
+    ] = None,
+    synonyms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Words that mean the same, a line each (default: WordNet of nltk)."
+        ),
+    ] = None,
+    back_translate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR", help="A translation model that texts go through (repeat: there, and back)."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     image_root: ImageRootOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse to start where any cell is broken.")
     ] = False,
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Use encoders that forbid commercial use.")
-    ] = False,
+    accept_licence: AcceptLicenceOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -143,6 +163,7 @@ def train(
     test_share, val_share = (SHARE if size is None else size for size in (test_size, val_size))
     if test_share + val_share >= 1:
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
+    augmentation = _augmentation(augment, augment_image, augment_text, synonyms, back_translate)
     require_learning_wing()
     from motet.deployment import Options, build_model
     from motet.training import Settings
@@ -162,6 +183,7 @@ def train(
         validation_size=val_share,
         training=Settings(curves=curves),
         slices=tuple(slices or ()),
+        augment=augmentation,
         seed=seed,
     )
     if output.is_dir() and any(output.iterdir()):
@@ -199,6 +221,30 @@ def train(
     if "overall" in evaluation:
         message(f"report: {output / 'report.html'}")
     message(f"model: {output}")
+
+
+def _augmentation(
+    views: int, image: str | None, text: str | None, synonyms: str | None, back_translate: list[str] | None
+) -> Augmentation:
+    from motet.errors import UsageError
+    from motet.preprocessing import Augmentation
+
+    if not views and (image or text or synonyms or back_translate):
+        raise UsageError(
+            "what to change is said, but not how often: add --augment 1 for a further view of each row"
+        )
+    usual = Augmentation()
+    return Augmentation(
+        views,
+        image=usual.image if image is None else _listed(image),
+        text=usual.text if text is None else _listed(text),
+        synonyms=synonyms,
+        back_translate=tuple(back_translate or ()),
+    )
+
+
+def _listed(said: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in said.split(","))
 
 
 def _say_sizes_unused(

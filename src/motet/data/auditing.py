@@ -8,20 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data.audio_cells import AudioCells
-from motet.data.casting import has_words, text_of
 from motet.data.classes import Labels, TargetKind, labels
+from motet.data.decoding import WAYS, Decoded, decode_all
 from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
 from motet.data.findings import warnings_of
-from motet.data.image_cells import ImageCells
-from motet.data.listening import listen
 from motet.data.media_cells import MediaCells
+from motet.data.missingness import filled_cells, input_presence
 from motet.data.modalities import Cells, cells
-from motet.data.pictures import Pictures, look_at_pictures
-from motet.data.schema import Column, Schema, pattern_name
+from motet.data.schema import Schema, pattern_name
 from motet.data.splits import NAMES, split_sides
 from motet.data.table import CellIssue, Table
-from motet.data.tabular_cells import TabularCells
 from motet.data.targets import read_target, unread_labels
 from motet.data.text_cells import TextCells
 from motet.data.vector_cells import VectorCells
@@ -43,7 +39,7 @@ class Audit:
     splits      rows of each side, where the schema has a split column.
     patterns    rows that have exactly these modalities.
     broken      cells that cannot be used; repaired: cells that were changed and are used.
-    duplicates  "exact", "near_image" and "near_text": groups and rows, groups across splits and with
+    duplicates  "exact", "near_image", "near_audio" and "near_text": groups and rows, groups across splits and with
                 conflicting labels (None where there is no such column), and examples of row numbers.
     warnings    {"level": "error" | "warning" | "note", "message"}, most harmful first.
     """
@@ -99,15 +95,14 @@ def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKi
     errors: list[str] = []
     unread: list[str] = []
     made = cells(table, schema)
-    images = made.get("image")
-    pictures = look_at_pictures(images) if decode and isinstance(images, ImageCells) else None
+    decoded = {
+        modality: decode_all(one, WAYS[modality])
+        for modality, one in made.items()
+        if decode and isinstance(one, MediaCells)
+    }
     issues = [*table.issues, *(issue for one in made.values() for issue in one.issues)]
-    issues += pictures.issues if pictures else []
-    digests = {"image": pictures.digests} if pictures else {}
-    sounds = made.get("audio")
-    if decode and isinstance(sounds, AudioCells):
-        digests["audio"], found_issues = listen(sounds)
-        issues += found_issues
+    issues += [issue for one in decoded.values() for issue in one.issues]
+    digests = {modality: one.digests for modality, one in decoded.items()}
     issues += [issue for one in made.values() for issue in _odd_widths(one)]
     found = _labels(table, schema, target, errors, unread)
     sides = _sides(table, schema, errors)
@@ -115,10 +110,11 @@ def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKi
     presence = _presence(made, digests)
     content, note = _content(table, schema, made, digests)
     notes = [*table.notes, *unread, *([note] if note else [])]
-    if pictures and pictures.crowd:
-        notes.append(
-            f"{pictures.crowd} pictures with nearly the same outline were not compared with each other"
-        )
+    notes += [
+        f"{one.crowd} {WAYS[modality].things} with nearly the same outline were not compared with each other"
+        for modality, one in decoded.items()
+        if one.crowd
+    ]
     audited = Audit(
         rows=len(table),
         columns=_columns(table, schema, broken),
@@ -128,11 +124,12 @@ def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKi
         patterns=_patterns(presence, len(table)),
         broken=broken,
         repaired=sorted((issue for issue in issues if not issue.broken), key=lambda issue: issue.row),
-        duplicates=_duplicates(made, content, pictures, found, sides),
+        duplicates=_duplicates(made, content, decoded, found, sides),
         notes=notes,
         warnings=[],
     )
-    return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, errors))
+    there = input_presence(table, schema, np.arange(len(table)), presence, broken)
+    return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, there, errors))
 
 
 def _labels(
@@ -165,7 +162,7 @@ def _columns(table: Table, schema: Schema, broken: list[CellIssue]) -> list[dict
     for column in schema.columns:
         if column.name not in table.columns:
             continue
-        filled = _filled(table, column)
+        filled = filled_cells(table, column)
         wrong = np.unique(np.array([i.row for i in broken if i.column == column.name], np.int64))
         filled[wrong] = False
         present = int(filled.sum())
@@ -174,19 +171,6 @@ def _columns(table: Table, schema: Schema, broken: list[CellIssue]) -> list[dict
             | {"present": present, "absent": len(table) - present - len(wrong), "broken": len(wrong)}
         )
     return made
-
-
-def _filled(table: Table, column: Column) -> npt.NDArray[np.bool_]:
-    cells_ = table.column(column.name)
-    if column.kind in ("image", "audio"):
-        return MediaCells(table, [column.name]).present.copy()
-    if column.kind == "vector" and column.role == "input":
-        return VectorCells(table, column.name).present.copy()
-    if column.kind == "numeric" and column.role == "input":
-        return TabularCells(table, [column.name], []).present
-    if column.kind in ("vector", "audio", "other"):
-        return np.array(cells_.is_valid().to_numpy(), bool)
-    return has_words(text_of(cells_, column.name)[0])
 
 
 def _balance(found: Labels) -> dict[str, int]:
@@ -240,16 +224,16 @@ def _content(
 def _duplicates(
     made: dict[str, Cells],
     content: Rows,
-    pictures: Pictures | None,
+    decoded: dict[str, Decoded],
     found: Labels | None,
     sides: npt.NDArray[np.int8] | None,
 ) -> dict[str, dict[str, Any]]:
     rows = np.arange(len(content), dtype=np.int64)
     kinds = {"exact": groups_of(content, rows)}
-    if pictures is not None and len(pictures.rows):
-        kinds["near_image"] = _more_than_one(
-            groups_of(pictures.alike, np.arange(len(pictures.rows))), pictures.exact, pictures.rows
-        )
+    for modality, one in decoded.items():
+        if len(one.rows):
+            alike = groups_of(one.alike, np.arange(len(one.rows)))
+            kinds[f"near_{modality}"] = _more_than_one(alike, one.exact, one.rows)
     text = made.get("text")
     if isinstance(text, TextCells):
         kinds["near_text"] = near_texts(text)

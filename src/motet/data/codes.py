@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import numpy as np
 import numpy.typing as npt
@@ -67,5 +68,6 @@ def _said(table: Table, name: str, sides: npt.NDArray[np.int8] | None) -> str | 
     both = f", and {across:,} of them stand on two sides of the split" if across else ""
     return (
         f"column {name!r} holds {len(count):,} codes such as {example!r}, which {shared:,} rows share with others"
-        f"{both}: where rows of one code are about one thing, say --group {name}; where it only names rows, --id {name}"
+        f"{both}: where rows of one code are about one thing, say --group {shlex.quote(name)} (in Python group=); "
+        f"where it only names rows, --id {shlex.quote(name)} (id=)"
     )

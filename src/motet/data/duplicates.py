@@ -94,10 +94,13 @@ def picture_hash(image: Image.Image) -> tuple[int, npt.NDArray[np.uint8]]:
     return int.from_bytes(bits.tobytes(), "big"), np.asarray(thumbnail).ravel()
 
 
-def near_pictures(hashes: npt.NDArray[np.uint64], thumbnails: npt.NDArray[np.uint8]) -> tuple[Rows, int]:
-    """Number pictures that look alike: at most 4 bits of 64 differ, and their thumbnails agree.
+def near_prints(
+    hashes: npt.NDArray[np.uint64], thumbnails: npt.NDArray[np.uint8], share: float = NEAR_SHARE
+) -> tuple[Rows, int]:
+    """Number pictures (or sounds) that are nearly the same: at most 4 bits of 64 differ, and their thumbnails agree.
 
-    hashes [n] uint64, thumbnails [n, 768] uint8. Returns [n] numbers, equal within a set of look-alikes, and
+    hashes [n] uint64, thumbnails [n, 768] uint8. share : most mean difference of two thumbnails, of the smaller of
+    their standard deviations. Returns [n] numbers, equal within a set of look-alikes, and
     the size of the largest crowd that was not compared, or 0. Of five bands of a hash, two hashes that differ
     in four bits share one (pigeonhole), so only pictures in one bucket are compared, never all pairs.
     """
@@ -111,12 +114,16 @@ def near_pictures(hashes: npt.NDArray[np.uint64], thumbnails: npt.NDArray[np.uin
             if len(bucket) > _MAX_BUCKET:
                 skipped = max(skipped, len(bucket))
             elif len(bucket) > 1:
-                _join_alike(bucket, hashes, thumbnails, parent)
+                _join_alike(bucket, hashes, thumbnails, share, parent)
     return np.array([_root(parent, number) for number in range(len(hashes))], np.int64), skipped
 
 
 def _join_alike(
-    bucket: Rows, hashes: npt.NDArray[np.uint64], thumbnails: npt.NDArray[np.uint8], parent: Rows
+    bucket: Rows,
+    hashes: npt.NDArray[np.uint64],
+    thumbnails: npt.NDArray[np.uint8],
+    share: float,
+    parent: Rows,
 ) -> None:
     for at, one in enumerate(bucket[:-1].tolist()):
         rest = bucket[at + 1 :]
@@ -125,7 +132,7 @@ def _join_alike(
             others = thumbnails[rest].astype(np.int16)
             difference = np.abs(others - thumbnails[one]).mean(axis=1)
             contrast = np.minimum(others.std(axis=1), thumbnails[one].std())
-            for other in rest[difference <= np.maximum(NEAR_SHARE * contrast, 0.5)].tolist():
+            for other in rest[difference <= np.maximum(share * contrast, 0.5)].tolist():
                 parent[_root(parent, other)] = _root(parent, one)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from motet.data.casting import text_of
 from motet.data.classes import Labels
 from motet.data.codes import repeated_codes
+from motet.data.missingness import telling_absence
 from motet.data.schema import Schema
 from motet.data.splits import unfollowed_split
 from motet.data.table import Table, gather
@@ -35,9 +36,13 @@ def warnings_of(
     schema: Schema,
     labels: Labels | None,
     sides: npt.NDArray[np.int8] | None,
+    there: Mapping[str, npt.NDArray[np.bool_]],
     errors: list[str],
 ) -> list[dict[str, str]]:
-    """Return {"level", "message"} for each finding: labels and leakage, then broken cells, then the rest."""
+    """Return {"level", "message"} for each finding: labels and leakage, then broken cells, then the rest.
+
+    there : which rows [N] have each input, by its name in words.
+    """
     found = [("error", message) for message in errors]
     found += _inputs(audit, schema)
     if labels is not None and sides is not None:
@@ -49,6 +54,7 @@ def warnings_of(
     found += [("warning" if "two sides" in message else "note", message) for message in codes]
     if labels is not None:
         found += [("warning", message) for message in telling_columns(table, schema, labels)]
+        found += [("warning", message) for message in telling_absence(there, labels.values, labels.classes)]
     found += _conflicts(audit)
     found += _broken(audit)
     found += _classes(audit)
@@ -109,6 +115,7 @@ def _leaks(audit: Audit) -> list[tuple[str, str]]:
     words = {
         "exact": "exact duplicates",
         "near_image": "nearly the same picture",
+        "near_audio": "nearly the same sound",
         "near_text": "nearly the same text",
     }
     return [
@@ -179,6 +186,7 @@ def _conflicts(audit: Audit) -> list[tuple[str, str]]:
     words = {
         "exact": "the same inputs",
         "near_image": "nearly the same picture",
+        "near_audio": "nearly the same sound",
         "near_text": "nearly the same text",
     }
     return [

@@ -15,7 +15,7 @@ from motet.data.classes import TargetKind
 from motet.data.media import resolve_media
 from motet.data.media_cells import is_media_type
 from motet.data.schema import MAX_MODALITIES, Column, Kind, Role, Schema, modality_of
-from motet.data.sounds import is_sound
+from motet.data.sound_formats import is_sound
 from motet.data.table import Table, gather, missing_column
 from motet.data.tabular_cells import NO_NUMBER, NUMBER, THOUSANDS
 from motet.data.vector_cells import VectorCells, is_vector_type, parse_vector
@@ -44,6 +44,7 @@ _SEPARATOR = re.compile(r"[\s|,;/]+")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
 _NAMES_A_ROW = re.compile(r"^(id|uid|uuid|guid|key|index|sku|unnamed_0)$|[_ -]id$|Id$", re.IGNORECASE)
 _ONE_WIDTH = 0.9  # share of lists of numbers that have the same width, from which they are vectors
+_EMPTY = "empty in all"
 SPLIT_NAMES = ("split", "fold", "subset", "set", "partition")
 
 
@@ -53,6 +54,11 @@ class _Guess:
     why: str
     role: Role | None = None  # a role that the values themselves tell: id, split
     usable: bool = True  # as an input without being named
+
+
+def was_empty(column: Column) -> bool:
+    """Whether a column of an inferred schema was left out because no row had anything in it."""
+    return column.role == "ignored" and column.why.startswith(_EMPTY)
 
 
 def infer_schema(
@@ -190,7 +196,7 @@ def _guess(table: Table, name: str, rows: np.ndarray[tuple[int], np.dtype[np.int
     text, _ = text_of(pa.chunked_array([gather(column, rows)]), name)
     values = [value for value in pc.utf8_trim_whitespace(text).to_pylist() if value]
     if not values:
-        return _Guess("other", f"empty in all {_rows(rows, table)}")
+        return _Guess("other", f"{_EMPTY} {_rows(rows, table)}")
     if pa.types.is_boolean(kind):
         return _Guess("categorical", "true or false")
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from PIL import Image
 
 from motet.data.casting import has_words, is_bytes_type
-from motet.data.media import MAX_BYTES, read_media, resolve_media
+from motet.data.media import MAX_BYTES, decode_image, read_media, resolve_media
 from motet.data.table import MAX_LISTED, CellIssue, Table, excerpt, gather
 from motet.errors import MediaError
 
@@ -37,6 +38,14 @@ class MediaCell:
         if len(self.value) > MAX_BYTES:
             raise MediaError(f"too large: {len(self.value):,} bytes, at most {MAX_BYTES:,}")
         return self.value
+
+    def key(self, data: bytes) -> bytes:
+        """Return the key [16 bytes] of what `read` gave, by which caches know its features."""
+        return blake2b(data, digest_size=DIGEST).digest()
+
+    def picture(self, data: bytes) -> Image.Image:
+        """Decode what `read` gave as an RGB picture; MediaError where it is none."""
+        return decode_image(data)
 
 
 class MediaCells:
@@ -102,7 +111,7 @@ class MediaCells:
                     except MediaError:
                         continue
                     readable += 1
-                    whole.update(blake2b(data, digest_size=DIGEST).digest())
+                    whole.update(cell.key(data))
                 if readable:
                     made[number] = np.frombuffer(whole.digest(), np.uint8)
         return made

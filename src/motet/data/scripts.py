@@ -12,6 +12,8 @@ from motet.data.modalities import Cells
 from motet.data.text_cells import TextCells
 
 Script = Literal["latin", "chinese", "other"]
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+"""Characters that each are read as a word, as the inside of a regular expression's class."""
 
 SAMPLE = 500  # rows looked at, evenly spaced
 _CHARACTERS = 1_000  # looked at of each

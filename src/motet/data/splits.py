@@ -156,8 +156,12 @@ def _together(content: Rows, table: Table, schema: Schema, rows: Rows) -> Rows:
 
 
 def group_numbers(table: Table, column: str) -> Rows:
-    """Return [N] int64: one number for each value of the column; a row without a value is its own group."""
-    text, _ = text_of(table.column(column), column)
+    """Return [N] int64: one number for each value of the column; a row without a value is its own group.
+
+    White space around a value does not part a group.
+    """
+    text = pc.utf8_trim_whitespace(text_of(table.column(column), column)[0])
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
     known = pc.unique(text).drop_null()
     found: Rows = pc.fill_null(pc.index_in(text, value_set=known), -1).to_numpy().astype(np.int64)
     alone = found < 0

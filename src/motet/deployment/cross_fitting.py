@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import Cells, make_folds
+from motet.data import make_folds
+from motet.deployment.views import ViewedRows
 from motet.encoders import ArrayRows, Encoder, FeatureTable
 from motet.errors import EncoderError
 from motet.training import Fold
@@ -37,33 +38,32 @@ def parts_to_hold(some: Rows, units: Rows, truth: Rows, seed: int, *, folds: int
 def cross_fit(
     some: Rows,
     parts: list[Rows],
-    rows: Rows,
+    views: ViewedRows,
     truth: Rows,
-    by_modality: Mapping[str, Cells],
     encoders: Mapping[str, Encoder],
     whole: Mapping[str, FeatureTable],
 ) -> list[Fold]:
     """A fold for each part: its rows held out, encoders that learn from rows refitted on the others.
 
-    some [n] : which of the N rows take part; parts : places in it. rows [N] : their numbers in the table; truth [N] :
-    their classes; whole : their features by encoders that learned from all. A held row whose class no other row has
-    could only be answered wrongly, which tells nothing of heads that will know the class: it is not held.
+    some [n] : which of the N rows take part; parts : places in it. views : the N rows and the views of them, M in all;
+    truth [M] : their classes; whole : their features by encoders that learned from all. A held row whose class no other
+    row has could only be answered wrongly, which tells nothing of heads that will know the class: it is not held. Views
+    of rows that are held are left out; no view is held.
     """
+    some = views.with_views(some)
     shared = {
-        name: whole[name].part(some) if len(some) < len(rows) else whole[name]
+        name: whole[name].part(some) if len(some) < len(truth) else whole[name]
         for name, encoder in encoders.items()
         if not encoder.learns
     }
-    labels, folds = truth[some], []
+    labels, of, folds = truth[some], views.origin[some], []
     for part in parts:
-        fit = np.setdiff1d(np.arange(len(some)), part)
+        fit = np.flatnonzero(~np.isin(of, of[part]))
         held = part[np.isin(labels[part], labels[fit])]
         if len(held) == 0:
             continue
         tables = {
-            name: shared[name]
-            if name in shared
-            else _refitted(encoder, by_modality[encoder.modality], rows[some], fit)
+            name: shared[name] if name in shared else _refitted(encoder, views, some, fit)
             for name, encoder in encoders.items()
         }
         folds.append(Fold(tables, labels, fit, held))
@@ -86,11 +86,11 @@ def sample(rows: Rows, truth: Rows, seed: int, *, most: int | None = None) -> Ro
     return np.sort(ordered[keep])
 
 
-def _refitted(encoder: Encoder, column: Cells, rows: Rows, fit: Rows) -> FeatureTable:
-    """Features of `rows` by a copy of the encoder that learned from rows[fit] alone; absent where it cannot learn."""
+def _refitted(encoder: Encoder, views: ViewedRows, places: Rows, fit: Rows) -> FeatureTable:
+    """Features of `places` by a copy of the encoder that learned from places[fit]; absent where it cannot learn."""
     fresh = copy.copy(encoder)
     try:
-        fresh.fit(column, rows[fit])
+        views.learn(fresh, places[fit])
     except EncoderError:
-        return FeatureTable(ArrayRows(np.zeros((len(rows), 1), np.float32)), np.zeros(len(rows), bool))
-    return fresh.encode(column, rows)
+        return FeatureTable(ArrayRows(np.zeros((len(places), 1), np.float32)), np.zeros(len(places), bool))
+    return views.features(fresh, places)

@@ -8,20 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from motet.data import Labels, Schema, Split, Table
 from motet.deployment.fused import FusedHeads
+from motet.deployment.held_logits import HeldLogits
 from motet.deployment.options import Options
 from motet.deployment.prepared import Prepared, prepare_rows
 from motet.fusion import FUSIONS
 from motet.model import HeadEntry, file_name
 from motet.selection import Selection, select
 from motet.training import Epoch, Probe
-
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.floating]
 
 
 @dataclass
@@ -113,21 +108,11 @@ def _select(
 ) -> Selection:
     """Choose on the held rows of the folds, one after the other."""
     modality_of = {source.name: source.modality for source in prepared.sources}
-    known: dict[tuple[str, frozenset[str]], Floats] = {}
-
-    def logits_of(head: str, shown: frozenset[str], wanted: Rows) -> Floats:
-        read = frozenset(modality_of[source] for source in heads[head].sources)
-        key = (head, shown & read)
-        if key not in known:
-            held = probes[head].held_logits if head in probes else fused.held_logits(head, shown & read)
-            known[key] = np.concatenate(held) if held else np.zeros((0, prepared.target.outputs))
-        return known[key][wanted]
-
     return select(
         heads,
         modality_of,
         schema.modalities,
-        logits_of,
+        HeldLogits(prepared, probes, fused),
         {modality: prepared.held_presence(modality) for modality in schema.modalities},
         prepared.held_labels(),
         prepared.prior,

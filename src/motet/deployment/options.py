@@ -10,6 +10,7 @@ import numpy as np
 from motet.data import TargetKind
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
+from motet.preprocessing import Augmentation
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
@@ -34,6 +35,7 @@ class Options:
     class_weights, imbalance : `balanced`, or `weights`, weighs the rows of a class by the inverse of its share;
         `logit-adjustment` adds the logarithm of that share to the logits in the loss (see `tasks.ClassObjective`).
     time_limit : seconds after which no further candidate is tried; linear heads always are.
+    augment : further views of each training row.
     """
 
     image_encoders: tuple[str, ...] = ("auto",)
@@ -50,6 +52,7 @@ class Options:
     validation_size: float = 0.15
     slices: tuple[str, ...] = ()
     training: Settings = field(default_factory=Settings)
+    augment: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
     cache: bool = True
 

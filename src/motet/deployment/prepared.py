@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind, row_weights
+from motet.data.missingness import input_presence, telling_absence
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
 from motet.deployment.fused import FusedHeads
 from motet.deployment.options import Options
 from motet.deployment.sources import Sources, open_sources
+from motet.deployment.views import ViewedRows, add_views, tell_cost
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
 from motet.errors import TableError, UsageError
 from motet.fusion import Source
@@ -34,13 +36,16 @@ IN_MEMORY = 2**26  # numbers of a source, 256 MB as float32: as many are read in
 class Prepared:
     """Features of the training and validation rows, and what is held out of them.
 
-    encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. whole : all rows that heads are
-    fitted on. few : those of them that probes are fitted on. folds : of these, or empty. target : what is learned.
-    prior [C] : share of each class or label, or the mean number. broken : cells, once each. notes : what was decided.
+    encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. views : the rows, and after them
+    their further views. whole : all rows that heads are fitted on, beside their views. few : those of them that probes
+    are fitted on. folds : of these, or empty; views are among what they fit on and never held. target : what is
+    learned. prior [C] : share of each class or label, or the mean number. broken : cells, once each. notes : what was
+    decided.
     """
 
     encoders: Sources
     sources: list[Source]
+    views: ViewedRows
     whole: Fold
     few: Rows
     folds: list[Fold]
@@ -57,16 +62,29 @@ class Prepared:
         return objective_of(self.target, self.prior if self.adjusted else None)
 
     def probes(self) -> dict[str, Probe]:
-        """The linear probe of each source, fitted side by side."""
-        whole = replace(self.whole, fit=self.few)
-        fit = partial(fit_probe, whole=whole, folds=self.folds, objective=self.objective)
+        """The linear probe of each source, fitted side by side; on views too, where they differ in it from rows."""
+
+        def fit(source: Source) -> Probe:
+            changed = self.views.changes(source.modality)
+            whole = replace(self.whole, fit=self.views.with_views(self.few) if changed else self.few)
+            folds = self.folds_of(source.modality)
+            return fit_probe(source, whole, folds, self.objective)
+
         fitted = side_by_side([partial(fit, source) for source in self.sources])
         return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
+
+    def folds_of(self, modality: str) -> list[Fold]:
+        """The folds for what reads one modality alone: without views where they do not differ in it."""
+        if self.views.changes(modality):
+            return self.folds
+        # In a fold the rows that are fitted on come first, those held after them, and views last.
+        return [replace(fold, fit=fold.fit[fold.fit < len(self.few)]) for fold in self.folds]
 
     def fused(self, options: Options) -> FusedHeads:
         """Fused heads, not trained yet."""
         settings = replace(options.training, seed=options.seed)
-        return FusedHeads(self.sources, self.folds, self.whole, self.objective, settings)
+        whole = replace(self.whole, fit=self.views.with_views(self.whole.fit))
+        return FusedHeads(self.sources, self.folds, whole, self.objective, settings)
 
     def held_labels(self) -> npt.NDArray[Any]:
         """What is true [n] of the held rows of all folds, one fold after the other."""
@@ -113,10 +131,13 @@ def prepare_rows(
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
     weights = _class_weights(truth[fit], classes) if options.balanced else None
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
+    views = add_views(by_modality, rows, fit, options.augment, options.seed, notes)
+    for encoder in opened.encoders.values():
+        views.learn(encoder, fit)
+    tell_cost(views, opened.encoders, cache)
     tables: dict[str, FeatureTable] = {}
     for name, encoder in opened.encoders.items():
-        encoder.fit(by_modality[encoder.modality], rows[fit])
-        tables[name] = _at_hand(encoder.encode(by_modality[encoder.modality], rows, cache=cache))
+        tables[name] = _at_hand(views.features(encoder, cache=cache))
         _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
     few = sample(fit, truth, options.seed)
     if supervised:
@@ -141,7 +162,15 @@ def prepare_rows(
             "--no-lexical (in Python lexical=False) does nothing without a neural text encoder: "
             + ("text:lexical is what reads the words" if text else "no words are read")
         )
+    have = {modality: column.present[rows] for modality, column in by_modality.items()}
+    for name, made in tables.items():
+        have[opened.encoders[name].modality] &= made.present[: len(rows)]
+    broken = _broken(table, by_modality, tables, rows)
+    if found.kind == "class":
+        there = input_presence(table, schema, rows, have, broken)
+        notes += telling_absence(there, truth, found.classes, seed=options.seed)
     wanted = found.truth[rows]
+    target, prior = _target(found, wanted[fit])
     counted = weighing
     if weights is not None:
         counted = weights[truth] if weighing is None else weights[truth] * weighing
@@ -149,14 +178,17 @@ def prepare_rows(
         notes.append(
             f"weights do not reach an encoder {FROM_SCRATCH!r}: it learns from every training row alike"
         )
+    # A view has the truth and the weight of its row.
+    wanted, counted = wanted[views.origin], None if counted is None else counted[views.origin]
+    taken = views.with_views(some)
     parted = [
-        replace(fold, labels=wanted[some], weights=None if counted is None else counted[some])
-        for fold in cross_fit(some, parts, rows, truth, by_modality, opened.encoders, tables)
+        replace(fold, labels=wanted[taken], weights=None if counted is None else counted[taken])
+        for fold in cross_fit(some, parts, views, truth[views.origin], opened.encoders, tables)
     ]
-    target, prior = _target(found, wanted[fit])
     return Prepared(
         opened,
         [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],
+        views,
         Fold(tables, wanted, fit, weights=counted),
         few,
         parted,
@@ -164,7 +196,7 @@ def prepare_rows(
         prior,
         options.imbalance == "logit-adjustment",
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
-        _broken(table, by_modality, tables, rows),
+        broken,
         notes,
     )
 

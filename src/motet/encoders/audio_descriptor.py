@@ -49,7 +49,7 @@ class AudioDescriptorEncoder:
 
     def encode(self, cells: AudioCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        shelf = shelf_of(cache, self.fingerprint, self.width)
+        shelf = shelf_of(cache, self)
         return encode_sounds(cells, rows, describe, lambda batch: batch, shelf, "sounds")
 
     def save(self, directory: Path) -> None:

@@ -30,6 +30,7 @@ from motet.errors import UsageError
 KEY_BYTES = 16
 DEFAULT_LIMIT = 20 * 1024**3
 FLOAT16_MAX = 65504.0
+LABEL = "encoder.txt"  # in the folder of a shelf: name and modality of its encoder
 FRAME_BYTES = 1024  # about what a segment's file holds beside its two columns
 SMALL_BYTES = 2**20  # a segment below this is small,
 SMALL_SEGMENTS = 64  # and more of them on one shelf are merged
@@ -178,14 +179,28 @@ class FeatureCache:
         self.root = root if root is not None else cache_directory() / "features"
         self.limit = limit if limit is not None else _limit_of_environment()
 
-    def shelf(self, fingerprint: str, width: int) -> Shelf:
-        """Open (or begin) the shelf of the encoder with this fingerprint."""
+    def shelf(self, fingerprint: str, width: int, *, called: tuple[str, str] | None = None) -> Shelf:
+        """Open (or begin) the shelf of the encoder with this fingerprint; `called`: its name and modality."""
 
         def make_room(size: int) -> None:
             self.shrink(keep=fingerprint, room=size)
 
         make_room(0)
-        return Shelf(self.root / fingerprint, width, limit=self.limit, make_room=make_room)
+        shelf = Shelf(self.root / fingerprint, width, limit=self.limit, make_room=make_room)
+        label = self.root / fingerprint / LABEL
+        if called is not None and not label.exists():
+            with contextlib.suppress(OSError):
+                label.write_text("\n".join(called), encoding="utf-8")
+        return shelf
+
+    def names(self) -> dict[str, tuple[str, str]]:
+        """Name and modality of the encoder of each shelf by fingerprint, where they are known."""
+        found = {}
+        for label in self.root.glob(f"*/{LABEL}"):
+            with contextlib.suppress(OSError, UnicodeDecodeError):  # another process may remove it meanwhile
+                name, _, modality = label.read_text(encoding="utf-8").partition("\n")
+                found[label.parent.name] = (name, modality)
+        return found
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each shelf by fingerprint, the one used last first."""

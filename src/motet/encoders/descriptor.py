@@ -50,7 +50,7 @@ class DescriptorEncoder:
 
     def encode(self, cells: ImageCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        shelf = shelf_of(cache, self.fingerprint, self.width)
+        shelf = shelf_of(cache, self)
         return encode_images(
             cells, rows, lambda image: self.describe([image])[0], lambda batch: batch, shelf, "pictures"
         )

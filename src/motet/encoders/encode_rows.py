@@ -8,7 +8,6 @@ window of texts or one segment of pictures or sounds.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,17 +19,17 @@ import numpy.typing as npt
 from PIL import Image
 
 from motet.data import AudioCells, CellIssue, ImageCells, MediaCell, MediaCells, TextCells
-from motet.data.media import decode_image
 from motet.data.processors import processors
-from motet.data.sounds import Sound, decode_sound
+from motet.data.sounds import MAX_SECONDS, Sound, decode_sound, unread_part
 from motet.encoders.cache import KEY_BYTES, FeatureCache, Shelf
+from motet.encoders.encoder import Encoder
 from motet.encoders.features import FeatureTable, ShelfRows
 from motet.errors import EncoderError, MediaError
 from motet.progress import progress
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
-Prepare = Callable[[bytes], npt.NDArray[np.float32]]
+Prepare = Callable[[MediaCell, bytes], npt.NDArray[np.float32]]
 TEXT_WINDOW = 8192
 MEDIA_WINDOW = 64
 HELD_BYTES = 64 * 2**20  # of files that wait to be decoded
@@ -90,7 +89,14 @@ def encode_images(
     returns pooled [b, D]. A row none of whose pictures can be decoded is absent, each such cell is an issue.
     """
     return _encode_media(
-        cells, rows, lambda data: prepare(decode_image(data)), encode, shelf, description, batch_size
+        cells,
+        rows,
+        lambda cell, data: prepare(cell.picture(data)),
+        encode,
+        shelf,
+        description,
+        batch_size,
+        None,
     )
 
 
@@ -103,13 +109,22 @@ def encode_sounds(
     description: str,
     *,
     batch_size: int = 32,
+    seconds: float = MAX_SECONDS,
 ) -> FeatureTable:
     """Features of the sounds of each row, as `encode_images` makes them of pictures.
 
-    With a batch of 1 the arrays may differ in shape.
+    With a batch of 1 the arrays may differ in shape. seconds : of a sound that `prepare` looks at: no more is decoded.
+    A sound that is longer than what is read of any is an issue, and is not broken.
     """
     return _encode_media(
-        cells, rows, lambda data: prepare(decode_sound(data)), encode, shelf, description, batch_size
+        cells,
+        rows,
+        lambda _, data: prepare(decode_sound(data, seconds)),
+        encode,
+        shelf,
+        description,
+        batch_size,
+        unread_part,
     )
 
 
@@ -121,6 +136,7 @@ def _encode_media(
     shelf: Shelf,
     description: str,
     batch_size: int,
+    said: Callable[[bytes], str] | None,
 ) -> FeatureTable:
     keys: list[bytes] = []
     counts = np.zeros(len(rows), np.int64)
@@ -132,11 +148,12 @@ def _encode_media(
     ):
         windows = list(_windows(np.arange(len(rows)), MEDIA_WINDOW))
         held = _Held(HELD_BYTES)
-        reading = _read(pool, cells, rows, windows[0], held) if windows else []
+        reading = _read(pool, cells, rows, windows[0], held, said) if windows else []
         for number, window in enumerate(windows):
-            decoding = _decode(pool, reading, shelf, pending, prepare, held)
+            decoding = _decode(pool, reading, shelf, pending, prepare, held, issues)
             # The next window is read while this one is encoded; this one's bytes go as they are decoded.
-            reading = _read(pool, cells, rows, windows[number + 1], held) if number + 1 < len(windows) else []
+            further = number + 1 < len(windows)
+            reading = _read(pool, cells, rows, windows[number + 1], held, said) if further else []
             undecodable: dict[bytes, MediaError] = {}
             for position, cell, key, outcome in decoding:
                 if isinstance(outcome, Future):
@@ -158,9 +175,11 @@ def _encode_media(
     return FeatureTable(ShelfRows(shelf, places, start), counts > 0, tuple(issues))
 
 
-def shelf_of(cache: FeatureCache | None, fingerprint: str, width: int) -> Shelf:
+def shelf_of(cache: FeatureCache | None, encoder: Encoder) -> Shelf:
     """The shelf of an encoder: on disk where there is a cache, else in memory only."""
-    return cache.shelf(fingerprint, width) if cache is not None else Shelf(None, width)
+    if cache is None:
+        return Shelf(None, encoder.width)
+    return cache.shelf(encoder.fingerprint, encoder.width, called=(encoder.name, encoder.modality))
 
 
 class _Pending:
@@ -205,10 +224,11 @@ class _Pending:
 
 @dataclass(frozen=True)
 class _Content:
-    """One file that was read: the key of its bytes, and the bytes, where there was room to hold them."""
+    """One file that was read: the key of its bytes, the bytes, where there was room, and what is to be said of it."""
 
     key: bytes
     data: bytes | None
+    said: str
 
 
 class _Held:
@@ -239,10 +259,15 @@ def _windows(rows: Rows, size: int) -> Iterator[Rows]:
 
 
 def _read(
-    pool: ThreadPoolExecutor, cells: MediaCells, rows: Rows, window: Rows, held: _Held
+    pool: ThreadPoolExecutor,
+    cells: MediaCells,
+    rows: Rows,
+    window: Rows,
+    held: _Held,
+    said: Callable[[bytes], str] | None,
 ) -> list[tuple[int, MediaCell, Future[Any]]]:
     return [
-        (int(position), cell, pool.submit(_content, cell, held))
+        (int(position), cell, pool.submit(_content, cell, held, said))
         for position, of_row in zip(window, cells.take(rows[window]), strict=True)
         for cell in of_row
     ]
@@ -255,6 +280,7 @@ def _decode(
     pending: _Pending,
     prepare: Prepare,
     held: _Held,
+    issues: list[CellIssue],
 ) -> list[tuple[int, MediaCell, bytes, Future[Any] | MediaError | None]]:
     """Wait for all that is read and look it up, then begin to decode what is new; None where it is not."""
     read = [(position, cell, _result(future)) for position, cell, future in reading]
@@ -262,6 +288,8 @@ def _decode(
     decoding: list[tuple[int, MediaCell, bytes, Future[Any] | MediaError | None]] = []
     begun: set[bytes] = set()
     for position, cell, content in read:
+        if isinstance(content, _Content) and content.said:
+            issues.append(CellIssue(cell.row, cell.column, content.said, _shown(cell), broken=False))
         if isinstance(content, MediaError):
             decoding.append((position, cell, b"", content))
         elif content.key in known or content.key in pending.keys or content.key in begun:
@@ -274,10 +302,9 @@ def _decode(
     return decoding
 
 
-def _content(cell: MediaCell, held: _Held) -> _Content:
+def _content(cell: MediaCell, held: _Held, said: Callable[[bytes], str] | None) -> _Content:
     data = cell.read()
-    key = hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
-    return _Content(key, data if held.take(data) else None)
+    return _Content(cell.key(data), data if held.take(data) else None, said(data) if said else "")
 
 
 def _prepare(
@@ -288,7 +315,7 @@ def _prepare(
 ) -> npt.NDArray[np.float32]:
     try:
         # Read again where there was no room: that costs little beside decoding a file of such a size.
-        return prepare(cell.read() if data is None else data)
+        return prepare(cell, cell.read() if data is None else data)
     finally:
         held.give_back(data)
 

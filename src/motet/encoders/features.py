@@ -141,7 +141,3 @@ class FeatureTable:
     def part(self, rows: Rows) -> FeatureTable:
         """The given rows as a table of their own; nothing is copied."""
         return FeatureTable(PartRows(self.rows, rows), self.present[rows])
-
-    def batch(self, rows: Rows) -> Features[npt.NDArray[np.generic]]:
-        """The given rows as a batch: pooled [B, D] float32, present [B]."""
-        return Features(self.rows.dense(rows), self.present[rows])

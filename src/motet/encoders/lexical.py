@@ -28,12 +28,12 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import TextCells
+from motet.data.scripts import UNSPACED
 from motet.encoders.cache import FeatureCache
 from motet.encoders.features import FeatureTable
 from motet.encoders.sparse import SparseRows
 from motet.errors import EncoderError
 
-UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _RUNS = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
 _UNSPACED_RUN = re.compile(rf"[{UNSPACED}]")
 CHARACTER_LENGTHS = range(2, 6)

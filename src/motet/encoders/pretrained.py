@@ -133,7 +133,7 @@ class PretrainedEncoder:
 
     def encode(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        shelf = shelf_of(cache, self.fingerprint, self.width)
+        shelf = shelf_of(cache, self)
         if isinstance(cells, ImageCells):
             return encode_images(
                 cells,
@@ -153,6 +153,7 @@ class PretrainedEncoder:
                 shelf,
                 f"sounds, {self.name}",
                 batch_size=self._audio_batch,
+                seconds=self.sounds.seconds_read,
             )
         if isinstance(cells, TextCells):
             return encode_texts(cells, rows, self._encode_words, shelf, f"texts, {self.name}")
@@ -171,7 +172,7 @@ class PretrainedEncoder:
             with contextlib.suppress(MediaError):
                 data = cell.read()
                 made.append(
-                    self.sounds(decode_sound(data))
+                    self.sounds(decode_sound(data, self.sounds.seconds_read))
                     if isinstance(cells, AudioCells)
                     else self.images(decode_image(data))
                 )

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import TextCells
+from motet.data.scripts import UNSPACED
 from motet.encoders.cache import FLOAT16_MAX, FeatureCache
 from motet.encoders.features import ArrayRows, FeatureTable
-from motet.encoders.lexical import UNSPACED
 from motet.encoders.licences import NOT_STATED
 from motet.encoders.word_file import WordFile
 from motet.errors import EncoderError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 from motet.data import Schema, Table, TargetKind, infer_schema, read_table
 from motet.errors import ModelError, UsageError
 from motet.learning_wing import require_learning_wing
+from motet.preprocessing import Augmentation
 from motet.runtime import Model
 
 Encoders = str | Path | Sequence[str | Path]
@@ -50,6 +52,8 @@ class MultimodalEstimator(ABC):
         A column of numbers from 0: how much each row counts in training, but not in metrics nor in choices.
     time_limit : float
         Seconds after which no further candidate is tried; linear heads always are.
+    augment : int or motet.Augmentation
+        Further views of each training row, changed a little: how many, or also by which changes.
     accept_licence : bool
         Use encoders whose licence forbids commercial use.
     seed : int
@@ -88,6 +92,7 @@ class MultimodalEstimator(ABC):
         imbalance: str = "none",
         weight: str | None = None,
         time_limit: float | None = None,
+        augment: int | Augmentation = 0,
         accept_licence: bool = False,
         seed: int = 0,
     ) -> None:
@@ -113,6 +118,7 @@ class MultimodalEstimator(ABC):
         self.imbalance = imbalance
         self.weight = weight
         self.time_limit = time_limit
+        self.augment = augment
         self.accept_licence = accept_licence
         self.seed = seed
 
@@ -148,6 +154,7 @@ class MultimodalEstimator(ABC):
 
         table, name = self._with_label(X, y, label)
         schema = self.schema(table, name)
+        self._check_sizes(schema)
         options = Options(
             image_encoders=_several(self.image_encoder),
             text_encoders=_several(self.text_encoder),
@@ -162,6 +169,7 @@ class MultimodalEstimator(ABC):
             test_size=self.test_size,
             validation_size=self.validation_size,
             training=Settings(seed=self.seed),
+            augment=self.augment if isinstance(self.augment, Augmentation) else Augmentation(self.augment),
             seed=self.seed,
         )
         folder = tempfile.TemporaryDirectory(prefix="motet-")
@@ -231,6 +239,15 @@ class MultimodalEstimator(ABC):
             weight=self.weight,
             target=self._target(),
         )
+
+    def _check_sizes(self, schema: Schema) -> None:
+        """A split column is followed: UsageError, or a warning where it was found by its name, for a size beside it."""
+        if schema.split is None or not self.test_size:
+            return
+        said = f"column {schema.split!r} says which rows test, so test_size={self.test_size:g}"
+        if self.split is not None:
+            raise UsageError(f"{said} cannot be followed: leave test_size= or split= out")
+        warnings.warn(f"{said} is not used", stacklevel=3)
 
     def _with_label(self, X: Any, y: Any, label: str | None) -> tuple[Table, str]:
         if isinstance(y, str):

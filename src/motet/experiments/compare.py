@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from motet.data import Schema, Table, all_patterns, labels, make_split
 from motet.deployment import Options
+from motet.deployment.held_logits import HeldLogits
 from motet.deployment.prepared import Prepared, prepare_rows
 from motet.errors import TableError
 from motet.evaluation import classification_metrics, paired_difference, row_log_loss
@@ -21,6 +22,7 @@ from motet.selection import Selection, crossed_answers, halves_of, select
 from motet.selection.candidates import ways
 from motet.selection.way import Way
 from motet.tasks import FusedClassifier
+from motet.training import Probe
 
 Floats = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.int64]
@@ -109,7 +111,8 @@ class _Heads:
         self.truth = prepared.held_labels()
         self.present = {m: prepared.held_presence(m) for m in dict.fromkeys(self.modality_of.values())}
         self.boosted: Floats | None = None
-        self._known: dict[tuple[str, frozenset[str]], Floats] = {}
+        self._probes: dict[str, Probe] = {}
+        self.logits = HeldLogits(prepared, self._probes, self.fused)
 
     def add_probes(self) -> None:
         for name, probe in self.prepared.probes().items():
@@ -117,12 +120,11 @@ class _Heads:
             self.entries[name] = HeadEntry("", (name,), "unimodal")
             self.seconds[name] = probe.seconds
             self.parameters[name] = probe.module.linear.weight.numel() + self.prepared.target.outputs
-            self._known[name, frozenset({modality})] = np.concatenate(probe.held_logits)
+            self._probes[name] = probe
             if modality == "tabular":
                 begun = time.process_time()
-                held = fit_boosting(
-                    self.prepared.folds, name, self.prepared.target.outputs, self.fused.settings.seed
-                )
+                folds = self.prepared.folds_of(modality)
+                held = fit_boosting(folds, name, self.prepared.target.outputs, self.fused.settings.seed)
                 # No head that `train` could choose: it is shown beside them.
                 self.boosted = np.concatenate(held)
                 self.seconds[BOOSTING] = time.process_time() - begun
@@ -136,12 +138,6 @@ class _Heads:
             self.parameters[name] = (
                 sum(parameter.numel() for parameter in one.parameters()) * self.fused.settings.members
             )
-
-    def logits(self, head: str, shown: frozenset[str], rows: Rows) -> Floats:
-        key = (head, shown & {self.modality_of[source] for source in self.entries[head].sources})
-        if key not in self._known:
-            self._known[key] = np.concatenate(self.fused.held_logits(head, key[1]))
-        return self._known[key][rows]
 
 
 def _leaderboard(

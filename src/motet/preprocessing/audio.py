@@ -167,10 +167,14 @@ class AudioPreprocessor:
         bands = _whole("feature_size", full["feature_size"], 1, 512)
         return cls(form, rate, False, float(chunk), bands, chunk * 100)
 
+    @property
+    def seconds_read(self) -> float:
+        """How much of a sound is looked at: with some to spare for the filter that resamples it."""
+        return self.seconds + 1
+
     def __call__(self, sound: Sound) -> Floats:
         """Return one sound as float32: [n], [frames, bands] or [bands, frames]."""
-        # cut before resampling, with some to spare for its filter
-        kept = int((self.seconds + 1) * sound.rate)
+        kept = int(self.seconds_read * sound.rate)
         samples = resample(sound.samples[:kept], sound.rate, self.rate)[: round(self.seconds * self.rate)]
         if self.form == "waveform":
             shortest = round(SHORTEST_SECONDS * self.rate)

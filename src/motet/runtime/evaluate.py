@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from motet.evaluation import (
 from motet.model import table_digest
 from motet.runtime.insight import class_insight
 from motet.runtime.known_answers import KnownAnswers
+from motet.runtime.table_notes import pattern_notes
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -89,6 +91,7 @@ def evaluate(
         column_slices(table, name, rows)  # what is wrong with a column is told before minutes of encoding
     encoded = model.encode(table, rows, sources=tuple(manifest.sources))
     encoding = time.perf_counter() - begun
+    notes += pattern_notes(Counter(row_patterns(encoded.present)), manifest.patterns)
     known = KnownAnswers(model, encoded)
 
     def judged(present: Mapping[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.floating]:

@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
 from motet.encoders import Encoder, FeatureCache, FeatureTable, load_encoder
-from motet.errors import ModelError, TableError, UsageError
+from motet.errors import ModelError, UsageError
 from motet.evaluation import row_contributions, row_patterns
 from motet.model import MANIFEST, ModelDirectory, PatternEntry
 from motet.runtime.combination import COMBINERS, tempered
 from motet.runtime.prediction import Prediction
 from motet.runtime.prediction_sets import LEVELS
+from motet.runtime.table_notes import column_notes
 from motet.runtime.targets import target_of
 
 Floats = npt.NDArray[np.floating]
@@ -117,22 +118,13 @@ class Model:
         return tuple(name for name in self.manifest.sources if name in read)
 
     def read(self, source: Any, *, image_root: str | Path | None = None) -> Table:
-        """Read a table as the model's schema has it: columns in any order, absent ones noted and empty.
+        """Read a table as the model's schema has it: columns in any order, absent ones empty; notes say which.
 
         Raises TableError where none of the columns that the model reads is there.
         """
         table = read_table(source, image_root=image_root)
-        wanted = [column.name for column in self.manifest.schema.columns if column.role == "input"]
-        lacking = [name for name in wanted if name not in table.columns]
-        if not lacking:
-            return table
-        if len(lacking) == len(wanted):
-            raise TableError(
-                f"{table.name} has none of the columns that the model reads: it reads {_listed(wanted)}; "
-                f"the table has {_listed(table.columns)}; name them as the model does"
-            )
-        note = f"no column {', '.join(map(repr, lacking))} in {table.name}: absent in every row"
-        notes = (*table.notes, note) if note not in table.notes else table.notes
+        new = [note for note in column_notes(table, self.manifest.schema) if note not in table.notes]
+        notes = (*table.notes, *new)
         return Table(table.data, table.root, table.name, notes, table.issues)
 
     def encode(
@@ -368,11 +360,6 @@ class Model:
 def load(path: str | Path) -> Model:
     """Open a model directory for prediction; needs no PyTorch."""
     return Model(path)
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more
 
 
 def _windows(rows: int) -> Iterator[Rows]:

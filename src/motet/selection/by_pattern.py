@@ -198,13 +198,15 @@ def _choose(
     ranked = sorted(measured, key=lambda m: m[0].loss)
     if forced is not None:
         named = [m for m in ranked if m[0].name == forced or m[0].name.split("-")[0] == forced]
-        return named[0][0], f"{forced} was asked for"
+        why = f"{forced} was asked for"
+        if rows >= FEW_ROWS:
+            return named[0][0], why
+        return _uncalibrated(named[0][0]), f"{why}; only {rows} held-out rows have {pattern}: temperature 1"
     if rows < FEW_ROWS:
         # Too few rows to compare on: take the rule with the fewest assumptions.
         usual = next((c for c, _ in measured if c.name == target.usual_way), measured[0][0])
         why = f"only {rows} held-out rows have {pattern}: taken without a comparison"
-        why += ", temperature 1" if target.calibrated else ""
-        return replace(usual, members=_uncalibrated(usual), temperature=1.0), why
+        return _uncalibrated(usual), why + (", temperature 1" if target.calibrated else "")
     single, of_single = next(m for m in ranked if m[0].kind == SINGLE)
     best, of_best = ranked[0]
     name = target.loss_words
@@ -221,6 +223,7 @@ def _choose(
     )
 
 
-def _uncalibrated(candidate: Candidate) -> tuple[Member, ...]:
-    """Its members as they answer by themselves: a handful of rows says nothing of how sure they should be."""
-    return tuple(replace(member, temperature=1.0) for member in candidate.members)
+def _uncalibrated(candidate: Candidate) -> Candidate:
+    """As its members answer by themselves: a handful of rows says nothing of how sure they should be."""
+    members = tuple(replace(member, temperature=1.0) for member in candidate.members)
+    return replace(candidate, members=members, temperature=1.0)

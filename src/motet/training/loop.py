@@ -163,9 +163,9 @@ def train_heads(
                 # Each head has a loss of its own: trained on that of their mean they would lean on one another.
                 losses = loss_of_each(logits, wanted, weights)  # [G]
                 for modality in modalities if settings.balance.auxiliary else ():
-                    one = stack.train_logits(_only(modality, batch, sources))
+                    single = stack.train_logits(_only(modality, batch, sources))
                     share = settings.balance.auxiliary / len(modalities)
-                    losses = losses + share * loss_of_each(one, wanted, weights)
+                    losses = losses + share * loss_of_each(single, wanted, weights)
                 accelerator.backward(losses.sum())
                 stack.clip_gradients(1.0)
                 optimizer.step()

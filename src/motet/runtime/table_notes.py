@@ -1,0 +1,64 @@
+"""What is to be said of a table that a model answers, beside what is wrong with single cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from motet.data import Schema, Table
+from motet.data.inference import was_empty
+from motet.data.missingness import filled_cells
+from motet.errors import TableError
+from motet.model import PatternEntry
+
+
+def column_notes(table: Table, schema: Schema) -> tuple[str, ...]:
+    """Say which columns the model reads and the table lacks, and which the table has and the model does not read.
+
+    Columns that the training table had and that were left out then are not named, but for those that were empty then
+    and are not now. Raises TableError where none of the columns that the model reads is there.
+    """
+    wanted = [column.name for column in schema.columns if column.role == "input"]
+    lacking = [name for name in wanted if name not in table.columns]
+    if lacking and len(lacking) == len(wanted):
+        raise TableError(
+            f"{table.name} has none of the columns that the model reads: it reads {_listed(wanted)}; "
+            f"the table has {_listed(table.columns)}; name them as the model does"
+        )
+    notes = []
+    if lacking:
+        notes.append(f"no column {', '.join(map(repr, lacking))} in {table.name}: absent in every row")
+    known = {column.name for column in schema.columns}
+    unknown = [name for name in table.columns if name not in known]
+    if unknown:
+        notes.append(
+            f"not in the table that trained the model, and not read: {_listed(unknown)} of {table.name}"
+        )
+    filled = [
+        column.name
+        for column in schema.columns
+        if was_empty(column) and column.name in table.columns and filled_cells(table, column).any()
+    ]
+    if filled:
+        notes.append(f"empty in every row that trained the model, and not read: {_listed(filled)}")
+    return tuple(notes)
+
+
+def pattern_notes(rows: Mapping[str, int], entries: Mapping[str, PatternEntry]) -> list[str]:
+    """Say which patterns of the answered rows training could not choose for, and how they are answered.
+
+    rows : how many of them have each pattern.
+    """
+    notes = []
+    for pattern, count in rows.items():
+        entry = entries[pattern]
+        if entry.members and (not entry.thresholds or any(one is not None for one in entry.thresholds)):
+            continue  # held-out rows chose, and calibrated
+        has = "1 row has" if count == 1 else f"{count:,} rows have"
+        what = pattern if entry.members else "nothing that the model reads"
+        notes.append(f"{has} {what}: answered by {entry.chosen} ({entry.why})")
+    return notes
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
