@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motet.data import Table, TextCells
-from motet.encoders import lexical
-from motet.encoders.lexical import DocumentCounts, LexicalEncoder, character_terms, runs_of, word_terms
+from motet.encoders import lexical_counts
+from motet.encoders.lexical import LexicalEncoder
+from motet.encoders.lexical_documents import DocumentCounts
+from motet.encoders.lexical_terms import character_terms, runs_of, word_terms
 from motet.encoders.sparse import SparseRows
 from motet.errors import EncoderError
 
@@ -300,7 +302,8 @@ def test_features_of_a_text_do_not_depend_on_the_texts_beside_it(monkeypatch: py
     texts = [*CORPUS, "", *CHINESE, "qqq"]
     encoder = LexicalEncoder().learn(CORPUS + CHINESE)
     one_by_one = np.concatenate([dense(encoder.transform([text])) for text in texts])
-    monkeypatch.setattr(lexical, "REMEMBERED", 32)
+    monkeypatch.setattr(lexical_counts, "REMEMBERED", 3)
+    monkeypatch.setattr(lexical_counts, "BATCH", 40)
     np.testing.assert_array_equal(dense(encoder.transform(texts)), one_by_one)
     assert len(encoder.transform([])) == 0
 

@@ -12,8 +12,9 @@ import pytest
 
 from motet.data import infer_schema, read_table
 from motet.deployment import Options
-from motet.errors import TableError
+from motet.errors import TableError, UsageError
 from motet.experiments import compare
+from motet.training import Balance, Settings
 
 
 def columns(n: int, seed: int = 0) -> dict[str, list[Any]]:
@@ -113,3 +114,27 @@ def test_wrong_usage(
 ) -> None:
     done = motet("compare", catalogue.table, "--label", "category", *options)
     assert done.code == 2 and said in done.err
+
+
+def test_a_balance_stands_beside_the_usual_training() -> None:
+    table = read_table(columns(120))
+    schema = infer_schema(table, label="y", text=("text",), numeric=("size",))
+    options = Options(
+        cache=False, training=Settings(balance=Balance.of({"auxiliary": 1.0, "text.dropout": 0.6}))
+    )
+    made = compare(table, schema, options, strategies=("concat",), folds=2)
+    usual, balanced = row(made, "concat"), row(made, "concat, balanced")
+    assert usual["parameters"] == balanced["parameters"]
+    both = "text+tabular"
+    assert usual["patterns"][both]["metrics"] != balanced["patterns"][both]["metrics"]
+    plain = compare(table, schema, Options(cache=False), strategies=("concat",), folds=2)
+    assert row(plain, "concat")["patterns"][both]["metrics"] == usual["patterns"][both]["metrics"]
+    assert not [one for one in plain["rows"] if "balanced" in one["name"]]
+
+
+def test_a_balance_of_a_modality_that_is_not_there_is_refused() -> None:
+    table = read_table(columns(120))
+    schema = infer_schema(table, label="y", text=("text",), numeric=("size",))
+    options = Options(cache=False, training=Settings(balance=Balance.of({"image.dropout": 0.6})))
+    with pytest.raises(UsageError, match="'image'; the modalities are text, tabular"):
+        compare(table, schema, options, strategies=("concat",), folds=2)

@@ -12,6 +12,7 @@ from motet.cli.options import (
     AcceptLicenceOption,
     AudioEncoderOption,
     AudioOption,
+    BalanceOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
@@ -48,6 +49,7 @@ def compare(
     fusion: Annotated[
         list[str] | None, typer.Option(help="A strategy to compare (repeat; default all of them).")
     ] = None,
+    balance: BalanceOption = None,
     folds: Annotated[int, typer.Option(help="Parts that are held out in turn.")] = 5,
     fast: Annotated[bool, typer.Option("--fast", help="Leave out strategies that read tokens.")] = False,
     test_size: Annotated[float, typer.Option(help="Share of rows that is left alone.")] = 0.15,
@@ -61,7 +63,8 @@ def compare(
 ) -> None:
     """Compare every way to answer, for every pattern of present modalities, by k-fold on cached features.
 
-    Test rows are left alone: compare to choose, then train, and read the test rows once.
+    With --balance each strategy is trained twice, with it and without. Test rows are left alone: compare to choose,
+    then train, and read the test rows once.
 
     Examples:
 
@@ -71,6 +74,7 @@ def compare(
     """
     import json as json_module
 
+    from motet.cli.balance import read_balance
     from motet.cli.console import message, print_json
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_table
@@ -87,6 +91,7 @@ def compare(
     from motet.deployment import Options
     from motet.experiments import compare as compare_ways
     from motet.fusion import FUSIONS
+    from motet.training import Balance, Settings
 
     for name in fusion or ():
         if name not in FUSIONS:
@@ -98,6 +103,7 @@ def compare(
         lexical=not no_lexical,
         accept_licence=accept_licence,
         test_size=test_size,
+        training=Settings(balance=Balance.of(read_balance(balance or ()))),
         seed=seed,
     )
     read = read_table(table, image_root=image_root)

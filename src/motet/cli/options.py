@@ -50,7 +50,8 @@ TargetOption = Annotated[
 WeightOption = Annotated[
     str | None,
     typer.Option(
-        "--weight", help="A column of numbers from 0: how much each row counts in training (not in metrics)."
+        "--weight",
+        help="A column of numbers from 0: how much each row counts in the loss (not in metrics); 0 leaves it out.",
     ),
 ]
 SplitColumnOption = Annotated[
@@ -90,6 +91,14 @@ NoLexicalOption = Annotated[
 ]
 AcceptLicenceOption = Annotated[
     bool, typer.Option("--accept-licence", help="Use encoders that forbid commercial use.")
+]
+BalanceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="How fused heads treat their modalities: dropout=0.3, image.dropout=0.5, curriculum=0.5, auxiliary=0.3 "
+        "(losses of one modality alone), image.learning_rate=0.5 (repeat; docs/fusion.md).",
+    ),
 ]
 
 

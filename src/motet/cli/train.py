@@ -11,6 +11,7 @@ from motet.cli.options import (
     AcceptLicenceOption,
     AudioEncoderOption,
     AudioOption,
+    BalanceOption,
     CategoricalOption,
     DebugOption,
     GroupOption,
@@ -83,6 +84,7 @@ def train(
             help="Drop candidates that are not done by then; linear heads are always fitted.",
         ),
     ] = None,
+    balance: BalanceOption = None,
     slices: SliceOption = None,
     curves: Annotated[
         bool,
@@ -145,6 +147,7 @@ def train(
 
       motet train products.csv --label category --slice brand --curves -o model
     """
+    from motet.cli.balance import read_balance
     from motet.cli.console import listed, message, print_json
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_table
@@ -166,7 +169,7 @@ def train(
     augmentation = _augmentation(augment, augment_image, augment_text, synonyms, back_translate)
     require_learning_wing()
     from motet.deployment import Options, build_model
-    from motet.training import Settings
+    from motet.training import Balance, Settings
 
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
@@ -181,7 +184,7 @@ def train(
         accept_licence=accept_licence,
         test_size=test_share,
         validation_size=val_share,
-        training=Settings(curves=curves),
+        training=Settings(curves=curves, balance=Balance.of(read_balance(balance or ()))),
         slices=tuple(slices or ()),
         augment=augmentation,
         seed=seed,

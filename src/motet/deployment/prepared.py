@@ -111,6 +111,7 @@ def prepare_rows(
     Raises TableError where no row to fit on has a modality.
     """
     by_modality = cells(table, schema)
+    options.training.balance.check(tuple(by_modality))
     cache = FeatureCache() if options.cache else None
     notes = [*table.notes, *split.notes]
     weighing = row_weights(table, schema, np.concatenate([split.train, split.validation]))

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,9 +49,12 @@ class MultimodalEstimator(ABC):
     imbalance : "none", "weights" or "logit-adjustment"
         What is done for rare classes.
     weight : str
-        A column of numbers from 0: how much each row counts in training, but not in metrics nor in choices.
+        A column of numbers from 0: how much each row counts in the loss (not in metrics); 0 leaves it out.
     time_limit : float
         Seconds after which no further candidate is tried; linear heads always are.
+    balance : None or dict
+        How fused heads treat their modalities: `{"auxiliary": 0.3, "image.dropout": 0.5, ...}`; the keys are those of
+        `motet train --balance`.
     augment : int or motet.Augmentation
         Further views of each training row, changed a little: how many, or also by which changes.
     accept_licence : bool
@@ -92,6 +95,7 @@ class MultimodalEstimator(ABC):
         imbalance: str = "none",
         weight: str | None = None,
         time_limit: float | None = None,
+        balance: Mapping[str, float] | None = None,
         augment: int | Augmentation = 0,
         accept_licence: bool = False,
         seed: int = 0,
@@ -118,6 +122,7 @@ class MultimodalEstimator(ABC):
         self.imbalance = imbalance
         self.weight = weight
         self.time_limit = time_limit
+        self.balance = balance
         self.augment = augment
         self.accept_licence = accept_licence
         self.seed = seed
@@ -150,7 +155,7 @@ class MultimodalEstimator(ABC):
         """
         require_learning_wing()
         from motet.deployment import Options, build_model
-        from motet.training import Settings
+        from motet.training import Balance, Settings
 
         table, name = self._with_label(X, y, label)
         schema = self.schema(table, name)
@@ -168,7 +173,7 @@ class MultimodalEstimator(ABC):
             accept_licence=self.accept_licence,
             test_size=self.test_size,
             validation_size=self.validation_size,
-            training=Settings(seed=self.seed),
+            training=Settings(balance=Balance.of(self.balance or {}), seed=self.seed),
             augment=self.augment if isinstance(self.augment, Augmentation) else Augmentation(self.augment),
             seed=self.seed,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from motet.selection import Selection, crossed_answers, halves_of, select
 from motet.selection.candidates import ways
 from motet.selection.way import Way
 from motet.tasks import FusedClassifier
-from motet.training import Probe
+from motet.training import Balance, Probe
 
 Floats = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.int64]
@@ -41,7 +42,8 @@ def compare(
     """Answer each training and validation row by heads that never saw it, and measure every way to answer.
 
     Test rows are left alone: this is for choosing. Each way is calibrated on one half of the answers and measured on
-    the other, as selection does. fast : leave out strategies that read tokens.
+    the other, as selection does. fast : leave out strategies that read tokens. Where `options.training` says a balance
+    of the modalities that is not the usual, each strategy is trained with either.
 
     Returns {"n", "folds", "modalities", "rows": [{"name", "kind", "parameters", "seconds", "patterns": {pattern: {"n",
     "metrics", "tied"}}}], "chosen": {pattern: name}, "notes", "seconds"}; rows from the lowest log-loss of the fullest
@@ -103,7 +105,9 @@ class _Heads:
     """Heads by name with their answers to held rows, what they cost, and how large they are."""
 
     def __init__(self, prepared: Prepared, options: Options) -> None:
-        self.prepared, self.fused = prepared, prepared.fused(options)
+        self.prepared = prepared
+        self.fused = prepared.fused(replace(options, training=replace(options.training, balance=Balance())))
+        self.balanced = prepared.fused(options) if options.training.balance != Balance() else None
         self.modality_of = {source.name: source.modality for source in prepared.sources}
         self.entries: dict[str, HeadEntry] = {}
         self.seconds: dict[str, float] = {}
@@ -131,9 +135,16 @@ class _Heads:
 
     def add_fusions(self, names: Sequence[str]) -> None:
         self.fused.cross_train(names)
-        for name in names:
-            one = FusedClassifier(FUSIONS[name](self.prepared.sources), self.prepared.target.outputs)
-            self.entries[name] = HeadEntry("", tuple(source.name for source in self.prepared.sources), name)
+        shown = {name: name for name in names}
+        if self.balanced is not None:
+            self.balanced.cross_train(names)
+            for name in names:
+                shown[f"{name}, balanced"] = name
+                self.fused.trained[f"{name}, balanced"] = self.balanced.trained[name]
+                self.fused.seconds[f"{name}, balanced"] = self.balanced.seconds[name]
+        for name, fusion in shown.items():
+            one = FusedClassifier(FUSIONS[fusion](self.prepared.sources), self.prepared.target.outputs)
+            self.entries[name] = HeadEntry("", tuple(source.name for source in self.prepared.sources), fusion)
             self.seconds[name] = self.fused.seconds[name]
             self.parameters[name] = (
                 sum(parameter.numel() for parameter in one.parameters()) * self.fused.settings.members

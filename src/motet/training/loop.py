@@ -137,7 +137,6 @@ def train_heads(
         fused=True,
     )
     modalities = list(dict.fromkeys(source.modality for source in sources))
-    settings.balance.check(modalities)
     rows = min(len(fold.fit) for fold in folds)  # a fold with more leaves others out in each epoch
     size, epochs = settings.rows_a_batch(rows), settings.epochs_for(rows)
     steps = epochs * -(-rows // size)
