@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motet.encoders import cache
-from motet.encoders.cache import FLOAT16_MAX, KEY_BYTES, FeatureCache, Shelf, cache_directory
+from motet.encoders import segments
+from motet.encoders.cache import FLOAT16_MAX, FeatureCache, Shelf, cache_directory
+from motet.encoders.segments import KEY_BYTES
 
 WIDTH = 4
 
@@ -112,7 +113,7 @@ def test_segments_are_mapped_not_copied(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "one", width)
     (segment,) = shelf.segments
     assert pa.total_allocated_bytes() - before < 64 * 1024
-    for array in (segment.keys, segment.pooled):
+    for array in (segment.keys, segment.values):
         assert not array.flags.owndata
         assert not array.flags.writeable
     (file,) = (tmp_path / "one").glob("*.arrow")
@@ -216,14 +217,14 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 import numpy as np
-from motet.encoders import cache
+from motet.encoders import cache, segments
 from pathlib import Path
 shelf = cache.Shelf(Path(sys.argv[1]), 4)
 shelf.add(np.zeros((1, 16), np.uint8), np.ones((1, 4), np.float32))
-real = cache.pa.ipc.new_file
+real = segments.pa.ipc.new_file
 def then_die(sink, schema):
     os.kill(os.getpid(), signal.SIGKILL)
-cache.pa.ipc.new_file = then_die
+segments.pa.ipc.new_file = then_die
 shelf.add(np.ones((1, 16), np.uint8), np.ones((1, 4), np.float32))
 """
 
@@ -250,7 +251,7 @@ def segments_of(folder: Path) -> list[Path]:
 def small_ones(folder: Path, number: int) -> None:
     """A shelf as earlier runs left it: one segment a cell."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "SMALL_SEGMENTS", number)
+        patch.setattr(segments, "SMALL_SEGMENTS", number)
         shelf = Shelf(folder, WIDTH)
         for n in range(number):
             shelf.add(keys_of(n), pooled_of(n))
@@ -308,21 +309,21 @@ def test_a_cell_that_two_processes_encoded_is_kept_once(tmp_path: Path) -> None:
 
 KILLED_WHILE_MERGING = """
 import os, signal, sys
-from motet.encoders import cache
+from motet.encoders import cache, segments
 from pathlib import Path
 folder, at = Path(sys.argv[1]), sys.argv[2]
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 if at == "writing":
-    cache.pa.ipc.new_file = die
+    segments.pa.ipc.new_file = die
 elif at == "renaming":
-    cache.Path.rename = die
+    segments.Path.rename = die
 else:
     real, left = Path.unlink, [int(at)]
     def unlink(self, missing_ok=False):
         left[0] -= 1
         die() if left[0] < 0 else real(self, missing_ok=missing_ok)
-    cache.Path.unlink = unlink
+    segments.Path.unlink = unlink
 cache.Shelf(folder, 4)
 """
 
@@ -345,8 +346,8 @@ def test_a_kill_while_merging_loses_nothing(at: str, tmp_path: Path) -> None:
 
 def test_two_processes_write_and_merge_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "one"
-    often = WRITER.replace("folder, first =", "cache.SMALL_SEGMENTS = 3\nfolder, first =").replace(
-        "import Shelf", "import Shelf\nfrom motet.encoders import cache"
+    often = WRITER.replace("folder, first =", "segments.SMALL_SEGMENTS = 3\nfolder, first =").replace(
+        "import Shelf", "import Shelf\nfrom motet.encoders import segments"
     )
     both = [subprocess.Popen([sys.executable, "-c", often, str(folder), str(first)]) for first in (0, 10)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]

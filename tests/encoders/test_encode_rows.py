@@ -21,6 +21,7 @@ from motet.encoders import encode_rows
 from motet.encoders.cache import Shelf
 from motet.encoders.encode_rows import encode_images, encode_texts
 from motet.encoders.features import FeatureTable
+from motet.encoders.kept import PooledKept
 from motet.errors import EncoderError, MediaError
 
 WIDTH = 3
@@ -85,11 +86,11 @@ def test_texts_equal_the_slow_way_whatever_is_asked_for(
     cells = texts(*values)
     wanted = data.draw(st.lists(st.integers(0, len(values) - 1), max_size=40))
     windows = data.draw(st.sampled_from([1, 2, 7, 100]))
-    shelf, encode = Shelf(None, WIDTH), TextEncoder()
+    kept, encode = PooledKept(Shelf(None, WIDTH)), TextEncoder()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encode_rows, "TEXT_WINDOW", windows)
         for _ in range(2):  # the second time from the shelf alone
-            table = encode_texts(cells, np.array(wanted, np.int64), encode, shelf, "words")
+            table = encode_texts(cells, np.array(wanted, np.int64), encode, kept, "words")
             reference, present = slowly(cells, wanted)
             np.testing.assert_array_equal(table.present, present)
             np.testing.assert_array_equal(dense(table), reference)
@@ -104,22 +105,24 @@ def test_a_kill_between_windows_leaves_what_was_done(tmp_path: Path, monkeypatch
     names = [f"text {i}" for i in range(10)]
     cells, rows = texts(*names), np.arange(10)
     with pytest.raises(KeyboardInterrupt):
-        encode_texts(cells, rows, TextEncoder(fail_at="text 9"), Shelf(tmp_path / "s", WIDTH), "words")
+        encode_texts(
+            cells, rows, TextEncoder(fail_at="text 9"), PooledKept(Shelf(tmp_path / "s", WIDTH)), "words"
+        )
     again = TextEncoder()
-    table = encode_texts(cells, rows, again, Shelf(tmp_path / "s", WIDTH), "words")
+    table = encode_texts(cells, rows, again, PooledKept(Shelf(tmp_path / "s", WIDTH)), "words")
     assert set(again.calls) == {"text 8", "text 9"}  # eight were done in two whole windows
     np.testing.assert_array_equal(dense(table), slowly(cells, range(10))[0])
 
 
 def test_an_encoder_that_leaves_a_sentence_out_is_never_believed(tmp_path: Path) -> None:
     """Zeros kept in the cache as though they were features would be wrong for ever after."""
-    shelf = Shelf(tmp_path / "s", WIDTH)
+    kept = PooledKept(Shelf(tmp_path / "s", WIDTH))
 
     def lazy(given: Sequence[str]) -> Iterator[tuple[Rows, Floats]]:
         yield np.arange(len(given) - 1), np.ones((len(given) - 1, WIDTH), np.float32)
 
     with pytest.raises(EncoderError, match="1 of 3"):
-        encode_texts(texts("a", "b", "c"), np.arange(3), lazy, shelf, "words")
+        encode_texts(texts("a", "b", "c"), np.arange(3), lazy, kept, "words")
     assert len(Shelf(tmp_path / "s", WIDTH)) == 2
 
 
@@ -184,13 +187,12 @@ def test_pictures_equal_the_slow_way(
     cells = pictures(*zip(*values, strict=True))
     wanted = data.draw(st.lists(st.integers(0, len(values) - 1), max_size=25))
     window, batch, segment = (data.draw(st.sampled_from([1, 2, 5, 100])) for _ in range(3))
-    shelf, encode = Shelf(None, WIDTH), ImageEncoder()
+    kept, encode = PooledKept(Shelf(None, WIDTH), segment), ImageEncoder()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encode_rows, "MEDIA_WINDOW", window)
-        patch.setattr(encode_rows, "SEGMENT_CELLS", segment)
         for _ in range(2):
             table = encode_images(
-                cells, np.array(wanted, np.int64), prepare, encode, shelf, "pictures", batch_size=batch
+                cells, np.array(wanted, np.int64), prepare, encode, kept, "pictures", batch_size=batch
             )
             reference, broken = slow_pictures(cells, wanted)
             np.testing.assert_array_equal(table.present, ~np.isnan(reference[:, 0]))
@@ -221,9 +223,9 @@ def test_no_more_than_the_limit_is_held_while_pictures_wait(
         (tmp_path / f"{i}.png").write_bytes(png(i % 15) if i != 7 else BROKEN)
     table = Table(pa.table({"photo": [f"{i}.png" for i in range(20)]}), root=tmp_path)
     cells, rows = ImageCells(table, ["photo"]), np.arange(20)
-    shelf = Shelf(None, WIDTH)
+    kept = PooledKept(Shelf(None, WIDTH))
     for _ in range(2):  # new pictures are decoded, then known ones are not
-        made = encode_images(cells, rows, prepare, ImageEncoder(), shelf, "p")
+        made = encode_images(cells, rows, prepare, ImageEncoder(), kept, "p")
         assert [issue.row for issue in made.issues] == [7]
         np.testing.assert_array_equal(dense(made)[:, 0], [i % 15 if i != 7 else 0 for i in range(20)])
     assert len(held) == 2 and [each._bytes for each in held] == [0, 0]
@@ -236,7 +238,9 @@ def test_broken_pictures_are_listed_with_row_column_and_reason(tmp_path: Path) -
     (tmp_path / "cut.png").write_bytes(png(9)[:45])
     paths = ["good.png", "cut.png", None, "nowhere.png", "../outside.png", "good.png"]
     cells = ImageCells(Table(pa.table({"photo": paths}), root=tmp_path), ["photo"])
-    table = encode_images(cells, np.arange(6), prepare, ImageEncoder(), Shelf(None, WIDTH), "pictures")
+    table = encode_images(
+        cells, np.arange(6), prepare, ImageEncoder(), PooledKept(Shelf(None, WIDTH)), "pictures"
+    )
     assert table.present.tolist() == [True, False, False, False, False, True]
     assert [(issue.row, issue.column, issue.value) for issue in table.issues] == [
         (1, "photo", "cut.png"),
@@ -252,7 +256,9 @@ def test_broken_pictures_are_listed_with_row_column_and_reason(tmp_path: Path) -
 
 def test_the_row_of_an_issue_is_the_tables_own_when_only_some_rows_are_read() -> None:
     cells = pictures([png(1), BROKEN, png(2), BROKEN])
-    table = encode_images(cells, np.array([3, 2]), prepare, ImageEncoder(), Shelf(None, WIDTH), "pictures")
+    table = encode_images(
+        cells, np.array([3, 2]), prepare, ImageEncoder(), PooledKept(Shelf(None, WIDTH)), "pictures"
+    )
     assert [issue.row for issue in table.issues] == [3]
     assert table.present.tolist() == [False, True]
 
@@ -261,10 +267,18 @@ def test_a_kill_while_pictures_are_encoded_leaves_what_was_done(tmp_path: Path) 
     cells, rows = pictures([png(i) for i in range(20)]), np.arange(20)
     with pytest.raises(KeyboardInterrupt):
         encode_images(
-            cells, rows, prepare, ImageEncoder(fail_after=3), Shelf(tmp_path / "s", WIDTH), "p", batch_size=4
+            cells,
+            rows,
+            prepare,
+            ImageEncoder(fail_after=3),
+            PooledKept(Shelf(tmp_path / "s", WIDTH)),
+            "p",
+            batch_size=4,
         )
     again = ImageEncoder()
-    table = encode_images(cells, rows, prepare, again, Shelf(tmp_path / "s", WIDTH), "p", batch_size=4)
+    table = encode_images(
+        cells, rows, prepare, again, PooledKept(Shelf(tmp_path / "s", WIDTH)), "p", batch_size=4
+    )
     assert sum(again.calls.values()) == 8  # twelve of the twenty were done in three batches of four
     np.testing.assert_array_equal(dense(table)[:, 0], np.arange(20))
 
@@ -272,8 +286,8 @@ def test_a_kill_while_pictures_are_encoded_leaves_what_was_done(tmp_path: Path) 
 def test_a_second_call_encodes_nothing_and_gives_the_same_numbers(tmp_path: Path) -> None:
     cells, rows = pictures([png(i % 7) for i in range(30)]), np.arange(30)[::-1].copy()
     first, second = ImageEncoder(), ImageEncoder()
-    one = encode_images(cells, rows, prepare, first, Shelf(tmp_path / "s", WIDTH), "p")
-    two = encode_images(cells, rows, prepare, second, Shelf(tmp_path / "s", WIDTH), "p")
+    one = encode_images(cells, rows, prepare, first, PooledKept(Shelf(tmp_path / "s", WIDTH)), "p")
+    two = encode_images(cells, rows, prepare, second, PooledKept(Shelf(tmp_path / "s", WIDTH)), "p")
     assert sum(first.calls.values()) == 7
     assert not second.calls
     np.testing.assert_array_equal(dense(one), dense(two))
@@ -283,24 +297,28 @@ def test_a_second_call_encodes_nothing_and_gives_the_same_numbers(tmp_path: Path
 def test_no_rows_and_no_pictures() -> None:
     cells = pictures([None, b"", BROKEN])
     encode = ImageEncoder()
-    table = encode_images(cells, np.arange(3), prepare, encode, Shelf(None, WIDTH), "p")
+    table = encode_images(cells, np.arange(3), prepare, encode, PooledKept(Shelf(None, WIDTH)), "p")
     assert not table.present.any()
     assert [issue.row for issue in table.issues] == [1, 2]
     assert "the picture is empty (0 bytes)" in table.issues[0].reason
     assert dense(table).shape == (3, WIDTH)
-    nothing = encode_images(cells, np.zeros(0, np.int64), prepare, encode, Shelf(None, WIDTH), "p")
+    nothing = encode_images(
+        cells, np.zeros(0, np.int64), prepare, encode, PooledKept(Shelf(None, WIDTH)), "p"
+    )
     assert len(nothing) == 0
     assert dense(nothing).shape == (0, WIDTH)
     assert not encode.calls
-    words = encode_texts(texts(None, "", " "), np.arange(3), TextEncoder(), Shelf(None, WIDTH), "w")
+    words = encode_texts(
+        texts(None, "", " "), np.arange(3), TextEncoder(), PooledKept(Shelf(None, WIDTH)), "w"
+    )
     assert not words.present.any()
     assert dense(words).shape == (3, WIDTH)
 
 
 def test_a_full_cache_still_answers(tmp_path: Path) -> None:
     cells = texts(*[f"text {i}" for i in range(50)])
-    shelf = Shelf(tmp_path / "s", WIDTH, limit=10)
-    table = encode_texts(cells, np.arange(50), TextEncoder(), shelf, "words")
+    kept = PooledKept(Shelf(tmp_path / "s", WIDTH, limit=10))
+    table = encode_texts(cells, np.arange(50), TextEncoder(), kept, "words")
     np.testing.assert_array_equal(dense(table), slowly(cells, range(50))[0])
     assert not list((tmp_path / "s").iterdir())
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from motet.data import cells, infer_schema, read_table
-from motet.encoders import load_encoder, save_encoder, torch_pretrained
-from motet.encoders.pretrained import PretrainedEncoder
+from motet.encoders import FeatureCache, load_encoder, save_encoder, torch_pretrained
+from motet.encoders.pretrained import TEXT_BATCH, PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import TorchEngine
 from motet.encoders.torch_pretrained import prepare
@@ -185,6 +185,13 @@ def mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.stack([row[: int(seen.sum())].mean(dim=0) for row, seen in zip(hidden, mask, strict=True)])
 
 
+def encode_words(encoder: PretrainedEncoder, texts: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    """Batches as the encoder makes them: rows, and pooled [b, D]."""
+    for batch in encoder.words.batches(texts, TEXT_BATCH):
+        inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        yield batch.rows, encoder.engine(inputs)
+
+
 Pictures = Callable[[Any, torch.Tensor], torch.Tensor]
 PICTURES: dict[str, tuple[Callable[[Path], Path], str, Pictures]] = {
     "ViT without a pooler": (vit, "cls", lambda m, x: m(x).last_hidden_state[:, 0]),
@@ -244,9 +251,82 @@ def test_texts_equal_the_model_itself(name: str, tmp_path: Path) -> None:
         with torch.no_grad():
             expected = convention(model, ids, mask).numpy()
         got = np.full((len(texts), encoder.width), np.nan, np.float32)
-        for rows, pooled in encoder._encode_words(texts):
+        for rows, pooled in encode_words(encoder, texts):
             got[rows] = pooled
         np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
+@pytest.mark.parametrize("side", ["image", "text"])
+def test_a_pooling_that_is_named_is_taken_over_the_last_layer(
+    pooling: str, side: str, tmp_path: Path
+) -> None:
+    folder = vit(tmp_path / "vit", pooler=True) if side == "image" else bert(tmp_path / "bert")
+    own = PretrainedEncoder(prepare(str(folder), side, folder=tmp_path / "made"))
+    encoder = PretrainedEncoder(prepare(str(folder), side, pooling=pooling, folder=tmp_path / "made"))
+    assert encoder.fingerprint != own.fingerprint and encoder.token_fingerprint != own.token_fingerprint
+    assert torch_pretrained.load(encoder.directory, side).pooling == pooling
+    ids, mask = tokens(TEXTS, 20)
+    given = {"pixel_values": pixels(5)} if side == "image" else {"input_ids": ids, "attention_mask": mask}
+    with torch.no_grad():
+        hidden = eager(folder)(**given).last_hidden_state
+    seen = [len(row) for row in hidden] if side == "image" else mask.sum(dim=1).tolist()
+    how = {"cls": lambda row: row[0], "mean": lambda row: row.mean(dim=0), "max": lambda row: row.amax(dim=0)}
+    wanted = torch.stack([how[pooling](row[:n]) for row, n in zip(hidden, seen, strict=True)])
+    got = encoder.engine({name: value.numpy() for name, value in given.items()})
+    np.testing.assert_allclose(got, wanted.numpy(), atol=TOLERANCE * max(1, float(wanted.abs().max())))
+
+
+@pytest.mark.parametrize(("model", "side"), [(mobilenet, "image"), (siglip, "image"), (clip, "text")])
+def test_without_a_class_token_there_is_no_pooling_by_it(
+    model: Callable[[Path], Path], side: str, tmp_path: Path
+) -> None:
+    folder = model(tmp_path / "published")
+    with pytest.raises(EncoderError, match="no class token to be pooled by: name mean or max"):
+        prepare(str(folder), side, pooling="cls", folder=tmp_path / "made")
+
+
+@pytest.mark.parametrize("name", ["BERT", "CLIP", "SigLIP"])
+def test_tokens_of_texts_are_those_of_the_model(name: str, tmp_path: Path) -> None:
+    write, longest = {"BERT": (bert, 20), "CLIP": (clip, 12), "SigLIP": (siglip, 12)}[name]
+    folder = write(tmp_path / "published")
+    encoder = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
+    assert encoder.token_width == VIT["hidden_size"]
+    table = read_table(pa.table({"title": [*TEXTS, None, TEXTS[1]]}))
+    column = cells(table, infer_schema(table, text=["title"]))["text"]
+    cache, rows = FeatureCache(tmp_path / "cache"), np.arange(len(TEXTS) + 2)
+    pooled = encoder.encode(column, rows, cache=cache)
+    assert pooled.tokens is None and len(cache.sizes()) == 1  # tokens cost nothing where nobody asks
+    ids, mask = tokens(TEXTS, longest, pad_to=longest if name == "SigLIP" else None)
+    model = eager(folder)
+    part = model if name == "BERT" else model.text_model
+    with torch.no_grad():
+        hidden = part(input_ids=ids, attention_mask=None if name == "SigLIP" else mask).last_hidden_state
+    for _ in range(2):  # the second time from the shelf
+        made = encoder.encode_tokens(column, rows, cache=cache)
+        assert made.tokens is not None
+        np.testing.assert_array_equal(made.rows.dense(rows), pooled.rows.dense(rows))
+        got, seen = made.tokens.dense(rows)
+        blank = [not text.strip() for text in [*TEXTS, "", TEXTS[1]]]
+        assert (~seen.any(axis=1)).tolist() == blank == (~made.present).tolist()
+        for row, text in enumerate(TEXTS):
+            n = 0 if blank[row] else int(mask[row].sum())
+            assert seen[row].sum() == n, text
+            np.testing.assert_allclose(got[row, :n], hidden[row, :n].numpy(), rtol=2**-10, atol=5e-3)
+        np.testing.assert_array_equal(got[-1], got[1])
+        encoder = PretrainedEncoder(encoder.directory, engine=lambda: pytest.fail("encoded again"))
+
+
+def test_tokens_of_pictures_are_the_grid(tmp_path: Path) -> None:
+    folder = mobilenet(tmp_path / "published")
+    encoder = PretrainedEncoder(prepare(str(folder), "image", folder=tmp_path / "made"))
+    given = pixels(3)
+    with torch.no_grad():
+        grid = eager(folder)(given).last_hidden_state  # [3, D, h, w]
+    for pooled, cells_of in encoder._both({"pixel_values": given.numpy()}):
+        assert pooled.shape == (encoder.width,) and cells_of.shape == (grid[0, 0].numel(), grid.shape[1])
+    at = cells_of.reshape(*grid.shape[2:], -1)
+    np.testing.assert_allclose(at, grid[2].permute(1, 2, 0).numpy(), atol=TOLERANCE * float(grid.abs().max()))
 
 
 @pytest.mark.parametrize(("length", "said"), [(12, True), (64, False)])
@@ -268,7 +348,7 @@ def test_siglip_reads_every_text_at_one_length_without_a_mask(
         with torch.no_grad():
             expected = features(model.get_text_features(input_ids=ids)).numpy()
         got = np.full((len(texts), encoder.width), np.nan, np.float32)
-        for rows, pooled in encoder._encode_words(texts):
+        for rows, pooled in encode_words(encoder, texts):
             got[rows] = pooled
         np.testing.assert_allclose(got, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
 
@@ -551,7 +631,7 @@ def test_real_minilm_equals_eager(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = mean(model(**given).last_hidden_state, given["attention_mask"]).numpy()
     got = np.zeros_like(expected)
-    for rows, pooled in encoder._encode_words(texts):
+    for rows, pooled in encode_words(encoder, texts):
         got[rows] = pooled
     np.testing.assert_allclose(got, expected, atol=TOLERANCE)
 

@@ -22,10 +22,12 @@ from motet.cli.options import (
     JsonOption,
     NoLexicalOption,
     NumericOption,
+    PoolingOption,
     SplitColumnOption,
     TableArgument,
     TextEncoderOption,
     TextOption,
+    TokensOption,
     VectorOption,
 )
 
@@ -49,6 +51,8 @@ def compare(
     fusion: Annotated[
         list[str] | None, typer.Option(help="A strategy to compare (repeat; default all of them).")
     ] = None,
+    tokens: TokensOption = False,
+    pooling: PoolingOption = None,
     balance: BalanceOption = None,
     folds: Annotated[int, typer.Option(help="Parts that are held out in turn.")] = 5,
     fast: Annotated[bool, typer.Option("--fast", help="Leave out strategies that read tokens.")] = False,
@@ -96,11 +100,15 @@ def compare(
     for name in fusion or ():
         if name not in FUSIONS:
             raise UsageError(f"no fusion {name!r}: one of {', '.join(FUSIONS)}")
+    if tokens and fusion and not any(FUSIONS[name].reads_tokens for name in fusion):
+        raise UsageError(f"--tokens: {', '.join(fusion)} reads pooled features alone")
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
         text_encoders=tuple(text_encoder or ("auto",)),
         audio_encoders=tuple(audio_encoder or ("auto",)),
         lexical=not no_lexical,
+        tokens=tokens,
+        pooling=tuple(pooling or ()),
         accept_licence=accept_licence,
         test_size=test_size,
         training=Settings(balance=Balance.of(read_balance(balance or ()))),

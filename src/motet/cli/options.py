@@ -68,6 +68,22 @@ GroupOption = Annotated[
     str | None,
     typer.Option("--group", help="A column whose values must not be on two sides of a split."),
 ]
+TokensOption = Annotated[
+    bool,
+    typer.Option(
+        "--tokens",
+        help="Strategies that read tokens get grid cells and word pieces of pretrained encoders, not pooled features "
+        "(slow, and 20 to 300 KB of cache a row).",
+    ),
+]
+PoolingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pooling",
+        help="How pretrained encoders pool: cls, mean, max, or attention (learned in fused heads); for one modality "
+        "image=max (repeat). Default: each model's own way.",
+    ),
+]
 ImageEncoderOption = Annotated[
     list[str] | None,
     typer.Option(

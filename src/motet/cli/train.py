@@ -21,12 +21,14 @@ from motet.cli.options import (
     JsonOption,
     NoLexicalOption,
     NumericOption,
+    PoolingOption,
     SliceOption,
     SplitColumnOption,
     TableArgument,
     TargetOption,
     TextEncoderOption,
     TextOption,
+    TokensOption,
     VectorOption,
     WeightOption,
     target_kind,
@@ -67,6 +69,8 @@ def train(
     fusion: Annotated[
         str, typer.Option(help="auto (chosen for each pattern), a strategy (see compare), or late.")
     ] = "auto",
+    tokens: TokensOption = False,
+    pooling: PoolingOption = None,
     class_weights: Annotated[
         str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
     ] = None,
@@ -176,6 +180,8 @@ def train(
         text_encoders=tuple(text_encoder or ("auto",)),
         audio_encoders=tuple(audio_encoder or ("auto",)),
         lexical=not no_lexical,
+        tokens=tokens,
+        pooling=tuple(pooling or ()),
         fusion=fusion,
         target=target_kind(target),
         class_weights=class_weights,

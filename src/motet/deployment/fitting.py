@@ -52,7 +52,7 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     clock.lap("probes")
     fused = prepared.fused(options)
     several = len({source.modality for source in prepared.sources}) > 1
-    fusions = options.fusions if several else ()
+    fusions = [prepared.head_name(fusion) for fusion in (options.fusions if several else ())]
     # The last third is for fitting what is chosen once more, and for writing.
     used = time.monotonic() - begun
     fused.cross_train(fusions, until=begun + used + (limit - used) * 2 / 3)
@@ -62,8 +62,11 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
         prepared.notes.append(
             f"time limit of {limit:g} seconds: {', '.join(dropped)} {were} not tried to the end and could not be chosen"
         )
-    fusions = tuple(name for name in fusions if name not in dropped)
-    heads |= {name: HeadEntry(f"heads/{name}.onnx", tuple(probes), name) for name in fusions}
+    heads |= {
+        name: HeadEntry(f"heads/{name}.onnx", tuple(probes), name, fused.read_as_tokens(name))
+        for name in fusions
+        if name not in dropped
+    }
     clock.lap("fusions")
     selection = _select(schema, prepared, probes, fused, heads, options)
     clock.lap("select")
@@ -108,6 +111,9 @@ def _select(
 ) -> Selection:
     """Choose on the held rows of the folds, one after the other."""
     modality_of = {source.name: source.modality for source in prepared.sources}
+    forced = None if options.forced is None else prepared.head_name(options.forced)
+    if options.forced in FUSIONS and forced not in heads:
+        forced = None  # what ran out of time cannot answer, however much it was asked for
     return select(
         heads,
         modality_of,
@@ -117,7 +123,6 @@ def _select(
         prepared.held_labels(),
         prepared.prior,
         target=prepared.target,
-        # What ran out of time cannot answer, however much it was asked for.
-        forced=None if options.forced in FUSIONS and options.forced not in heads else options.forced,
+        forced=forced,
         seed=options.seed,
     )

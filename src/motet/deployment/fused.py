@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from motet.fusion import FUSIONS, Source
+from motet.fusion import Source, strategy_of
 from motet.progress import progress
 from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
 from motet.training import (
+    Bases,
     Fold,
     Settings,
     Trained,
@@ -26,7 +27,6 @@ from motet.training import (
 )
 
 Floats = npt.NDArray[np.floating]
-Bases = Mapping[str, npt.NDArray[np.float32]]
 
 
 class _OutOfTime(Exception):
@@ -34,7 +34,7 @@ class _OutOfTime(Exception):
 
 
 class FusedHeads:
-    """The fusion strategies of one model, over the same sources and folds.
+    """The fusion strategies of one model, over the same sources and folds, by the names of their heads.
 
     trained : by strategy, its heads of each fold. seconds : of one processor, that this took. epochs : of those that
     were fitted on all rows.
@@ -54,6 +54,16 @@ class FusedHeads:
         self.seconds: dict[str, float] = {}
         self.epochs: dict[str, int] = {}
         self._latent: list[Fold] | None = None
+
+    def sources_of(self, fusion: str) -> list[Source]:
+        """What a head reads of each source."""
+        _, tokens = strategy_of(fusion)
+        given = {name for name, table in self.whole.tables.items() if tokens and table.tokens is not None}
+        return [replace(s, read="tokens") if s.name in given else s for s in self.sources]
+
+    def read_as_tokens(self, fusion: str) -> tuple[str, ...]:
+        """The sources of which a head reads tokens."""
+        return tuple(source.name for source in self.sources_of(fusion) if source.read != "pooled")
 
     def cross_train(self, fusions: Sequence[str], *, until: float = math.inf) -> None:
         """Train one ensemble of each strategy for each fold, the strategies side by side.
@@ -128,9 +138,10 @@ class FusedHeads:
         advance: Callable[[int], None],
         stop_after: int | None = None,
     ) -> Trained:
+        strategy, _ = strategy_of(fusion)
         return train_heads(
-            lambda sources: FusedClassifier(FUSIONS[fusion](sources), self.objective.target.outputs),
-            self.sources,
+            lambda sources: FusedClassifier(strategy(sources), self.objective.target.outputs),
+            self.sources_of(fusion),
             folds,
             self.objective,
             self.settings,

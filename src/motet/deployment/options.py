@@ -14,6 +14,9 @@ from motet.preprocessing import Augmentation
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
+ATTENTION = "attention"
+POOLING = ("cls", "mean", "max", ATTENTION)
+POOLED = ("image", "text", "audio")  # modalities that networks read
 LATE = ("late", "late-mean", "late-product", "late-stacked", "late-vote")  # `late`: the best of the others
 
 IMBALANCE = ("none", "weights", "logit-adjustment")
@@ -30,6 +33,9 @@ class Options:
     lexical : `text:lexical` stands beside a neural text encoder.
     fusion : `auto` (selection for each pattern), a strategy of `motet.fusion.FUSIONS`, or one
         of `LATE`.
+    tokens : strategies that read tokens are given those of pretrained encoders, instead of pooled features.
+    pooling : how pretrained encoders pool: `cls`, `mean`, `max`, or `attention` learned in fused heads, for all
+        modalities, or for one (`image=max`); default: each model's own convention.
     slices : columns by whose values the test rows are told apart in the report.
     target : what the label column holds: `class` (one a row), `number`, or `labels` (any number a row).
     class_weights, imbalance : `balanced`, or `weights`, weighs the rows of a class by the inverse of its share;
@@ -44,6 +50,8 @@ class Options:
     lexical: bool = True
     fusion: str = AUTO_FUSION
     target: TargetKind = "class"
+    tokens: bool = False
+    pooling: tuple[str, ...] = ()
     class_weights: str | None = None
     imbalance: str = "none"
     time_limit: float | None = None
@@ -79,6 +87,7 @@ class Options:
             raise UsageError(f"a time limit is a number of seconds above 0, not {self.time_limit!r}")
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
+        self._check_tokens()
         if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**32:
             raise UsageError(f"the seed is a whole number from 0 to {2**32 - 1}, not {self.seed!r}")
         sizes = {"test_size": self.test_size, "validation_size": self.validation_size}
@@ -89,6 +98,25 @@ class Options:
             raise UsageError("test and validation sizes are shares of the rows: from 0 to below 1")
         if self.test_size + self.validation_size >= 1:
             raise UsageError("test and validation sizes together leave no rows to train on: below 1 in sum")
+
+    def _check_tokens(self) -> None:
+        readers = [name for name in FUSIONS if FUSIONS[name].reads_tokens]
+        if self.tokens and self.fusion not in (AUTO_FUSION, *readers):
+            raise UsageError(
+                f"tokens with fusion {self.fusion!r}, which reads pooled features: leave tokens out, or name one of "
+                + ", ".join(readers)
+            )
+        for said in self.pooling:
+            modality, _, how = said.rpartition("=")
+            if how not in POOLING or modality not in ("", *POOLED):
+                raise UsageError(
+                    f"no pooling {said!r}: one of {', '.join(POOLING)}, for one modality as in {POOLED[0]}=max"
+                )
+
+    def pooling_of(self, modality: str) -> str | None:
+        """How a modality's pretrained encoders pool; None for their own convention. What is said of it alone counts."""
+        said = dict(one.rpartition("=")[::2] for one in self.pooling)
+        return said.get(modality, said.get("") if modality in POOLED else None)
 
     def encoders_of(self, modality: str) -> tuple[str, ...]:
         """What the user names as encoders of a modality."""

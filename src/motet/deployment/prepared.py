@@ -15,12 +15,12 @@ from motet.data.missingness import input_presence, telling_absence
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
 from motet.deployment.fused import FusedHeads
-from motet.deployment.options import Options
+from motet.deployment.options import ATTENTION, Options
 from motet.deployment.sources import Sources, open_sources
 from motet.deployment.views import ViewedRows, add_views, tell_cost
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
 from motet.errors import TableError, UsageError
-from motet.fusion import Source
+from motet.fusion import FUSIONS, Source, on_tokens
 from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import ClassTarget, Target
@@ -55,6 +55,7 @@ class Prepared:
     held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
+    on_tokens: bool = False  # strategies that read tokens are given them
 
     @property
     def objective(self) -> Objective:
@@ -83,8 +84,21 @@ class Prepared:
     def fused(self, options: Options) -> FusedHeads:
         """Fused heads, not trained yet."""
         settings = replace(options.training, seed=options.seed)
+        sources = [
+            replace(source, read="attention")
+            if options.pooling_of(source.modality) == ATTENTION and self._has_tokens(source)
+            else source
+            for source in self.sources
+        ]
         whole = replace(self.whole, fit=self.views.with_views(self.whole.fit))
-        return FusedHeads(self.sources, self.folds, whole, self.objective, settings)
+        return FusedHeads(sources, self.folds, whole, self.objective, settings)
+
+    def head_name(self, fusion: str) -> str:
+        """What the head of a strategy is called here; a `late` rule keeps its name."""
+        return on_tokens(fusion) if self.on_tokens and fusion in FUSIONS else fusion
+
+    def _has_tokens(self, source: Source) -> bool:
+        return self.whole.tables[source.name].tokens is not None
 
     def held_labels(self) -> npt.NDArray[Any]:
         """What is true [n] of the held rows of all folds, one fold after the other."""
@@ -136,9 +150,11 @@ def prepare_rows(
     for encoder in opened.encoders.values():
         views.learn(encoder, fit)
     tell_cost(views, opened.encoders, cache)
+    fuses = len(by_modality) > 1 and bool(options.fusions)
     tables: dict[str, FeatureTable] = {}
     for name, encoder in opened.encoders.items():
-        tables[name] = _at_hand(views.features(encoder, cache=cache))
+        reads = fuses and (options.tokens or options.pooling_of(encoder.modality) == ATTENTION)
+        tables[name] = _at_hand(views.features(encoder, cache=cache, tokens=reads))
         _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
     few = sample(fit, truth, options.seed)
     if supervised:
@@ -163,6 +179,15 @@ def prepare_rows(
             "--no-lexical (in Python lexical=False) does nothing without a neural text encoder: "
             + ("text:lexical is what reads the words" if text else "no words are read")
         )
+    given = any(made.tokens is not None for made in tables.values())
+    asked = options.tokens or any(options.pooling_of(modality) == ATTENTION for modality in by_modality)
+    if asked and not given:
+        why = (
+            "no encoder here makes them, pretrained ones and `small` do"
+            if fuses
+            else "no fused head is trained"
+        )
+        notes.append(f"tokens are not read: {why}")
     have = {modality: column.present[rows] for modality, column in by_modality.items()}
     for name, made in tables.items():
         have[opened.encoders[name].modality] &= made.present[: len(rows)]
@@ -199,6 +224,7 @@ def prepare_rows(
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         broken,
         notes,
+        options.tokens and given,
     )
 
 
@@ -216,7 +242,7 @@ def _at_hand(table: FeatureTable) -> FeatureTable:
     """The same features as float32 in memory where they take up to 256 MB, to be read many times."""
     if isinstance(table.rows, SparseRows) or len(table) * table.width > IN_MEMORY:
         return table
-    return FeatureTable(ArrayRows(table.rows.dense(np.arange(len(table)))), table.present, table.issues)
+    return replace(table, rows=ArrayRows(table.rows.dense(np.arange(len(table)))))
 
 
 def _broken(

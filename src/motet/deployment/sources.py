@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import Cells, ImageCells, TextCells, script_of
-from motet.deployment.options import Options
+from motet.deployment.options import ATTENTION, Options
 from motet.encoders import FROM_SCRATCH, Encoder, cache_directory, source_name
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
@@ -67,7 +67,14 @@ def open_sources(
                 made.history[source_name(encoder)] = epochs
             else:
                 script = script_of(cells, train)
-                encoder = open_encoder(name, modality, accept_licence=options.accept_licence, script=script)
+                pooling = options.pooling_of(modality)
+                encoder = open_encoder(
+                    name,
+                    modality,
+                    accept_licence=options.accept_licence,
+                    script=script,
+                    pooling=None if pooling == ATTENTION else pooling,
+                )
                 if isinstance(encoder, PretrainedEncoder):
                     encoder, measured = _fastest(encoder, cells, train)
             if source_name(encoder) in made.encoders:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from motet.data import Cells, ImageCells, TextCells
-from motet.encoders import Encoder, FeatureCache, FeatureTable, cache_directory, source_name
-from motet.encoders.features import PartRows
+from motet.encoders import Encoder, FeatureCache, FeatureTable, cache_directory, features_of, source_name
 from motet.preprocessing import augment_images, augment_texts
 from motet.preprocessing.augmentation import RANDAUGMENT, SYNONYM, TRANSLATE, Augmentation
 from motet.preprocessing.randaugment import parse_randaugment
@@ -51,19 +50,24 @@ class ViewedRows:
         encoder.fit(self.cells[encoder.modality], self.numbers[places[places < self.own]])
 
     def features(
-        self, encoder: Encoder, places: Rows | None = None, *, cache: FeatureCache | None = None
+        self,
+        encoder: Encoder,
+        places: Rows | None = None,
+        *,
+        cache: FeatureCache | None = None,
+        tokens: bool = False,
     ) -> FeatureTable:
-        """Features of the given places, of all M unless told, in their order."""
+        """Features of the given places, of all M unless told, in their order; with tokens where they are asked for."""
         column = self.cells[encoder.modality]
         numbers = self.numbers if places is None else self.numbers[places]
         if self.changes(encoder.modality) or encoder.learns:
             known = numbers if self.changes(encoder.modality) else numbers % len(column)
-            return encoder.encode(column, known, cache=cache)
-        made = encoder.encode(column, self.numbers[: self.own], cache=cache)
+            return features_of(encoder, column, known, cache=cache, tokens=tokens)
+        made = features_of(encoder, column, self.numbers[: self.own], cache=cache, tokens=tokens)
         if len(self.origin) == self.own and places is None:
             return made
         of = self.origin if places is None else self.origin[places]
-        return FeatureTable(PartRows(made.rows, of), made.present[of], made.issues)
+        return replace(made.part(of), issues=made.issues)
 
 
 def add_views(

@@ -6,10 +6,11 @@ Files named `torch_*` belong to the learning wing: nothing here imports them at 
 from __future__ import annotations
 
 from motet.encoders.cache import FeatureCache, cache_directory
-from motet.encoders.encoder import Encoder, source_name
+from motet.encoders.encoder import Encoder, TokenEncoder, features_of, source_name
 from motet.encoders.features import ArrayRows, Features, FeatureTable, PooledRows
 from motet.encoders.registry import EMBEDDED, FROM_SCRATCH, embedded, load_encoder, recommended, save_encoder
 from motet.encoders.sparse import SparseRows
+from motet.encoders.tokens import TokenRows
 
 __all__ = [
     "EMBEDDED",
@@ -21,8 +22,11 @@ __all__ = [
     "Features",
     "PooledRows",
     "SparseRows",
+    "TokenEncoder",
+    "TokenRows",
     "cache_directory",
     "embedded",
+    "features_of",
     "load_encoder",
     "recommended",
     "save_encoder",

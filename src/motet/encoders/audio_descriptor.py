@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from motet.data import AudioCells
 from motet.data.sounds import Sound
 from motet.encoders.cache import FeatureCache
-from motet.encoders.encode_rows import encode_sounds, shelf_of
+from motet.encoders.encode_rows import encode_sounds
 from motet.encoders.features import FeatureTable
+from motet.encoders.kept import pooled_kept
 from motet.preprocessing.mel import hann, mel_filters, power_spectrogram
 from motet.preprocessing.resampling import resample
 
@@ -49,8 +50,8 @@ class AudioDescriptorEncoder:
 
     def encode(self, cells: AudioCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        shelf = shelf_of(cache, self)
-        return encode_sounds(cells, rows, describe, lambda batch: batch, shelf, "sounds")
+        kept = pooled_kept(cache, self)
+        return encode_sounds(cells, rows, describe, lambda batch: batch, kept, "sounds")
 
     def save(self, directory: Path) -> None:
         """Nothing is learned, so nothing is written."""

@@ -1,7 +1,7 @@
 """Features on disk: each cell is encoded once, kept by content and encoder, and read back memory-mapped.
 
-A *shelf* holds the features of one encoder (one fingerprint). It is a folder of *segments*; a segment is one
-Arrow IPC file with two columns, `key` (16 bytes, BLAKE2b of the cell's content) and `pooled` (D float16). A
+A *shelf* holds the features of one encoder (one fingerprint), or its tokens. It is a folder of *segments*
+(`segments.py`); a segment is one Arrow IPC file of keys (16 bytes, BLAKE2b of the cell's content) and values. A
 segment is written beside its place and renamed into it, and is never changed afterwards: a kill at any moment
 loses at most the rows that were not yet in a segment, and any number of processes may read and write at once.
 
@@ -16,28 +16,22 @@ import contextlib
 import os
 import shutil
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from motet.encoders import segments
+from motet.encoders.segments import Half, Keys, Segment, merge_segments, read_segment, write_segment
 from motet.errors import UsageError
 
-KEY_BYTES = 16
 DEFAULT_LIMIT = 20 * 1024**3
 FLOAT16_MAX = 65504.0
 LABEL = "encoder.txt"  # in the folder of a shelf: name and modality of its encoder
 FRAME_BYTES = 1024  # about what a segment's file holds beside its two columns
-SMALL_BYTES = 2**20  # a segment below this is small,
-SMALL_SEGMENTS = 64  # and more of them on one shelf are merged
 ABANDONED_SECONDS = 86400.0  # no writer takes this long over one segment: it was killed
-
-Keys = npt.NDArray[np.uint8]
-Half = npt.NDArray[np.float16]
 
 
 def cache_directory() -> Path:
@@ -46,14 +40,6 @@ def cache_directory() -> Path:
     if base:
         return Path(base)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motet"
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One immutable file of a shelf: keys [n, 16] uint8 and pooled [n, D] float16, both memory-mapped."""
-
-    keys: Keys
-    pooled: Half
 
 
 @dataclass(frozen=True)
@@ -75,7 +61,8 @@ class Shelf:
     Parameters
     ----------
     folder : where its segments lie; None keeps them in memory only.
-    width : D, the number of features of a cell.
+    width : D, the number of features of a cell, or of each of its positions.
+    tokens : cells have any number of positions; else one, their pooled features.
     limit : size in bytes above which nothing more is written to disk (rows added are then kept in memory).
     make_room : called with the bytes that are about to be written, so that older shelves can make way.
     """
@@ -85,11 +72,13 @@ class Shelf:
         folder: Path | None,
         width: int,
         *,
+        tokens: bool = False,
         limit: int = DEFAULT_LIMIT,
         make_room: Callable[[int], None] | None = None,
     ) -> None:
         self.folder = folder
         self.width = width
+        self.tokens = tokens
         self.limit = limit
         self.segments: list[Segment] = []
         self._make_room = make_room
@@ -100,8 +89,8 @@ class Shelf:
                 folder.mkdir(parents=True, exist_ok=True)
                 os.utime(folder)  # what was used last is removed last
                 _sweep(folder)
-            self._small = _merge_small(folder, width)
-            self.segments = _read_shelf(folder, width)
+            self._small = merge_segments(folder, width, tokens=tokens)
+            self.segments = _read_shelf(folder, width, tokens)
         self._index()
 
     def __len__(self) -> int:
@@ -125,23 +114,28 @@ class Shelf:
             asked, at = asked[~same], at[~same] + 1
         return places
 
-    def add(self, keys: Keys, pooled: npt.NDArray[np.floating]) -> None:
-        """Put keys [n, 16] with pooled [n, D] on the shelf as one segment (float16, clipped to its range)."""
+    def add(self, keys: Keys, cells: Sequence[npt.NDArray[np.floating]]) -> None:
+        """Put keys [n, 16] with their cells on the shelf as one segment (float16, clipped to its range).
+
+        cells : n of pooled [D] (one array [n, D] will do), or, on a shelf of tokens, of [T, D], each with its own T.
+        """
         if len(keys) == 0:
             return
-        half = np.clip(pooled, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
-        segment = Segment(np.ascontiguousarray(keys), half)
-        size = segment.keys.nbytes + half.nbytes + FRAME_BYTES
+        start = np.concatenate([[0], np.cumsum([len(cell) for cell in cells])]) if self.tokens else None
+        values = np.concatenate(cells) if self.tokens else np.asarray(cells)
+        half = np.clip(values, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+        segment = Segment(np.ascontiguousarray(keys), half, start)
+        size = segment.keys.nbytes + half.nbytes + (0 if start is None else start.nbytes) + FRAME_BYTES
         if self.folder is not None and _size(self.folder) + size <= self.limit:
             with contextlib.suppress(OSError):
                 if self._make_room is not None:
                     self._make_room(size)
-                path = _write_segment(self.folder, segment)
-                segment = _read_segment(path, self.width) or segment
-                self._small += size < SMALL_BYTES
-                if self._small > SMALL_SEGMENTS:
+                path = write_segment(self.folder, segment)
+                segment = read_segment(path, self.width, tokens=self.tokens) or segment
+                self._small += size < segments.SMALL_BYTES
+                if self._small > segments.SMALL_SEGMENTS:
                     # On disk alone: places that were found before point into the segments as they were opened.
-                    self._small = _merge_small(self.folder, self.width)
+                    self._small = merge_segments(self.folder, self.width, tokens=self.tokens)
         self.segments.append(segment)
         self._index()
 
@@ -150,8 +144,16 @@ class Shelf:
         pooled = np.zeros((len(places.segment), self.width), np.float16)
         for number in np.unique(places.segment[places.found]):
             mine = places.segment == number
-            pooled[mine] = self.segments[number].pooled[places.row[mine]]
+            pooled[mine] = self.segments[number].values[places.row[mine]]
         return pooled
+
+    def take_tokens(self, places: Places) -> list[Half]:
+        """Positions [T, D] float16 of each of `places`, not copied; none of what is absent."""
+        none = np.zeros((0, self.width), np.float16)
+        return [
+            self.segments[segment].cell(row) if segment >= 0 else none
+            for segment, row in zip(places.segment.tolist(), places.row.tolist(), strict=True)
+        ]
 
     def _holds(self, at: npt.NDArray[np.int64], keys: Keys) -> npt.NDArray[np.bool_]:
         """[n] bool: the place `at` [n] of the index has exactly this key [n, 16]."""
@@ -179,14 +181,21 @@ class FeatureCache:
         self.root = root if root is not None else cache_directory() / "features"
         self.limit = limit if limit is not None else _limit_of_environment()
 
-    def shelf(self, fingerprint: str, width: int, *, called: tuple[str, str] | None = None) -> Shelf:
-        """Open (or begin) the shelf of the encoder with this fingerprint; `called`: its name and modality."""
+    def shelf(
+        self,
+        fingerprint: str,
+        width: int,
+        *,
+        tokens: bool = False,
+        called: tuple[str, str] | None = None,
+    ) -> Shelf:
+        """Open (or begin) the shelf with this fingerprint; `called`: name and modality of its encoder."""
 
         def make_room(size: int) -> None:
             self.shrink(keep=fingerprint, room=size)
 
         make_room(0)
-        shelf = Shelf(self.root / fingerprint, width, limit=self.limit, make_room=make_room)
+        shelf = Shelf(self.root / fingerprint, width, tokens=tokens, limit=self.limit, make_room=make_room)
         label = self.root / fingerprint / LABEL
         if called is not None and not label.exists():
             with contextlib.suppress(OSError):
@@ -259,94 +268,11 @@ def _sweep(folder: Path) -> None:
                 path.unlink()
 
 
-def _read_shelf(folder: Path, width: int) -> list[Segment]:
+def _read_shelf(folder: Path, width: int, tokens: bool) -> list[Segment]:
     """Map every segment; where one vanishes meanwhile, merged by another process, look again."""
     for _ in range(3):
         paths = sorted(folder.glob("*.arrow"))
-        read = [_read_segment(path, width) for path in paths]
+        read = [read_segment(path, width, tokens=tokens) for path in paths]
         if all(path.exists() for path in paths):
             break
     return [segment for segment in read if segment is not None]
-
-
-def _merge_small(folder: Path, width: int) -> int:
-    """Make few segments of the small ones where they are many; returns how many small ones there are then.
-
-    One process merges at a time. Where it cannot be done (a full disk, files that may not be removed), all is
-    left as it is, and 0 is returned, so that it is not tried again at every turn.
-    """
-    small = _small_segments(folder)
-    if len(small) <= SMALL_SEGMENTS:
-        return len(small)
-    lock = folder / "merging.unfinished"
-    try:
-        lock.open("x").close()
-    except OSError:
-        return 0
-    try:
-        for start in range(0, len(small), SMALL_SEGMENTS):
-            _merge(folder, small[start : start + SMALL_SEGMENTS], width)
-    except OSError:
-        return 0
-    finally:
-        lock.unlink(missing_ok=True)
-    return len(_small_segments(folder))
-
-
-def _small_segments(folder: Path) -> list[Path]:
-    small = []
-    for path in sorted(folder.glob("*.arrow")):
-        with contextlib.suppress(OSError):  # another process may remove it meanwhile
-            if path.stat().st_size < SMALL_BYTES:
-                small.append(path)
-    return small
-
-
-def _merge(folder: Path, paths: list[Path], width: int) -> None:
-    read = [(path, _read_segment(path, width)) for path in paths]
-    whole = [(path, segment) for path, segment in read if segment is not None]
-    if len(whole) < 2:
-        return
-    keys = np.concatenate([segment.keys for _, segment in whole])
-    pooled = np.concatenate([segment.pooled for _, segment in whole])
-    _, once = np.unique(keys, axis=0, return_index=True)  # two processes may have encoded the same cell
-    merged = _write_segment(folder, Segment(keys[once], pooled[once]))
-    if _read_segment(merged, width) is not None:
-        for path, _ in whole:
-            path.unlink(missing_ok=True)
-
-
-def _write_segment(folder: Path, segment: Segment) -> Path:
-    n, width = segment.pooled.shape
-    keys = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(KEY_BYTES), n, [None, pa.py_buffer(np.ascontiguousarray(segment.keys))]
-    )
-    values = pa.Array.from_buffers(
-        pa.float16(), n * width, [None, pa.py_buffer(np.ascontiguousarray(segment.pooled))]
-    )
-    pooled = pa.FixedSizeListArray.from_arrays(values, width)
-    batch = pa.record_batch([keys, pooled], names=["key", "pooled"])
-    path = folder / f"{uuid.uuid4().hex}.arrow"
-    unfinished = path.with_suffix(".unfinished")
-    try:
-        with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
-
-
-def _read_segment(path: Path, width: int) -> Segment | None:
-    """Map one segment, or None where the file is damaged or of another width: it is then encoded again."""
-    try:
-        with pa.memory_map(str(path)) as source:
-            batch = pa.ipc.open_file(source).get_batch(0)
-            key, pooled = batch.column("key"), batch.column("pooled")
-            if key.type != pa.binary(KEY_BYTES) or pooled.type != pa.list_(pa.float16(), width):
-                return None
-            keys = np.frombuffer(key.buffers()[1], np.uint8).reshape(-1, KEY_BYTES)[: len(batch)]
-            values = pooled.values.to_numpy(zero_copy_only=True).reshape(-1, width)
-    except (OSError, ValueError, TypeError, LookupError, pa.ArrowException):
-        return None
-    return Segment(keys, values)

@@ -14,8 +14,9 @@ from PIL import Image
 
 from motet.data import ImageCells
 from motet.encoders.cache import FeatureCache
-from motet.encoders.encode_rows import encode_images, shelf_of
+from motet.encoders.encode_rows import encode_images
 from motet.encoders.features import FeatureTable
+from motet.encoders.kept import pooled_kept
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -50,9 +51,9 @@ class DescriptorEncoder:
 
     def encode(self, cells: ImageCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        shelf = shelf_of(cache, self)
+        kept = pooled_kept(cache, self)
         return encode_images(
-            cells, rows, lambda image: self.describe([image])[0], lambda batch: batch, shelf, "pictures"
+            cells, rows, lambda image: self.describe([image])[0], lambda batch: batch, kept, "pictures"
         )
 
     def save(self, directory: Path) -> None:

@@ -8,11 +8,11 @@ window of texts or one segment of pictures or sounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 import numpy.typing as npt
@@ -21,31 +21,29 @@ from PIL import Image
 from motet.data import AudioCells, CellIssue, ImageCells, MediaCell, MediaCells, TextCells
 from motet.data.processors import processors
 from motet.data.sounds import MAX_SECONDS, Sound, decode_sound, unread_part
-from motet.encoders.cache import KEY_BYTES, FeatureCache, Shelf
-from motet.encoders.encoder import Encoder
-from motet.encoders.features import FeatureTable, ShelfRows
+from motet.encoders.features import FeatureTable
+from motet.encoders.kept import Cell, Kept
+from motet.encoders.segments import KEY_BYTES
 from motet.errors import EncoderError, MediaError
 from motet.progress import progress
 
 Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.floating]
 Prepare = Callable[[MediaCell, bytes], npt.NDArray[np.float32]]
 TEXT_WINDOW = 8192
 MEDIA_WINDOW = 64
 HELD_BYTES = 64 * 2**20  # of files that wait to be decoded
-SEGMENT_CELLS = 4096
 
 
 def encode_texts(
     cells: TextCells,
     rows: Rows,
-    encode: Callable[[Sequence[str]], Iterator[tuple[Rows, Floats]]],
-    shelf: Shelf,
+    encode: Callable[[Sequence[str]], Iterator[tuple[Rows, Iterable[Cell]]]],
+    kept: Kept[Cell],
     description: str,
 ) -> FeatureTable:
     """Features of the text of each row.
 
-    `encode` takes n sentences and yields (positions [b], pooled [b, D]) in any order, each position once.
+    `encode` takes n sentences and yields (positions [b], features of b cells) in any order, each position once.
     """
     present = cells.present[rows]
     keys = np.zeros((len(rows), KEY_BYTES), np.uint8)
@@ -54,31 +52,28 @@ def encode_texts(
         keys[window] = cells.digests(rows[window])
     _, first = np.unique(keys[full], axis=0, return_index=True) if len(full) else (None, full)
     todo = full[np.sort(first)]
-    todo = todo[~shelf.find(keys[todo]).found]
+    todo = todo[~kept.has(keys[todo])]
     with progress(description, len(todo)) as advance:
-        for window in _windows(todo, TEXT_WINDOW):
-            pooled = np.zeros((len(window), shelf.width), np.float32)
-            done = np.zeros(len(window), bool)
+        for window in _windows(todo, min(TEXT_WINDOW, 2 * kept.most)):
+            made: dict[int, Cell] = {}
             try:
                 for positions, values in encode(cells.take(rows[window])):
-                    pooled[positions], done[positions] = values, True
+                    made.update(zip(positions.tolist(), values, strict=True))
                     advance(len(positions))
             finally:
-                shelf.add(keys[window][done], pooled[done])
-            if not done.all():
-                left_out = f"{(~done).sum()} of {len(done)} texts"
+                kept.add(keys[window[list(made)]], list(made.values()))
+            if len(made) < len(window):
+                left_out = f"{len(window) - len(made)} of {len(window)} texts"
                 raise EncoderError(f"{description}: no features came back for {left_out}")
-    places = shelf.find(keys[full])
-    start = np.concatenate([[0], np.cumsum(present)])
-    return FeatureTable(ShelfRows(shelf, places, start), present)
+    return kept.table(keys[full], present.astype(np.int64))
 
 
 def encode_images(
     cells: ImageCells,
     rows: Rows,
     prepare: Callable[[Image.Image], npt.NDArray[np.float32]],
-    encode: Callable[[npt.NDArray[np.float32]], Floats],
-    shelf: Shelf,
+    encode: Callable[[npt.NDArray[np.float32]], Iterable[Cell]],
+    kept: Kept[Cell],
     description: str,
     *,
     batch_size: int = 32,
@@ -86,14 +81,14 @@ def encode_images(
     """Features of the pictures of each row: the mean over those of its pictures that can be decoded.
 
     `prepare` makes an array of one RGB picture (run in threads); `encode` takes a batch [b, ...] of them and
-    returns pooled [b, D]. A row none of whose pictures can be decoded is absent, each such cell is an issue.
+    returns the features of each. A row none of whose pictures can be decoded is absent, each such cell is an issue.
     """
     return _encode_media(
         cells,
         rows,
         lambda cell, data: prepare(cell.picture(data)),
         encode,
-        shelf,
+        kept,
         description,
         batch_size,
         None,
@@ -104,8 +99,8 @@ def encode_sounds(
     cells: AudioCells,
     rows: Rows,
     prepare: Callable[[Sound], npt.NDArray[np.float32]],
-    encode: Callable[[npt.NDArray[np.float32]], Floats],
-    shelf: Shelf,
+    encode: Callable[[npt.NDArray[np.float32]], Iterable[Cell]],
+    kept: Kept[Cell],
     description: str,
     *,
     batch_size: int = 32,
@@ -121,7 +116,7 @@ def encode_sounds(
         rows,
         lambda _, data: prepare(decode_sound(data, seconds)),
         encode,
-        shelf,
+        kept,
         description,
         batch_size,
         unread_part,
@@ -132,8 +127,8 @@ def _encode_media(
     cells: MediaCells,
     rows: Rows,
     prepare: Prepare,
-    encode: Callable[[npt.NDArray[np.float32]], Floats],
-    shelf: Shelf,
+    encode: Callable[[npt.NDArray[np.float32]], Iterable[Cell]],
+    kept: Kept[Cell],
     description: str,
     batch_size: int,
     said: Callable[[bytes], str] | None,
@@ -144,13 +139,13 @@ def _encode_media(
     with (
         ThreadPoolExecutor(processors()) as pool,
         progress(description, len(rows)) as advance,
-        _Pending(shelf, encode, batch_size) as pending,
+        _Pending(kept, encode, batch_size) as pending,
     ):
         windows = list(_windows(np.arange(len(rows)), MEDIA_WINDOW))
         held = _Held(HELD_BYTES)
         reading = _read(pool, cells, rows, windows[0], held, said) if windows else []
         for number, window in enumerate(windows):
-            decoding = _decode(pool, reading, shelf, pending, prepare, held, issues)
+            decoding = _decode(pool, reading, kept, pending, prepare, held, issues)
             # The next window is read while this one is encoded; this one's bytes go as they are decoded.
             further = number + 1 < len(windows)
             reading = _read(pool, cells, rows, windows[number + 1], held, said) if further else []
@@ -170,40 +165,36 @@ def _encode_media(
                     counts[position] += 1
             advance(len(window))
         pending.flush()
-    places = shelf.find(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES))
-    start = np.concatenate([[0], np.cumsum(counts)])
-    return FeatureTable(ShelfRows(shelf, places, start), counts > 0, tuple(issues))
+    return kept.table(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES), counts, issues)
 
 
-def shelf_of(cache: FeatureCache | None, encoder: Encoder) -> Shelf:
-    """The shelf of an encoder: on disk where there is a cache, else in memory only."""
-    if cache is None:
-        return Shelf(None, encoder.width)
-    return cache.shelf(encoder.fingerprint, encoder.width, called=(encoder.name, encoder.modality))
-
-
-class _Pending:
+class _Pending(Generic[Cell]):
     """Pictures or sounds that wait for their batch, and features that wait for their segment."""
 
-    def __init__(self, shelf: Shelf, encode: Callable[[npt.NDArray[np.float32]], Floats], size: int) -> None:
-        self.shelf, self.encode, self.size = shelf, encode, size
+    def __init__(
+        self,
+        kept: Kept[Cell],
+        encode: Callable[[npt.NDArray[np.float32]], Iterable[Cell]],
+        size: int,
+    ) -> None:
+        self.kept, self.encode, self.size = kept, encode, size
         self.keys: set[bytes] = set()
         self._waiting: list[tuple[bytes, npt.NDArray[np.float32]]] = []
-        self._done: list[tuple[bytes, Floats]] = []
+        self._done: list[tuple[bytes, Cell]] = []
 
     def put(self, key: bytes, array: npt.NDArray[np.float32]) -> None:
         self.keys.add(key)
         self._waiting.append((key, array))
         if len(self._waiting) >= self.size:
             self._encode()
-        if len(self._done) >= SEGMENT_CELLS:
+        if len(self._done) >= self.kept.most:
             self._store()
 
     def flush(self) -> None:
         self._encode()
         self._store()
 
-    def __enter__(self) -> _Pending:
+    def __enter__(self) -> _Pending[Cell]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -211,14 +202,14 @@ class _Pending:
 
     def _encode(self) -> None:
         if self._waiting:
-            pooled = self.encode(np.stack([array for _, array in self._waiting]))
-            self._done.extend(zip([key for key, _ in self._waiting], pooled, strict=True))
+            made = self.encode(np.stack([array for _, array in self._waiting]))
+            self._done.extend(zip([key for key, _ in self._waiting], made, strict=True))
             self._waiting = []
 
     def _store(self) -> None:
         if self._done:
             keys = np.frombuffer(b"".join(key for key, _ in self._done), np.uint8).reshape(-1, KEY_BYTES)
-            self.shelf.add(keys, np.stack([pooled for _, pooled in self._done]))
+            self.kept.add(keys, [made for _, made in self._done])
             self.keys, self._done = set(), []
 
 
@@ -276,15 +267,15 @@ def _read(
 def _decode(
     pool: ThreadPoolExecutor,
     reading: list[tuple[int, MediaCell, Future[Any]]],
-    shelf: Shelf,
-    pending: _Pending,
+    kept: Kept[Any],
+    pending: _Pending[Any],
     prepare: Prepare,
     held: _Held,
     issues: list[CellIssue],
 ) -> list[tuple[int, MediaCell, bytes, Future[Any] | MediaError | None]]:
     """Wait for all that is read and look it up, then begin to decode what is new; None where it is not."""
     read = [(position, cell, _result(future)) for position, cell, future in reading]
-    known = _found(shelf, [content.key for _, _, content in read if not isinstance(content, MediaError)])
+    known = _found(kept, [content.key for _, _, content in read if not isinstance(content, MediaError)])
     decoding: list[tuple[int, MediaCell, bytes, Future[Any] | MediaError | None]] = []
     begun: set[bytes] = set()
     for position, cell, content in read:
@@ -327,9 +318,9 @@ def _result(future: Future[Any]) -> Any:
         return error
 
 
-def _found(shelf: Shelf, keys: list[bytes]) -> set[bytes]:
+def _found(kept: Kept[Any], keys: list[bytes]) -> set[bytes]:
     table = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
-    return {key for key, found in zip(keys, shelf.find(table).found, strict=True) if found}
+    return {key for key, found in zip(keys, kept.has(table), strict=True) if found}
 
 
 def _shown(cell: MediaCell) -> str:

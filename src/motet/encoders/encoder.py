@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,34 @@ class Encoder(Protocol):
     def save(self, directory: Path) -> None:
         """Write all that `load_encoder` needs into `directory`."""
         ...
+
+
+@runtime_checkable
+class TokenEncoder(Encoder, Protocol):
+    """An encoder that makes tokens too: grid cells, word pieces, frames."""
+
+    @property
+    def token_width(self) -> int:
+        """D of a position."""
+        ...
+
+    @property
+    def token_fingerprint(self) -> str:
+        """`fingerprint` of the tokens."""
+        ...
+
+    def encode_tokens(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
+        """Features of the given rows, in their order, with `tokens`."""
+        ...
+
+
+def features_of(
+    encoder: Encoder, cells: Any, rows: Rows, *, cache: FeatureCache | None, tokens: bool
+) -> FeatureTable:
+    """Features of the given rows, in their order; with tokens where they are asked for and the encoder makes them."""
+    if tokens and isinstance(encoder, TokenEncoder):
+        return encoder.encode_tokens(cells, rows, cache=cache)
+    return encoder.encode(cells, rows, cache=cache)
 
 
 def source_name(encoder: Encoder) -> str:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from motet.data import CellIssue
 from motet.encoders.cache import Places, Shelf
+from motet.encoders.segments import ranges
+from motet.encoders.tokens import TokenRows
 
 Array = TypeVar("Array")  # numpy.ndarray in the running wing, torch.Tensor in the learning wing
 Rows = npt.NDArray[np.int64]
@@ -89,9 +91,7 @@ class ShelfRows:
         if (counts == 1).all():
             at = self.start[rows]
             return self.shelf.take(Places(self.places.segment[at], self.places.row[at])).astype(np.float32)
-        ends = np.cumsum(counts)
-        inside = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-        at = np.repeat(self.start[rows], counts) + inside
+        at = ranges(self.start[rows], counts)
         cells = self.shelf.take(Places(self.places.segment[at], self.places.row[at])).astype(np.float32)
         pooled = np.zeros((len(rows), self.width), np.float32)
         np.add.at(pooled, np.repeat(np.arange(len(rows)), counts), cells)
@@ -123,12 +123,14 @@ class PartRows:
 class FeatureTable:
     """Features of one source for all rows of a table (or a part of it).
 
-    rows: pooled features of N rows; present [N] bool; issues: cells that turned out to be broken while encoding.
+    rows: pooled features of N rows; present [N] bool; issues: cells that turned out to be broken while encoding;
+    tokens: of the same rows, where they were asked for and the encoder makes them.
     """
 
     rows: PooledRows
     present: Bool
     issues: tuple[CellIssue, ...] = field(default=(), repr=False)
+    tokens: TokenRows | None = None
 
     @property
     def width(self) -> int:
@@ -140,4 +142,5 @@ class FeatureTable:
 
     def part(self, rows: Rows) -> FeatureTable:
         """The given rows as a table of their own; nothing is copied."""
-        return FeatureTable(PartRows(self.rows, rows), self.present[rows])
+        tokens = None if self.tokens is None else self.tokens.part(rows)
+        return FeatureTable(PartRows(self.rows, rows), self.present[rows], tokens=tokens)

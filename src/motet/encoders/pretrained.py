@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,8 +24,10 @@ from motet.data.media import decode_image
 from motet.data.processors import processors
 from motet.data.sounds import decode_sound
 from motet.encoders.cache import FeatureCache
-from motet.encoders.encode_rows import encode_images, encode_sounds, encode_texts, shelf_of
+from motet.encoders.encode_rows import encode_images, encode_sounds, encode_texts
 from motet.encoders.features import FeatureTable
+from motet.encoders.kept import Both, Cell, Kept, pooled_kept, tokens_kept
+from motet.encoders.tokens import MOST_TOKENS, bounded
 from motet.errors import EncoderError, MediaError
 from motet.preprocessing import AudioPreprocessor, Batch, ImagePreprocessor, WordPreprocessor
 from motet.preprocessing.audio import WAVEFORM_SECONDS
@@ -45,6 +47,12 @@ class Engine(Protocol):
         """Pooled features [B, D] of one batch."""
         ...
 
+    def both(
+        self, inputs: dict[str, npt.NDArray[Any]]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Pooled features [B, D] and tokens [B, T, D] of one batch."""
+        ...
+
 
 class OnnxEngine:
     """onnxruntime in float32 on the processor: the engine of the running wing."""
@@ -62,9 +70,20 @@ class OnnxEngine:
 
     def __call__(self, inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         """Pooled features [B, D] of one batch."""
-        feed = {name: value for name, value in inputs.items() if name in self._inputs}
-        pooled: npt.NDArray[np.float32] = self._session.run(["pooled"], feed)[0]
+        pooled: npt.NDArray[np.float32] = self._run(["pooled"], inputs)[0]
         return pooled
+
+    def both(
+        self, inputs: dict[str, npt.NDArray[Any]]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Pooled features [B, D] and tokens [B, T, D] of one batch."""
+        pooled, tokens = self._run(["pooled", "tokens"], inputs)
+        return pooled, tokens
+
+    def _run(self, outputs: list[str], inputs: dict[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float32]]:
+        feed = {name: value for name, value in inputs.items() if name in self._inputs}
+        made: list[npt.NDArray[np.float32]] = self._session.run(outputs, feed)
+        return made
 
 
 class PretrainedEncoder:
@@ -95,6 +114,7 @@ class PretrainedEncoder:
         self.name: str = name or described["name"]
         self.modality: str = described["modality"]
         self.width: int = described["width"]
+        self.token_width: int = described.get("token_width", self.width)
         self.licence: str = licence or described["licence"]
         self.identity: str = described["identity"]
         self.max_tokens: int | None = described.get("max_tokens")
@@ -131,16 +151,36 @@ class PretrainedEncoder:
     def fit(self, cells: Any, rows: Rows) -> None:
         """Nothing to learn."""
 
+    @property
+    def token_fingerprint(self) -> str:
+        """`fingerprint` of the tokens."""
+        whole = f"{self.identity} {self.engine_name} tokens {MOST_TOKENS}".encode()
+        return hashlib.blake2b(whole, digest_size=16).hexdigest()
+
     def encode(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
-        shelf = shelf_of(cache, self)
+        kept = pooled_kept(cache, self)
+        return self._encode(cells, rows, kept, lambda inputs: self.engine(inputs))
+
+    def encode_tokens(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
+        """Features of the given rows, in their order, with tokens: one run of the network gives both."""
+        kept = tokens_kept(cache, self)
+        return self._encode(cells, rows, kept, self._both)
+
+    def _encode(
+        self,
+        cells: Any,
+        rows: Rows,
+        kept: Kept[Cell],
+        features: Callable[[dict[str, npt.NDArray[Any]]], Iterable[Cell]],
+    ) -> FeatureTable:
         if isinstance(cells, ImageCells):
             return encode_images(
                 cells,
                 rows,
                 lambda image: self.images(image),
-                lambda pixels: self.engine({"pixel_values": pixels}),
-                shelf,
+                lambda pixels: features({"pixel_values": pixels}),
+                kept,
                 f"pictures, {self.name}",
                 batch_size=IMAGE_BATCH,
             )
@@ -149,15 +189,33 @@ class PretrainedEncoder:
                 cells,
                 rows,
                 lambda sound: self.sounds(sound),
-                lambda values: self.engine({"input_values": values}),
-                shelf,
+                lambda values: features({"input_values": values}),
+                kept,
                 f"sounds, {self.name}",
                 batch_size=self._audio_batch,
                 seconds=self.sounds.seconds_read,
             )
         if isinstance(cells, TextCells):
-            return encode_texts(cells, rows, self._encode_words, shelf, f"texts, {self.name}")
+            return encode_texts(
+                cells,
+                rows,
+                lambda texts: (
+                    (batch.rows, features(_token_inputs(batch)))
+                    for batch in self.words.batches(texts, TEXT_BATCH)
+                ),
+                kept,
+                f"texts, {self.name}",
+            )
         raise EncoderError(f"{self.modality}:{self.name} cannot read {cells.modality} cells")
+
+    def _both(self, inputs: dict[str, npt.NDArray[Any]]) -> list[Both]:
+        pooled, tokens = self.engine.both(inputs)
+        # Words that are read at one length have more positions than the mask: padding, which no mask shows.
+        mask = inputs["attention_mask"] > 0 if "attention_mask" in inputs else np.ones(tokens.shape[:2], bool)
+        return [
+            (one, bounded(each[: len(seen)][seen]))
+            for one, each, seen in zip(pooled, tokens, mask, strict=True)
+        ]
 
     def sample(self, cells: Any, rows: Rows) -> list[dict[str, npt.NDArray[Any]]]:
         """The network's inputs for some rows, in batches: what engines are compared on."""
@@ -182,10 +240,6 @@ class PretrainedEncoder:
     def _audio_batch(self) -> int:
         """Sounds in a batch: those of samples are one by one, since padding them would change their answers."""
         return 1 if self.sounds.form == "waveform" else AUDIO_BATCH
-
-    def _encode_words(self, texts: Sequence[str]) -> Iterator[tuple[Rows, npt.NDArray[np.floating]]]:
-        for batch in self.words.batches(texts, TEXT_BATCH):
-            yield batch.rows, self.engine(_token_inputs(batch))
 
     def save(self, directory: Path) -> None:
         """Copy the prepared directory, under the name and licence that the encoder has here."""

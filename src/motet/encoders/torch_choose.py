@@ -46,17 +46,23 @@ class Found:
 
 
 def open_encoder(
-    wanted: str, modality: str, *, accept_licence: bool = False, script: Script | None = None
+    wanted: str,
+    modality: str,
+    *,
+    accept_licence: bool = False,
+    script: Script | None = None,
+    pooling: str | None = None,
 ) -> Encoder:
     """Open the encoder that `wanted` names for a modality.
 
     modality : `image`, `text`, `audio`, `tabular`, or the name of a vector column; its own name means `auto`.
     script : what the texts are written in, where that is known: `auto` then takes only a model that reads it.
+    pooling : `cls`, `mean` or `max` over the tokens of a pretrained model; default: its own convention.
 
     Raises EncoderError where there is none, UsageError where its licence must be accepted first.
     """
     if wanted in (AUTO, modality):
-        return _auto(modality, script)
+        return _auto(modality, script, pooling)
     made = embedded(modality, wanted)
     if made is not None:
         return made
@@ -69,16 +75,16 @@ def open_encoder(
     _refuse_other_modality(wanted, modality)
     found = _find(wanted, modality, accept_licence)
     _require_acceptance(wanted, found.licence, accept_licence)
-    return _opened(found, modality)
+    return _opened(found, modality, pooling)
 
 
-def _opened(found: Found, modality: str) -> PretrainedEncoder:
+def _opened(found: Found, modality: str, pooling: str | None) -> PretrainedEncoder:
     licence = found.licence.name
-    place = prepare(str(found.directory), modality, name=found.name, licence=licence)
+    place = prepare(str(found.directory), modality, pooling=pooling, name=found.name, licence=licence)
     return PretrainedEncoder(place, name=found.name, licence=licence)
 
 
-def _auto(modality: str, script: Script | None) -> Encoder:
+def _auto(modality: str, script: Script | None, pooling: str | None) -> Encoder:
     for model in recommended(modality):
         if model.non_commercial:
             continue
@@ -102,7 +108,7 @@ def _auto(modality: str, script: Script | None) -> Encoder:
             )
         else:
             log.info("%s encoder: %s (from the local cache; %s)", modality, model.name, found.licence.name)
-            return _opened(found, modality)
+            return _opened(found, modality, pooling)
     kind = modality_kind(modality)
     choices = recommended(modality)
     if choices:

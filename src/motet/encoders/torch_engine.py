@@ -41,9 +41,13 @@ class TorchEngine:
 
     def __call__(self, inputs: Inputs) -> npt.NDArray[np.float32]:
         """Pooled features [B, D] of one batch."""
+        return self.both(inputs)[0]
+
+    def both(self, inputs: Inputs) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Pooled features [B, D] and tokens [B, T, D] of one batch."""
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            pooled, _ = self._module(**{name: torch.from_numpy(value) for name, value in inputs.items()})
-        return pooled.float().numpy()  # type: ignore[no-any-return]
+            pooled, tokens = self._module(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+        return pooled.float().numpy(), tokens.float().numpy()
 
 
 def choose_engine(

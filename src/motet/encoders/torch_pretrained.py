@@ -3,7 +3,9 @@
 Only safetensors are read, and no code that comes with a model is ever run. Pooling follows the model's own convention,
 is chosen once, and is recorded: a sentence-transformers `1_Pooling/config.json` where there is one; else the pooler of
 vision models that have a trained one, else the class token, else the mean; for words the mean over the mask; for
-sounds the pooler of those that have a trained one (AST), else the mean over time.
+sounds the pooler of those that have a trained one (AST), else the mean over time. Where a user names another (`cls`,
+`mean`, `max`), it is taken over the last layer, without the projection of a CLIP-like model, which was trained on the
+model's own.
 SigLIP reads words as it was trained: every text at its full length, padding unmasked.
 """
 
@@ -22,6 +24,7 @@ from torch import nn
 from motet.encoders.cache import cache_directory
 from motet.encoders.licences import licence_of
 from motet.encoders.torch_export import Inputs, export_onnx
+from motet.encoders.torch_pooling import POOLINGS, pooled_over
 from motet.encoders.torch_sentence import sentence_pooling
 from motet.encoders.torch_sounds import PooledSound, example_sounds, listening_part, sound_pooling
 from motet.errors import EncoderError
@@ -29,7 +32,7 @@ from motet.preprocessing import AudioPreprocessor, ImagePreprocessor, WordPrepro
 from motet.preprocessing.audio import WAVEFORM_SECONDS
 from motet.preprocessing.configs import read_config
 
-FORMAT = 3  # counts up whenever a prepared directory would be written differently
+FORMAT = 4  # counts up whenever a prepared directory would be written differently
 TEXT_LENGTH = 128  # word pieces read of a text at most, where the model itself does not ask for fewer
 PREPROCESSING = (
     "preprocessor_config.json",
@@ -57,15 +60,10 @@ class PooledVision(nn.Module):
         tokens = made.last_hidden_state
         if tokens.dim() == 4:  # a map of a convolutional network: [B, D, h, w] -> [B, h * w, D]
             tokens = tokens.flatten(2).transpose(1, 2)
-        if self.pooling == "pooler":
-            pooled = made.pooler_output.flatten(1)
-        elif self.pooling == "cls":
-            pooled = tokens[:, 0]
-        else:
-            pooled = tokens.mean(dim=1)
-        if self.projection is not None:
-            pooled = self.projection(pooled)
-        return pooled, tokens
+        if self.pooling != "pooler":
+            return pooled_over(tokens, self.pooling), tokens
+        pooled = made.pooler_output.flatten(1)
+        return pooled if self.projection is None else self.projection(pooled), tokens
 
 
 class PooledWords(nn.Module):
@@ -95,22 +93,17 @@ class PooledWords(nn.Module):
             attention_mask = torch.ones_like(input_ids)
         made = self.network(input_ids=input_ids, attention_mask=attention_mask)
         tokens = made.last_hidden_state
-        if self.pooling == "pooler":
-            pooled = made.pooler_output
-        elif self.pooling == "cls":
-            pooled = tokens[:, 0]
-        else:
-            weight = attention_mask.unsqueeze(-1).to(tokens.dtype)
-            pooled = (tokens * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
-        if self.projection is not None:
-            pooled = self.projection(pooled)
-        return pooled, tokens
+        if self.pooling != "pooler":
+            return pooled_over(tokens, self.pooling, attention_mask), tokens
+        pooled = made.pooler_output
+        return pooled if self.projection is None else self.projection(pooled), tokens
 
 
 def prepare(
     model: str,
     modality: str,
     *,
+    pooling: str | None = None,
     name: str | None = None,
     licence: str | None = None,
     folder: Path | None = None,
@@ -118,22 +111,23 @@ def prepare(
     """Make (or find) the prepared directory of a local model directory.
 
     model : a directory with `config.json` and safetensors that AutoModel loads.
+    pooling : `cls`, `mean` or `max`; default: the model's own convention.
     name : name of the source; default: the directory's or the model's own.
     folder : where prepared encoders lie; default the cache.
 
     Equal weights and preprocessing are exported once: a directory that was prepared under another name or licence
     is given again, and `PretrainedEncoder` is told what they are called this time.
 
-    Raises EncoderError where it cannot be loaded, has weights missing, cannot be exported, or is a
-    sentence-transformers model whose features would be computed otherwise here.
+    Raises EncoderError where it cannot be loaded, has weights missing, cannot be exported, has no class token to be
+    pooled by, or is a sentence-transformers model whose features would be computed otherwise here.
     """
     directory = Path(model).expanduser()
     _config(directory)
-    if modality == "text":
+    if modality == "text" and pooling is None:
         sentence_pooling(directory)
     if not weight_files(directory):
         raise EncoderError(f"{directory}: no .safetensors file (other weight formats are not read)")
-    identity = _identity(directory, modality)
+    identity = _identity(directory, modality, pooling)
     place = (folder or cache_directory() / "encoders") / identity
     if (place / "encoder.json").is_file():
         return place
@@ -145,6 +139,7 @@ def prepare(
             directory,
             making,
             modality,
+            pooling,
             identity,
             name or own_name(directory),
             licence or licence_of(directory).name,
@@ -163,7 +158,7 @@ def own_name(directory: Path) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name.lower()) or "model"
 
 
-def load(directory: Path, modality: str) -> nn.Module:
+def load(directory: Path, modality: str, pooling: str | None = None) -> nn.Module:
     """Load a model directory as `PooledVision`, `PooledWords` or `PooledSound`, float32, in eval mode."""
     from transformers import AutoModel, logging
 
@@ -190,7 +185,10 @@ def load(directory: Path, modality: str) -> nn.Module:
         )
     pooler_is_random = any("pooler" in key for key in info["missing_keys"])
     part, projection = _part(model, modality)
-    pooling = _pooling(directory, model, part, modality, pooler_is_random)
+    if pooling is None:
+        pooling = _pooling(directory, model, part, modality, pooler_is_random)
+    elif pooling == "cls" and not _has_class_token(directory, model, part, modality):
+        raise EncoderError(f"{directory}: this model has no class token to be pooled by: name mean or max")
     if modality == "image":
         return PooledVision(part, pooling, projection).eval()
     if modality == "audio":
@@ -220,7 +218,7 @@ def _pooling(
     directory: Path, model: nn.Module, part: nn.Module, modality: str, pooler_is_random: bool
 ) -> str:
     recorded = read_config(directory / "encoder.json") or {}
-    if recorded.get("pooling") in {"cls", "mean", "pooler"}:
+    if recorded.get("pooling") in {*POOLINGS, "pooler"}:
         return str(recorded["pooling"])
     sentence = sentence_pooling(directory) if modality == "text" else None
     if sentence is not None:
@@ -236,12 +234,30 @@ def _pooling(
     has_pooler = convolutional or getattr(model, "pooler", None) is not None
     if has_pooler and not pooler_is_random:
         return "pooler"
-    return "cls" if hasattr(model, "embeddings") and hasattr(model.embeddings, "cls_token") else "mean"
+    return "cls" if _has_class_token(directory, model, part, modality) else "mean"
 
 
-def _write(directory: Path, making: Path, modality: str, identity: str, name: str, licence: str) -> None:
+def _has_class_token(directory: Path, model: nn.Module, part: nn.Module, modality: str) -> bool:
+    """Whether the first position sums up: a learned token of a picture, or the token that a tokenizer begins with."""
+    if modality == "text":
+        said = read_config(directory / "tokenizer_config.json") or {}
+        own = part is model and not getattr(model.config, "is_decoder", False)
+        return own and said.get("padding_side") != "left"
+    embeddings = getattr(part, "embeddings", None)
+    return modality == "image" and any(hasattr(embeddings, name) for name in ("cls_token", "class_embedding"))
+
+
+def _write(
+    directory: Path,
+    making: Path,
+    modality: str,
+    pooling: str | None,
+    identity: str,
+    name: str,
+    licence: str,
+) -> None:
     _check_preprocessing(directory, modality)
-    module = load(directory, modality)
+    module = load(directory, modality, pooling)
     for file in (*PREPROCESSING, SENTENCE_LENGTH):
         if (directory / file).is_file():
             shutil.copyfile(directory / file, making / file)
@@ -261,12 +277,13 @@ def _write(directory: Path, making: Path, modality: str, identity: str, name: st
     example, check, dynamic = example_inputs(making, modality, maximum)
     export_onnx(module, example, check, making / "model.onnx", outputs=("pooled", "tokens"), dynamic=dynamic)
     with torch.no_grad():
-        width = module(**example)[0].shape[1]
+        pooled, tokens = module(**example)
     described = {
         "kind": "pretrained",
         "name": name,
         "modality": modality,
-        "width": int(width),
+        "width": int(pooled.shape[1]),
+        "token_width": int(tokens.shape[2]),
         "pooling": module.pooling,
         "max_tokens": maximum,
         "max_seconds": WAVEFORM_SECONDS if modality == "audio" else None,
@@ -308,9 +325,9 @@ def example_inputs(
     )
 
 
-def _identity(directory: Path, modality: str) -> str:
+def _identity(directory: Path, modality: str, pooling: str | None) -> str:
     length = WAVEFORM_SECONDS if modality == "audio" else TEXT_LENGTH
-    digest = hashlib.blake2b(f"{FORMAT} {modality} {length}".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{FORMAT} {modality} {length} {pooling}".encode(), digest_size=16)
     names = [
         "config.json",
         *PREPROCESSING,

@@ -10,6 +10,7 @@ from torch import nn
 
 from motet.data.sounds import Sound
 from motet.encoders.torch_export import Inputs
+from motet.encoders.torch_pooling import pooled_over
 from motet.preprocessing import AudioPreprocessor
 
 
@@ -25,7 +26,8 @@ class PooledSound(nn.Module):
         """Return pooled and token features."""
         made = self.network(input_values)  # called input_features by some: the first one of all
         tokens = made.last_hidden_state
-        return made.pooler_output if self.pooling == "pooler" else tokens.mean(dim=1), tokens
+        pooled = made.pooler_output if self.pooling == "pooler" else pooled_over(tokens, self.pooling)
+        return pooled, tokens
 
 
 def listening_part(model: nn.Module) -> nn.Module:

@@ -34,6 +34,11 @@ class MultimodalEstimator(ABC):
         Keep `text:lexical` beside a neural text encoder.
     fusion : str
         `auto` chooses for each pattern of present modalities; `concat`, `gated` or `late` forces one.
+    tokens : bool
+        Strategies that read tokens are given those of pretrained encoders, instead of pooled features.
+    pooling : str or sequence of str
+        How pretrained encoders pool: `cls`, `mean`, `max`, or `attention`, learned in fused heads; for one modality
+        `image=max`. None named means each model's own convention.
     image, text, audio, vector, numeric, categorical : str or sequence of str
         Columns; none named means that they are inferred.
     group, split, id : str
@@ -78,6 +83,8 @@ class MultimodalEstimator(ABC):
         audio_encoder: Encoders = "auto",
         lexical: bool = True,
         fusion: str = "auto",
+        tokens: bool = False,
+        pooling: str | Sequence[str] = (),
         image: str | Sequence[str] = (),
         text: str | Sequence[str] = (),
         audio: str | Sequence[str] = (),
@@ -105,6 +112,8 @@ class MultimodalEstimator(ABC):
         self.audio_encoder = audio_encoder
         self.lexical = lexical
         self.fusion = fusion
+        self.tokens = tokens
+        self.pooling = pooling
         self.image = image
         self.text = text
         self.audio = audio
@@ -167,6 +176,8 @@ class MultimodalEstimator(ABC):
             lexical=self.lexical,
             fusion=self.fusion,
             target=self._target(),
+            tokens=self.tokens,
+            pooling=_several(self.pooling),
             class_weights=self.class_weights,
             imbalance=self.imbalance,
             time_limit=self.time_limit,

@@ -17,7 +17,7 @@ from motet.deployment.prepared import Prepared, prepare_rows
 from motet.errors import TableError
 from motet.evaluation import classification_metrics, paired_difference, row_log_loss
 from motet.experiments.boosting import fit_boosting
-from motet.fusion import FUSIONS
+from motet.fusion import FUSIONS, strategy_of
 from motet.model import HeadEntry, Member
 from motet.selection import Selection, crossed_answers, halves_of, select
 from motet.selection.candidates import ways
@@ -42,8 +42,9 @@ def compare(
     """Answer each training and validation row by heads that never saw it, and measure every way to answer.
 
     Test rows are left alone: this is for choosing. Each way is calibrated on one half of the answers and measured on
-    the other, as selection does. fast : leave out strategies that read tokens. Where `options.training` says a balance
-    of the modalities that is not the usual, each strategy is trained with either.
+    the other, as selection does. fast : leave out strategies that read tokens. With `options.tokens` each of those is
+    compared twice: on pooled features, and on tokens under the name `<strategy>-tokens`, its seconds apart. Where
+    `options.training` says a balance of the modalities that is not the usual, each strategy is trained with either.
 
     Returns {"n", "folds", "modalities", "rows": [{"name", "kind", "parameters", "seconds", "patterns": {pattern: {"n",
     "metrics", "tied"}}}], "chosen": {pattern: name}, "notes", "seconds"}; rows from the lowest log-loss of the fullest
@@ -62,6 +63,7 @@ def compare(
         validation_size=options.validation_size,
         seed=options.seed,
     )
+    options = replace(options, tokens=options.tokens and not fast)
     prepared = prepare_rows(table, schema, found, split, options, folds=folds)
     if not prepared.folds:
         raise TableError(
@@ -71,6 +73,7 @@ def compare(
     encoded = time.perf_counter() - begun
     several = len({source.modality for source in prepared.sources}) > 1
     named = [name for name in strategies if several and not (fast and FUSIONS[name].reads_tokens)]
+    named = list(dict.fromkeys([*named, *map(prepared.head_name, named)]))
     heads = _Heads(prepared, options)
     heads.add_probes()
     heads.add_fusions(named)
@@ -143,7 +146,9 @@ class _Heads:
                 self.fused.trained[f"{name}, balanced"] = self.balanced.trained[name]
                 self.fused.seconds[f"{name}, balanced"] = self.balanced.seconds[name]
         for name, fusion in shown.items():
-            one = FusedClassifier(FUSIONS[fusion](self.prepared.sources), self.prepared.target.outputs)
+            one = FusedClassifier(
+                strategy_of(fusion)[0](self.fused.sources_of(fusion)), self.prepared.target.outputs
+            )
             self.entries[name] = HeadEntry("", tuple(source.name for source in self.prepared.sources), fusion)
             self.seconds[name] = self.fused.seconds[name]
             self.parameters[name] = (

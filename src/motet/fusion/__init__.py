@@ -5,7 +5,7 @@ from __future__ import annotations
 from motet.fusion.contract import FusedState, Fusion, Projection, Source, SourceBatch, Tokens
 from motet.fusion.dropout import Dropout, draw_from
 from motet.fusion.linear import StandardisedLinear
-from motet.fusion.registry import DEFAULT_FUSIONS, FUSIONS
+from motet.fusion.registry import DEFAULT_FUSIONS, FUSIONS, on_tokens, strategy_of
 
 __all__ = [
     "DEFAULT_FUSIONS",
@@ -19,4 +19,6 @@ __all__ = [
     "StandardisedLinear",
     "Tokens",
     "draw_from",
+    "on_tokens",
+    "strategy_of",
 ]

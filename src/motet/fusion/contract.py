@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, cast
+from typing import ClassVar, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +21,15 @@ SourceBatch = Mapping[str, Features[Tensor]]
 
 @dataclass(frozen=True)
 class Source:
-    """What a fusion needs to know of one source: its name, its modality and D."""
+    """What a fusion needs to know of one source: its name, its modality, and D of what is read of it.
+
+    read : `pooled` features, `tokens`, or one vector that learned `attention` makes of tokens.
+    """
 
     name: str
     modality: str
     width: int
+    read: Literal["pooled", "tokens", "attention"] = "pooled"
 
 
 class Tokens(NamedTuple):
@@ -69,7 +73,7 @@ class Fusion(nn.Module):
         self.sources = tuple(sources)
         self.width = width
         # Names of sources hold ':' and '.', which a module's name may not: projections go by position.
-        self.projections = nn.ModuleList(Projection(source.width, width, dropout) for source in sources)
+        self.projections = nn.ModuleList(Projection(source, width, dropout) for source in sources)
 
     def forward(self, features: SourceBatch) -> FusedState:
         """Fuse a batch: {source: Features with pooled [B, D], present [B]} -> FusedState."""
@@ -115,24 +119,43 @@ def join(tokens: Sequence[Tokens]) -> Tokens:
 
 
 class Projection(nn.Module):
-    """One source to the joint width: standardise, project, normalise; a learned token where it is missing."""
+    """One source to the joint width: standardise, project, normalise; a learned token where it is missing.
 
-    def __init__(self, source_width: int, width: int, dropout: float) -> None:
+    A source whose tokens are pooled by learned attention is h = sum_t a_t h_t, a = softmax_t(v . tanh(W h_t + b)), over
+    the positions that are shown (Lin et al., "A Structured Self-attentive Sentence Embedding", arXiv 1703.03130,
+    eq. 5, with one hop).
+    """
+
+    def __init__(self, source: Source, width: int, dropout: float) -> None:
         super().__init__()
-        self.linear = StandardisedLinear(source_width, width)
+        self.linear = StandardisedLinear(source.width, width)
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
         self.missing = nn.Parameter(torch.randn(width) * 0.02)
+        self.score = (
+            nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))
+            if source.read == "attention"
+            else None
+        )
 
     def forward(self, features: Features[Tensor]) -> Tensor:
         """Return [B, H]."""
-        h = self.dropout(self.norm(self.linear(features)))
-        return torch.where(features.present.unsqueeze(-1), h, self.missing)
+        if self.score is None:
+            h = self.dropout(self.norm(self.linear(features)))
+            return torch.where(features.present.unsqueeze(-1), h, self.missing)
+        values, mask = self._read_tokens(features)
+        shares = self.score(values).squeeze(-1).masked_fill(~mask, -torch.inf).softmax(dim=1)  # [B, T]
+        pooled: Tensor = (shares.unsqueeze(-1) * values).sum(dim=1)
+        return pooled
 
     def tokens(self, features: Features[Tensor]) -> Tokens:
         """Return tokens [B, T, H] and their mask [B, T], T of `features.tokens` or 1."""
-        if features.tokens is None or features.mask is None:
+        if self.score is not None or features.tokens is None:
             return Tokens(self(features).unsqueeze(1), torch.ones_like(features.present).unsqueeze(1))
+        return self._read_tokens(features)
+
+    def _read_tokens(self, features: Features[Tensor]) -> Tokens:
+        assert features.tokens is not None and features.mask is not None
         seen = features.mask & features.present.unsqueeze(-1)  # [B, T]
         values = self.dropout(self.norm(self.linear.read(features.tokens, seen)))
         empty = ~seen.any(dim=1, keepdim=True)  # [B, 1]

@@ -33,3 +33,15 @@ FUSIONS: dict[str, type[Fusion]] = {
     "hybrid": Hybrid,
 }
 DEFAULT_FUSIONS = ("concat", "gated", "transformer")  # what selection considers unless one is named
+ON_TOKENS = "-tokens"  # ends the name of a head whose strategy is given tokens
+
+
+def strategy_of(head: str) -> tuple[type[Fusion], bool]:
+    """The strategy of a fused head by its name, and whether it is given tokens."""
+    name = head.removesuffix(ON_TOKENS)
+    return FUSIONS[name], name != head
+
+
+def on_tokens(fusion: str) -> str:
+    """The name of a strategy's head that is given tokens; of one that does not read them, its own name."""
+    return fusion + ON_TOKENS if FUSIONS[fusion].reads_tokens else fusion

@@ -19,7 +19,8 @@ class Transformer(Fusion):
 
     z^0 = [c; h_1 + m_1; ...; h_K + m_K],  z^l = EncoderLayer(z^(l-1)), l = 1 ... L,  s = LayerNorm(z^L_0);
     h_k [B, T_k, H], m_k [H] of its modality, c [H] learned, z [B, 1 + sum T_k, H], s [B, H].
-    Positions are not numbered: what encoders give as tokens knows its place already.
+    Of the last layer only z_0 is computed. Positions are not numbered: what encoders give as tokens knows its place
+    already.
     """
 
     reads_tokens: ClassVar[bool] = True
@@ -39,7 +40,7 @@ class Transformer(Fusion):
         values, mask = join([Tokens(one.values + self.types[m], one.mask) for m, one in enumerate(streams)])
         x = torch.cat([self.summary.expand_as(values[:, :1]), values], dim=1)
         mask = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)
-        for layer in self.layers:
+        *layers, last = self.layers
+        for layer in layers:
             x = layer(x, mask)
-        x = self.norm(x)
-        return FusedState(x[:, 0], x[:, 1:], mask[:, 1:])
+        return FusedState(self.norm(last(x[:, :1], mask, x))[:, 0])

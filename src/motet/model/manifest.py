@@ -37,11 +37,12 @@ class TargetEntry:
 
 @dataclass(frozen=True)
 class HeadEntry:
-    """One head: an ONNX graph over some sources -> logits [B, C]."""
+    """One head: an ONNX graph over some sources -> logits [B, C]; of those in `tokens` it reads tokens."""
 
     file: str
     sources: tuple[str, ...]
     kind: str  # "unimodal", or the name of the fusion strategy
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ def _target(fields: Fields) -> TargetEntry:
 
 
 def _head(fields: Fields) -> HeadEntry:
-    return HeadEntry(fields.text("file"), fields.texts("sources"), fields.text("kind"))
+    tokens = fields.texts("tokens") if "tokens" in fields.data else ()
+    return HeadEntry(fields.text("file"), fields.texts("sources"), fields.text("kind"), tokens)
 
 
 def _pattern(fields: Fields) -> PatternEntry:
@@ -216,6 +218,8 @@ def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
     for name, head in made.heads.items():
         if not head.sources or not set(head.sources) <= set(made.sources):
             raise fields["heads"][name].wrong("sources", "among the sources")
+        if not set(head.tokens) <= set(head.sources):
+            raise fields["heads"][name].wrong("tokens", "among its sources")
     for pattern in all_patterns(made.modalities):
         for member in fields["patterns"][pattern].listed("members"):
             member.text("head", made.heads)

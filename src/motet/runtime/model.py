@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
-from motet.encoders import Encoder, FeatureCache, FeatureTable, load_encoder
+from motet.encoders import Encoder, FeatureCache, FeatureTable, features_of, load_encoder
 from motet.errors import ModelError, UsageError
 from motet.evaluation import row_contributions, row_patterns
 from motet.model import MANIFEST, ModelDirectory, PatternEntry
@@ -30,6 +30,7 @@ Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 WINDOW = 2048  # rows that are encoded and answered at a time
 HEAD_BATCH = 512
+TOKEN_WINDOW, TOKEN_BATCH = 256, 64  # the same where tokens are read: each row is a hundred vectors
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,22 @@ class Head:
         self.sources = sources
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._inputs = {value.name for value in self._session.get_inputs()}
+        self.tokens = {source for source in sources if f"{source}.tokens" in self._inputs}
 
     def logits(self, tables: Mapping[str, FeatureTable], rows: Rows, shown: Mapping[str, bool]) -> Floats:
         """Logits [n, C] of the given rows; `shown` says for each source whether these rows have it."""
         parts = []
-        for begin in range(0, len(rows), HEAD_BATCH):
-            batch = rows[begin : begin + HEAD_BATCH]
+        size = TOKEN_BATCH if self.tokens else HEAD_BATCH
+        for begin in range(0, len(rows), size):
+            batch = rows[begin : begin + size]
             feed: dict[str, npt.NDArray[Any]] = {}
             for source in self.sources:
-                feed[f"{source}.pooled"] = tables[source].rows.dense(batch)
                 feed[f"{source}.present"] = np.full(len(batch), shown[source])
+                tokens = tables[source].tokens
+                if source in self.tokens and tokens is not None:
+                    feed[f"{source}.tokens"], feed[f"{source}.mask"] = tokens.dense(batch)
+                else:
+                    feed[f"{source}.pooled"] = tables[source].rows.dense(batch)
             known = {name: value for name, value in feed.items() if name in self._inputs}
             parts.append(self._session.run(["logits"], known)[0])
         return np.concatenate(parts)
@@ -117,6 +124,12 @@ class Model:
         read = {source for head in chosen for source in self.manifest.heads[head].sources}
         return tuple(name for name in self.manifest.sources if name in read)
 
+    @cached_property
+    def token_sources(self) -> frozenset[str]:
+        """Sources of which the heads chosen for any pattern read tokens."""
+        chosen = {member.head for entry in self.manifest.patterns.values() for member in entry.members}
+        return frozenset(source for head in chosen for source in self.manifest.heads[head].tokens)
+
     def read(self, source: Any, *, image_root: str | Path | None = None) -> Table:
         """Read a table as the model's schema has it: columns in any order, absent ones empty; notes say which.
 
@@ -149,7 +162,10 @@ class Model:
             issues.update({(i.row, i.column): i for i in column.issues if wanted is None or i.row in wanted})
         for name in sources or self.answering_sources:
             modality = self.manifest.sources[name].modality
-            encoded = self.encoder(name).encode(by_modality[modality], rows, cache=self.cache)
+            tokens = name in self.token_sources
+            encoded = features_of(
+                self.encoder(name), by_modality[modality], rows, cache=self.cache, tokens=tokens
+            )
             tables[name] = encoded
             present[modality] = present[modality] & encoded.present
             issues.update({(issue.row, issue.column): issue for issue in encoded.issues})
@@ -229,7 +245,7 @@ class Model:
         by_modality = cells(table, self.manifest.schema)
         parts = [
             self.probabilities(self.encode(table, rows, by_modality=by_modality))
-            for rows in _windows(len(table))
+            for rows in self._windows(len(table))
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
 
@@ -259,7 +275,7 @@ class Model:
         noted: dict[int, list[str]] = {}
         for issue in table.issues:
             noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
-        for rows in _windows(len(table)):
+        for rows in self._windows(len(table)):
             encoded = self.encode(table, rows, by_modality=by_modality)
             answers = self.probabilities(encoded)
             for issue in encoded.issues:
@@ -327,8 +343,18 @@ class Model:
         """A head, opened when first used."""
         if name not in self._heads:
             entry = self.manifest.heads[name]
-            self._heads[name] = Head(self.directory.file(entry.file), entry.sources)
+            made = Head(self.directory.file(entry.file), entry.sources)
+            if made.tokens != set(entry.tokens):
+                raise ModelError(
+                    f"{self.directory.path / MANIFEST}: heads.{name}.tokens is not what {entry.file} reads as tokens: "
+                    + (", ".join(sorted(made.tokens)) or "none")
+                )
+            self._heads[name] = made
         return self._heads[name]
+
+    def _windows(self, rows: int) -> Iterator[Rows]:
+        size = TOKEN_WINDOW if self.token_sources else WINDOW
+        return (np.arange(begin, min(begin + size, rows)) for begin in range(0, rows, size))
 
     def _check_asked(self, coverage: float | None, abstain_below: float | None) -> None:
         if abstain_below is not None and not self.target.confident:
@@ -360,10 +386,6 @@ class Model:
 def load(path: str | Path) -> Model:
     """Open a model directory for prediction; needs no PyTorch."""
     return Model(path)
-
-
-def _windows(rows: int) -> Iterator[Rows]:
-    return (np.arange(begin, min(begin + WINDOW, rows)) for begin in range(0, rows, WINDOW))
 
 
 def _ids(table: Table, column: str | None) -> list[str | int] | None:

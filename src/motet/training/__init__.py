@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from motet.training.balance import Balance
 from motet.training.folds import Fold
-from motet.training.latent import multiply_out, to_latent
+from motet.training.latent import Bases, multiply_out, to_latent
 from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_heads
 from motet.training.probe import Probe, fit_probe
 from motet.training.threads import side_by_side
 
 __all__ = [
     "Balance",
+    "Bases",
     "Epoch",
     "Fold",
     "Probe",

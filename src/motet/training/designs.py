@@ -45,7 +45,21 @@ def standardisation(table: FeatureTable, rows: Rows, *, sample: int = 50_000) ->
     rows = rows[:: max(1, -(-len(rows) // sample))]
     if isinstance(table.rows, SparseRows | LatentRows) or len(rows) == 0:
         return np.zeros(table.width, np.float32), np.ones(table.width, np.float32)
-    values = table.rows.dense(rows)
+    return _moments(table.rows.dense(rows))
+
+
+def token_standardisation(table: FeatureTable, rows: Rows, *, sample: int = 256) -> tuple[Floats, Floats]:
+    """The same [D] over all positions of tokens of `sample` training rows, evenly spaced; the table has tokens."""
+    assert table.tokens is not None
+    rows = rows[table.present[rows]]
+    tokens, mask = table.tokens.dense(rows[:: max(1, -(-len(rows) // sample))])
+    if not mask.any():
+        return np.zeros(tokens.shape[2], np.float32), np.ones(tokens.shape[2], np.float32)
+    return _moments(tokens[mask])
+
+
+def _moments(values: Floats) -> tuple[Floats, Floats]:
+    """Mean and 1 / deviation [D] of values [n, D]."""
     mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     # A feature that hardly varies carries noise, which must not be blown up to unit size.
     floor = max(float(np.median(deviation)) * 1e-3, 1e-8)

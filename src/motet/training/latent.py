@@ -9,7 +9,7 @@ x (V s) W = x (V s W). What is saved reads x itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -17,8 +17,9 @@ import numpy.typing as npt
 import torch
 
 from motet.encoders import FeatureTable, SparseRows
-from motet.fusion import Fusion, Projection, Source, StandardisedLinear
+from motet.fusion import Fusion, Projection, StandardisedLinear
 from motet.training.designs import LatentRows, csr
+from motet.training.latent_tokens import TokenBasis, tokens_to_latent
 from motet.training.threads import one_thread
 
 Rows = npt.NDArray[np.int64]
@@ -26,43 +27,51 @@ Floats = npt.NDArray[np.float32]
 DIMENSIONS = 256
 BASIS_ROWS = 1500  # a seeded sample of this many training rows gives the singular vectors
 WINDOW = 8192
+Bases = Mapping[str, Floats | TokenBasis]  # of what is read pooled: V s [D, L]
 
 
 @dataclass(frozen=True)
 class Latent:
-    """Feature tables that are dense, and for each source that was sparse its basis [D, L]."""
+    """Feature tables that are dense, and what made them so, of sparse sources and of tokens."""
 
     tables: Mapping[str, FeatureTable]
-    bases: Mapping[str, Floats]
+    bases: Bases
 
 
 def to_latent(tables: Mapping[str, FeatureTable], rows: Rows, *, seed: int) -> Latent:
-    """Project each sparse source on at most 256 dimensions learned from `rows`; the others stay as they are."""
-    made, bases = dict(tables), {}
+    """Project each sparse source, and tokens, on at most 256 dimensions learned from `rows`; the others stay."""
+    made: dict[str, FeatureTable] = dict(tables)
+    bases: dict[str, Floats | TokenBasis] = {}
     for name, table in tables.items():
+        if table.tokens is not None:
+            tokens, bases[name] = tokens_to_latent(table, rows)
+            made[name] = replace(table, tokens=tokens)
         if isinstance(table.rows, SparseRows) and table.width > DIMENSIONS:
-            bases[name] = _basis(table.rows, rows[table.present[rows]], seed)
-            made[name] = FeatureTable(_project(table.rows, bases[name]), table.present, table.issues)
+            basis = bases[name] = _basis(table.rows, rows[table.present[rows]], seed)
+            made[name] = FeatureTable(_project(table.rows, basis), table.present, table.issues)
     return Latent(made, bases)
 
 
-def multiply_out(fusion: Fusion, bases: Mapping[str, Floats]) -> None:
+def multiply_out(fusion: Fusion, bases: Bases) -> None:
     """Replace each first layer that was trained behind a basis by one that reads the whole source, in place.
 
-    bases : of the sources, as `to_latent` gave them; coordinates are not standardised, so neither is what is read.
+    bases : as `to_latent` gave them; coordinates of sparse rows are not standardised, so neither is what is read.
     """
     sources = []
     for place, source in enumerate(fusion.sources):
-        if source.name in bases:
-            basis = torch.from_numpy(bases[source.name])
+        found = bases.get(source.name)
+        if found is not None and isinstance(found, TokenBasis) == (source.read != "pooled"):
+            basis = torch.from_numpy(found.basis if isinstance(found, TokenBasis) else found)
             projection = cast(Projection, fusion.projections[place])
             trained = projection.linear
             whole = StandardisedLinear(len(basis), trained.weight.shape[1], draw=False)
             with torch.no_grad():
                 whole.weight.copy_(basis @ trained.weight)
                 whole.bias.copy_(trained.bias)
+            if isinstance(found, TokenBasis):
+                whole.standardise(torch.from_numpy(found.mean), torch.from_numpy(found.scale))
             projection.linear = whole
-            source = Source(source.name, source.modality, len(basis))
+            source = replace(source, width=len(basis))
         sources.append(source)
     fusion.sources = tuple(sources)
 

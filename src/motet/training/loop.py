@@ -21,8 +21,9 @@ from motet.fusion import Projection, Source
 from motet.selection import temperature_of
 from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
 from motet.training.balance import Balance
-from motet.training.designs import standardisation
+from motet.training.designs import standardisation, token_standardisation
 from motet.training.folds import Fold, Tables
+from motet.training.latent_tokens import LatentTokens
 from motet.training.optimisers import without_compiler
 from motet.training.schedule import warm_then_cosine
 from motet.training.stacked import Batch, StackedHeads
@@ -31,6 +32,7 @@ from motet.training.threads import one_thread
 Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 MakeHead = Callable[[Sequence[Source]], FusedClassifier]
+TOKEN_ROWS = 96  # at a time where tokens are read: each row is a hundred vectors
 _DRAWING = threading.Lock()  # first weights come from PyTorch's own generator, one for all threads
 LEAST_GAIN = 1e-4  # of held-out loss: less is no gain
 
@@ -122,7 +124,7 @@ def train_heads(
     its last one, so that the learned missing tokens are trained and no modality is leaned on alone.
     """
     order = np.random.default_rng(settings.seed)
-    sources = [replace(s, width=max(fold.tables[s.name].width for fold in folds)) for s in sources]
+    sources = [replace(s, width=max(_width(s, fold.tables) for fold in folds)) for s in sources]
     with _DRAWING:
         accelerator = Accelerator()
         torch.manual_seed(settings.seed)
@@ -139,6 +141,7 @@ def train_heads(
     modalities = list(dict.fromkeys(source.modality for source in sources))
     rows = min(len(fold.fit) for fold in folds)  # a fold with more leaves others out in each epoch
     size, epochs = settings.rows_a_batch(rows), settings.epochs_for(rows)
+    size = min(size, TOKEN_ROWS) if any(source.read != "pooled" for source in sources) else size
     steps = epochs * -(-rows // size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: warm_then_cosine(step, steps, settings.warmup)
@@ -197,25 +200,41 @@ def predict_logits(
 ) -> npt.NDArray[np.float32]:
     """Logits [n, C] of the given rows in eval mode; `shown`: modalities not to be hidden (default: all)."""
     head.eval()
+    size = min(size, TOKEN_ROWS) if any(source.read != "pooled" for source in head.sources) else size
     parts = []
     with one_thread(), torch.inference_mode():
         for begin in range(0, max(len(rows), 1), size):
             batch = {}
             for source in head.sources:
-                pooled, present = read_rows(source, tables, rows[begin : begin + size])
+                pooled, present, *tokens = read_rows(source, tables, rows[begin : begin + size])
                 if shown is not None and source.modality not in shown:
                     present = np.zeros_like(present)
-                batch[source.name] = Features(torch.from_numpy(pooled), torch.from_numpy(present))
+                batch[source.name] = Features(*map(torch.from_numpy, (pooled, present, *tokens)))
             parts.append(head(batch).float().numpy())
     return np.concatenate(parts)
 
 
-def read_rows(source: Source, tables: Tables, rows: Rows) -> tuple[npt.NDArray[np.float32], Bools]:
-    """Pooled [n, D] of a source, filled with zeros up to its width, and present [n]."""
+def read_rows(source: Source, tables: Tables, rows: Rows) -> tuple[npt.NDArray[Any], ...]:
+    """Pooled [n, D] of a source, filled with zeros up to its width, and present [n].
+
+    Of a source whose tokens are read: pooled, present, tokens [n, T, D] and mask [n, T].
+    """
     table = tables[source.name]
     pooled = table.rows.dense(rows)
+    if source.read != "pooled":
+        assert table.tokens is not None
+        return pooled, table.present[rows], *table.tokens.dense(rows)
     lacking = source.width - pooled.shape[1]
     return (np.pad(pooled, ((0, 0), (0, lacking))) if lacking else pooled), table.present[rows]
+
+
+def _width(source: Source, tables: Tables) -> int:
+    """D of what is read."""
+    table = tables[source.name]
+    if source.read == "pooled":
+        return table.width
+    assert table.tokens is not None
+    return table.tokens.width
 
 
 def shown_modalities(
@@ -230,7 +249,13 @@ def shown_modalities(
 
 def _standardise(heads: Sequence[FusedClassifier], fold: Fold) -> None:
     for place, source in enumerate(heads[0].sources):
-        mean, scale = standardisation(fold.tables[source.name], fold.fit)
+        table = fold.tables[source.name]
+        if source.read == "pooled":
+            mean, scale = standardisation(table, fold.fit)
+        elif isinstance(table.tokens, LatentTokens):  # they have a scale of their own
+            mean, scale = np.zeros(source.width, np.float32), np.ones(source.width, np.float32)
+        else:
+            mean, scale = token_standardisation(table, fold.fit)
         lacking = (0, source.width - len(mean))
         mean, scale = np.pad(mean, lacking), np.pad(scale, lacking)
         for head in heads:
@@ -254,8 +279,8 @@ def _only(modality: str, batch: Batch, sources: Sequence[Source]) -> Batch:
     """The same batch with every other modality hidden."""
     of = {source.name: source.modality for source in sources}
     return {
-        name: (pooled, present if of[name] == modality else torch.zeros_like(present))
-        for name, (pooled, present) in batch.items()
+        name: (pooled, present if of[name] == modality else torch.zeros_like(present), *tokens)
+        for name, (pooled, present, *tokens) in batch.items()
     }
 
 
@@ -268,14 +293,14 @@ def _read(
     hide: npt.NDArray[np.floating],
     order: np.random.Generator,
     device: torch.device,
-) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor, Tensor]:
+) -> tuple[dict[str, tuple[Tensor, ...]], Tensor, Tensor]:
     """The chosen rows of each fold, modalities hidden with the chances [M], for each member of each fold: [G, B, D],
     [G, B]; what is wanted of them [G, B, O], and their weights [G, B]."""
     read = {
         source.name: [read_rows(source, fold.tables, rows) for fold, rows in zip(folds, chosen, strict=True)]
         for source in sources
     }
-    present = {name: np.stack([has for _, has in each]) for name, each in read.items()}  # [K, B]
+    present = {name: np.stack([one[1] for one in each]) for name, each in read.items()}  # [K, B]
     modalities = list(dict.fromkeys(source.modality for source in sources))
     of = {m: [s.name for s in sources if s.modality == m] for m in modalities}
     have = np.stack([np.any([present[name] for name in of[m]], axis=0) for m in modalities], axis=-1)
@@ -286,8 +311,12 @@ def _read(
 
     batch = {
         source.name: (
-            for_members(np.stack([pooled for pooled, _ in read[source.name]])),
+            for_members(np.stack([one[0] for one in read[source.name]])),
             for_members(present[source.name] & shown[..., modalities.index(source.modality)]),
+            *(
+                for_members(_of_one_length(each))
+                for each in zip(*(one[2:] for one in read[source.name]), strict=True)
+            ),
         )
         for source in sources
     }
@@ -296,6 +325,13 @@ def _read(
     )
     weights = np.stack([fold.weights_of(rows) for fold, rows in zip(folds, chosen, strict=True)])
     return batch, for_members(wanted), for_members(weights)
+
+
+def _of_one_length(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Arrays [B, T, ...] of different T, filled with zeros to the longest: [K, B, T, ...]."""
+    longest = max(array.shape[1] for array in arrays)
+    rest = ((0, 0),) * (arrays[0].ndim - 2)
+    return np.stack([np.pad(a, ((0, 0), (0, longest - a.shape[1]), *rest)) for a in arrays])
 
 
 def _alone(
@@ -333,14 +369,15 @@ def _validate(
 ) -> tuple[float | None, tuple[float | None, float | None]]:
     """Loss after a temperature, and (loss, accuracy of classes), of the held rows of all folds; None without any."""
     logits, labels = [], []
+    size = min(size, TOKEN_ROWS) if any(source.read != "pooled" for source in sources) else size
     with torch.inference_mode():
         for number, fold in enumerate(folds):
             for begin in range(0, len(fold.held), size):
                 rows = fold.held[begin : begin + size]
                 features = {}
                 for source in sources:
-                    pooled, present = (torch.from_numpy(a) for a in read_rows(source, fold.tables, rows))
-                    features[source.name] = Features(pooled.to(stack.device), present.to(stack.device))
+                    read = (torch.from_numpy(a) for a in read_rows(source, fold.tables, rows))
+                    features[source.name] = Features(*(a.to(stack.device) for a in read))
                 each = [stack.logits(number * members + m, features) for m in range(members)]
                 logits.append(objective.pooled(torch.stack(each)).float().cpu().numpy())
                 labels.append(fold.labels[rows])

@@ -16,7 +16,8 @@ from motet.encoders import Features
 from motet.fusion import SourceBatch, draw_from
 from motet.tasks import FusedClassifier
 
-Batch = Mapping[str, tuple[Tensor, Tensor]]  # source -> pooled [..., B, D], present [..., B]
+# source -> pooled [..., B, D], present [..., B]; with tokens [..., B, T, D], mask [..., B, T] where they are read
+Batch = Mapping[str, tuple[Tensor, ...]]
 
 
 class StackedHeads:
@@ -36,7 +37,7 @@ class StackedHeads:
         draw_from(self.skeleton, torch.Generator(device).manual_seed(seed))
 
     def train_logits(self, batch: Batch) -> Tensor:
-        """Logits [G, B, C] in training mode; pooled [G, B, D], present [G, B]; each head draws its own dropout."""
+        """Logits [G, B, C] in training mode, of a batch [G, B, ...]; each head draws its own dropout."""
         self.skeleton.train()
         logits: Tensor = vmap(self._call, randomness="different")(self.parameters, self.buffers, dict(batch))
         return logits
@@ -46,8 +47,11 @@ class StackedHeads:
         self.skeleton.eval()
         parameters = {name: p[head] for name, p in self.parameters.items()}
         buffers = {name: b[head] for name, b in self.buffers.items()}
-        pairs = {name: (one.pooled, one.present) for name, one in features.items()}
-        return self._call(parameters, buffers, pairs)
+        arrays = {
+            name: tuple(a for a in (one.pooled, one.present, one.tokens, one.mask) if a is not None)
+            for name, one in features.items()
+        }
+        return self._call(parameters, buffers, arrays)
 
     def clip_gradients(self, largest: float) -> None:
         """Scale the gradients of each head so that their norm is at most `largest`."""
@@ -71,6 +75,6 @@ class StackedHeads:
         return self.heads
 
     def _call(self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        features = {name: Features(pooled, present) for name, (pooled, present) in batch.items()}
+        features = {name: Features(*arrays) for name, arrays in batch.items()}
         logits: Tensor = functional_call(self.skeleton, (dict(parameters), dict(buffers)), (features,))
         return logits
