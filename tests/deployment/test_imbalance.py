@@ -80,6 +80,14 @@ def test_logit_adjustment_finds_the_rare_class(kind: str) -> None:
     )
 
 
+def test_a_class_without_a_training_row_stays_the_last_answer() -> None:
+    fold, _ = rare_fold()
+    three = ClassTarget(("often", "rare", "never"))
+    for prior in (np.array([0.9, 0.1, 0.0]), np.array([0.9999, 0.0001, 0.0])):
+        logits = fit_probe(SOURCE, fold, [fold], objective_of(three, prior)).held_logits[0]
+        assert (logits.argmin(axis=1) == 2).all()
+
+
 def test_rows_of_weight_zero_are_as_if_they_were_not_there() -> None:
     fold, _ = rare_fold()
     weights = np.ones(2000, np.float32)

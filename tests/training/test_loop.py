@@ -145,7 +145,11 @@ def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str, balance: B
                         s.name: replace(batch[s.name], present=batch[s.name].present & (s.modality == own))
                         for s in (IMAGE, TEXT)
                     }
-                    loss = loss + balance.auxiliary / 2 * classification_loss(head(alone), wanted)
+                    has = alone["image:a" if own == "image" else "text:b"].present
+                    if has.any():
+                        loss = loss + balance.auxiliary / 2 * classification_loss(
+                            head(alone)[has], wanted[has]
+                        )
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
                 for group, factor in zip(optimizer.param_groups, factors, strict=True):

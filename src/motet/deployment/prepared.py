@@ -60,7 +60,13 @@ class Prepared:
     @property
     def objective(self) -> Objective:
         """What heads minimise."""
-        return objective_of(self.target, self.prior if self.adjusted else None)
+        if not self.adjusted:
+            return objective_of(self.target, None)
+        truth, weights = self.whole.labels[self.whole.fit], self.whole.weights_of(self.whole.fit)
+        share = np.bincount(
+            truth, weights, minlength=self.target.outputs
+        )  # what heads would learn as the prior
+        return objective_of(self.target, share / share.sum())
 
     def probes(self) -> dict[str, Probe]:
         """The linear probe of each source, fitted side by side; on views too, where they differ in it from rows."""
@@ -134,6 +140,7 @@ def prepare_rows(
         kept = np.split(weighing > 0, [len(split.train)])
         split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
         weighing = weighing[weighing > 0]
+        weighing /= weighing.mean()
     rows = np.concatenate([split.train, split.validation])
     truth, classes = found.values[rows], len(found.classes)  # of strata, where no class is learned
     supervised = any(FROM_SCRATCH in options.encoders_of(modality) for modality in by_modality)

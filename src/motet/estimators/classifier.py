@@ -48,7 +48,8 @@ class MultimodalClassifier(MultimodalEstimator):
         if self.multilabel:
             answers = self._fitted().predict(X, image_root=self.image_root)
             given = [set(one.prediction) for one in answers if isinstance(one.prediction, list)]
-            return np.array([[int(name in one) for name in self._fitted().classes] for one in given])
+            told = [[int(name in one) for name in self._fitted().classes] for one in given]
+            return np.array(told, np.int64).reshape(len(given), len(self._fitted().classes))
         best = self.predict_proba(X).argmax(axis=1)
         predicted: npt.NDArray[Any] = self.classes_[best]
         return predicted

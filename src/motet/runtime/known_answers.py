@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating]
-IN_MEMORY = 2**27  # probabilities that are kept; where there could be more none is
+IN_MEMORY = 2**25  # probabilities that are kept, 256 MB; where there could be more none is
 
 
 class KnownAnswers:

@@ -78,7 +78,9 @@ class ClassObjective(Objective):
     def __init__(self, target: Target, prior: npt.NDArray[np.floating] | None = None) -> None:
         self.target = target
         if prior is not None:
-            self.shift = torch.from_numpy(np.log(np.maximum(prior, LEAST_SHARE)).astype(np.float32))
+            # A class without a row has no share to take away: its bias stays far below the others.
+            shift = np.log(np.where(prior > 0, np.maximum(prior, LEAST_SHARE), 1))
+            self.shift = torch.from_numpy(shift.astype(np.float32))
 
     def _wanted(self, truth: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
         one_hot: npt.NDArray[np.floating] = np.eye(self.target.outputs, dtype=np.float32)[truth]

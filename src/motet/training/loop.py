@@ -165,9 +165,11 @@ def train_heads(
                 # Each head has a loss of its own: trained on that of their mean they would lean on one another.
                 losses = loss_of_each(logits, wanted, weights)  # [G]
                 for modality in modalities if settings.balance.auxiliary else ():
-                    single = stack.train_logits(_only(modality, batch, sources))
+                    single, shown = _only(modality, batch, sources)
                     share = settings.balance.auxiliary / len(modalities)
-                    losses = losses + share * loss_of_each(single, wanted, weights)
+                    losses = losses + share * loss_of_each(
+                        stack.train_logits(single), wanted, weights * shown
+                    )
                 accelerator.backward(losses.sum())
                 stack.clip_gradients(1.0)
                 optimizer.step()
@@ -275,13 +277,14 @@ def _by_learning_rate(
     return [{"params": each, "lr": settings.learning_rate * factor} for factor, each in groups.items()]
 
 
-def _only(modality: str, batch: Batch, sources: Sequence[Source]) -> Batch:
-    """The same batch with every other modality hidden."""
+def _only(modality: str, batch: Batch, sources: Sequence[Source]) -> tuple[Batch, Tensor]:
+    """The same batch with every other modality hidden, and which rows [G, B] still show something."""
     of = {source.name: source.modality for source in sources}
-    return {
+    alone = {
         name: (pooled, present if of[name] == modality else torch.zeros_like(present), *tokens)
         for name, (pooled, present, *tokens) in batch.items()
     }
+    return alone, torch.stack([present for _, present, *_ in alone.values()]).any(dim=0)
 
 
 def _read(
