@@ -84,8 +84,10 @@ def test_cuts_are_written_for_each_pattern_and_read_again(
     classifier.save(tmp_path / "model")
     manifest = json.loads((tmp_path / "model" / "motet.json").read_text())
     assert manifest["target"]["kind"] == "labels"
-    assert all(len(entry["cuts"]) == 3 for entry in manifest["patterns"].values())
-    assert manifest["patterns"]["none"]["cuts"] == [0.5] * 3
+    assert all(
+        len(entry["cuts"]) == (0 if pattern == "none" else 3)
+        for pattern, entry in manifest["patterns"].items()
+    )
     # A cut of 0 gives the label always, one above 1 never.
     entry = manifest["patterns"]["text+tabular"]
     entry["cuts"] = [0.0, 1.1, entry["cuts"][2]]

@@ -71,8 +71,10 @@ class LabelsTarget(Target):
     def cuts(self, answers: Floats, truth: Truth) -> tuple[float, ...]:
         """For each label the probability from which it is given: that with the highest F1 on held-out rows.
 
-        One half where fewer than FEW_ROWS have it, or have it not.
+        One half where fewer than FEW_ROWS have it, or have it not; empty, and then one half too, without such rows.
         """
+        if len(truth) == 0:
+            return ()
         return tuple(best_cut(answers[:, k], truth[:, k] > 0) for k in range(self.outputs))
 
     def judged(self, answers: Floats, patterns: Sequence[str], entries: Mapping[str, PatternEntry]) -> Floats:
