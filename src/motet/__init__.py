@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from motet.data import read_table as read_table
     from motet.errors import MotetError as MotetError
     from motet.estimators import MultimodalClassifier as MultimodalClassifier
+    from motet.estimators import MultimodalRegressor as MultimodalRegressor
     from motet.preprocessing import Augmentation as Augmentation
     from motet.runtime import Model as Model
     from motet.runtime import load as load
@@ -22,10 +23,20 @@ _HOMES = {
     "Model": "motet.runtime",
     "MotetError": "motet.errors",
     "MultimodalClassifier": "motet.estimators",
+    "MultimodalRegressor": "motet.estimators",
     "load": "motet.runtime",
     "read_table": "motet.data",
 }
-__all__ = ["Augmentation", "Model", "MotetError", "MultimodalClassifier", "__version__", "load", "read_table"]
+__all__ = [
+    "Augmentation",
+    "Model",
+    "MotetError",
+    "MultimodalClassifier",
+    "MultimodalRegressor",
+    "__version__",
+    "load",
+    "read_table",
+]
 
 
 def __getattr__(name: str) -> Any:

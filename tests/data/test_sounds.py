@@ -118,6 +118,7 @@ def silence(seconds: int, rate: int = 8_000) -> bytes:
         (encoded(np.array([0, 3e38, 0], np.float32), codec="FLOAT"), "no finite amplitude"),
         (encoded(TONE, codec="GSM610"), "codec"),
     ],
+    ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,  # some hold the time
 )
 def test_what_is_no_sound_is_refused_with_its_reason(data: bytes, words: str) -> None:
     with pytest.raises(MediaError, match=words):

@@ -62,7 +62,7 @@ def test_labels_that_are_noise_are_not_learned_from_held_rows() -> None:
     data["y"] = [str(k) for k in np.random.default_rng(3).integers(0, 2, 400)]
     for candidates in fitted(data).selection.candidates.values():
         for candidate in candidates:
-            assert candidate.log_loss > math.log(2) - 0.02, candidate.name
+            assert candidate.loss > math.log(2) - 0.02, candidate.name
 
 
 def test_a_class_that_stands_in_one_fold_alone_is_not_held_out() -> None:

@@ -26,7 +26,8 @@ from motet.fusion import FUSIONS, Source
 from motet.runtime import Model
 from motet.runtime.combination import log_softmax
 from motet.runtime.model import Head
-from motet.tasks import FusedClassifier
+from motet.runtime.target import ClassTarget
+from motet.tasks import FusedClassifier, objective_of
 from motet.training import Balance, Fold, Settings, multiply_out, predict_logits, to_latent, train_heads
 
 WORDS = ["<pad>", *"abcdefgh"]
@@ -105,6 +106,7 @@ def test_what_was_trained_in_few_dimensions_reads_whole_tokens_afterwards(read: 
         lambda given: FusedClassifier(FUSIONS["early"](given, width=8), 2),
         sources,
         [fold],
+        objective_of(ClassTarget(("a", "b"))),
         Settings(epochs=2, least_steps=0, balance=Balance(auxiliary=0.3)),
     )
     wanted = predict_logits(made.heads[0], latent.tables, np.arange(60))

@@ -15,7 +15,7 @@ import pytest
 from motet import Model, load
 from motet.errors import UsageError
 from motet.evaluation import additive_projection
-from motet.model import Member
+from motet.model import Member, TargetEntry
 from motet.runtime.crossing import CrossedRows
 from motet.runtime.insight import additive_gaps
 
@@ -205,7 +205,7 @@ def test_slicing_on_the_command_line(
 
 def test_what_needs_a_probability_of_each_class_is_left_out_elsewhere(model: Model, catalogue: Any) -> None:
     other = load(model.directory.path)
-    other.manifest = replace(model.manifest, task="something else")
+    other.manifest = replace(model.manifest, target=TargetEntry("labels"))
     told = other.evaluate(catalogue.table)
     assert not {"calibration", "risk_coverage", "missing_rate", "shapley", "emap"} & set(told)
     with pytest.raises(UsageError, match="only answers that are one class can be explained"):

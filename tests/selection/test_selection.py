@@ -180,11 +180,11 @@ def test_candidates_equal_the_slow_reference(seed: int) -> None:
         assert {c.name for c in candidates} - learned == set(expected), pattern
         for candidate in candidates:
             if candidate.name not in learned:  # the grid steps by 0.5 % in temperature
-                assert candidate.log_loss == pytest.approx(expected[candidate.name], abs=1e-3), (
+                assert candidate.loss == pytest.approx(expected[candidate.name], abs=1e-3), (
                     pattern,
                     candidate.name,
                 )
-        assert [c.log_loss for c in candidates] == sorted(c.log_loss for c in candidates)
+        assert [c.loss for c in candidates] == sorted(c.loss for c in candidates)
 
 
 def test_fusion_answers_where_its_gain_is_sure_and_the_best_single_modality_elsewhere() -> None:
@@ -204,7 +204,7 @@ def test_fusion_answers_where_its_gain_is_sure_and_the_best_single_modality_else
         assert ("better than the best single modality" in entry.why) == wins
         assert "the best single modality" in entry.why
         single = [c for c in chosen.candidates["image+text"] if c.kind == "single"]
-        assert wins or entry.chosen == min(single, key=lambda c: c.log_loss).name
+        assert wins or entry.chosen == min(single, key=lambda c: c.loss).name
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -213,8 +213,8 @@ def test_no_pattern_is_answered_by_what_is_not_surely_better_than_its_best_singl
     chosen = world.select(seed=seed)
     for pattern, candidates in chosen.candidates.items():
         named = next(c for c in candidates if c.name == chosen.patterns[pattern].chosen)
-        single = min((c for c in candidates if c.kind == "single"), key=lambda c: c.log_loss)
-        assert named.log_loss <= single.log_loss
+        single = min((c for c in candidates if c.kind == "single"), key=lambda c: c.loss)
+        assert named.loss <= single.loss
         assert named is single or "better than the best single modality" in chosen.patterns[pattern].why
 
 
@@ -312,7 +312,7 @@ def test_a_clearly_better_head_is_chosen_and_one_that_only_guesses_is_not() -> N
     members = {m.head for m in chosen.patterns["image+text"].members}
     assert "text:b" in members
     best = chosen.candidates["image+text"][0]
-    assert best.accuracy == 1 and best.log_loss < 0.03  # calibration on 45 rows leaves about 1 / 47 of doubt
+    assert best.score == 1 and best.loss < 0.03  # calibration on 45 rows leaves about 1 / 47 of doubt
 
 
 # Shares and weights

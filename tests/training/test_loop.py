@@ -18,8 +18,9 @@ from motet.encoders import ArrayRows, Features, FeatureTable
 from motet.evaluation import log_loss
 from motet.fusion import FUSIONS, Source
 from motet.runtime.combination import log_softmax
+from motet.runtime.target import ClassTarget
 from motet.selection import fit_temperature
-from motet.tasks import FusedClassifier, classification_loss
+from motet.tasks import FusedClassifier, classification_loss, objective_of
 from motet.training import Fold, Settings, Trained, fit_probe, predict_logits, side_by_side, train_heads
 from motet.training.balance import Balance
 from motet.training.loop import MakeHead, shown_modalities
@@ -29,6 +30,7 @@ from motet.training.stacked import StackedHeads
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 IMAGE, TEXT = Source("image:a", "image", 6), Source("text:b", "text", 4)
+TWO = objective_of(ClassTarget(("a", "b")))
 QUICK = Settings(epochs=6, patience=6, batch_size=32, least_steps=0)
 
 
@@ -61,7 +63,7 @@ def fold_of(tables: dict[str, FeatureTable], labels: Labels, *, held: bool = Tru
 
 
 def train(fold: Fold, asked: Settings = QUICK, make: MakeHead | None = None, **options: object) -> Trained:
-    return train_heads(make or maker(), (IMAGE, TEXT), [fold], asked, **options)  # type: ignore[arg-type]
+    return train_heads(make or maker(), (IMAGE, TEXT), [fold], TWO, asked, **options)  # type: ignore[arg-type]
 
 
 def same(one: Trained, other: Trained) -> bool:
@@ -98,7 +100,7 @@ def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str, balance: B
     rows = np.arange(100)
     folds = [Fold(tables, labels, rows[:60], rows[60:]), Fold(tables, labels, rows[40:], rows[:40])]
     asked = Settings(epochs=2, batch_size=20, members=2, least_steps=0, balance=balance, seed=3)
-    made = train_heads(maker(fusion, dropout=0.0), (IMAGE, TEXT), folds, asked, stop_after=2)
+    made = train_heads(maker(fusion, dropout=0.0), (IMAGE, TEXT), folds, TWO, asked, stop_after=2)
     torch.manual_seed(3)
     heads = [maker(fusion, dropout=0.0)((IMAGE, TEXT)) for _ in range(4)]
     order = np.random.default_rng(3)
@@ -143,7 +145,11 @@ def test_stacked_heads_learn_what_each_would_learn_alone(fusion: str, balance: B
                         s.name: replace(batch[s.name], present=batch[s.name].present & (s.modality == own))
                         for s in (IMAGE, TEXT)
                     }
-                    loss = loss + balance.auxiliary / 2 * classification_loss(head(alone), wanted)
+                    has = alone["image:a" if own == "image" else "text:b"].present
+                    if has.any():
+                        loss = loss + balance.auxiliary / 2 * classification_loss(
+                            head(alone)[has], wanted[has]
+                        )
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
                 for group, factor in zip(optimizer.param_groups, factors, strict=True):
@@ -242,7 +248,7 @@ def test_folds_of_other_widths_are_filled_with_what_is_never_looked_at() -> None
     wide[TEXT.name] = FeatureTable(ArrayRows(extra), tables[TEXT.name].present)
     rows = np.arange(300)
     folds = [Fold(tables, labels, rows[:200], rows[200:]), Fold(wide, labels, rows[100:], rows[:100])]
-    trained = train_heads(maker(), (IMAGE, TEXT), folds, QUICK)
+    trained = train_heads(maker(), (IMAGE, TEXT), folds, TWO, QUICK)
     for head, fold in zip(trained.heads, folds, strict=True):
         right = predict_logits(head, fold.tables, fold.held).argmax(axis=1) == labels[fold.held]
         assert right.mean() > 0.6
@@ -254,7 +260,9 @@ def test_class_weights_of_one_change_nothing_and_others_do() -> None:
     fold = fold_of(tables, labels)
 
     def run(weights: list[float] | None) -> Trained:
-        return train(fold, class_weights=None if weights is None else np.array(weights, np.float32))
+        return train(
+            fold if weights is None else replace(fold, weights=np.array(weights, np.float32)[labels])
+        )
 
     plain, ones, rare = run(None), run([1, 1]), run([1, 8])
     a, b = plain.heads[0].state_dict(), ones.heads[0].state_dict()
@@ -287,7 +295,7 @@ def test_what_needs_both_modalities_is_learnt_by_fusion_and_by_no_linear_probe(f
     fold, test = Fold(tables, labels, np.arange(300), np.arange(300, 450)), np.arange(450, 600)
     # 150 fair coins: deviation sqrt(.25 / 150) = .041; three of those.
     for source in (IMAGE, TEXT, joined):
-        probe = fit_probe(source, fold, [fold], 2)
+        probe = fit_probe(source, fold, [fold], TWO)
         right = predict_logits(probe.module, tables, test).argmax(axis=1) == labels[test]
         assert abs(right.mean() - 0.5) < 3 * 0.041
     trained = train(fold, Settings(epochs=30, patience=10, batch_size=32), maker(fusion))
@@ -344,8 +352,9 @@ def test_sources_of_one_modality_are_hidden_together_and_never_shown_where_absen
         s.name: FeatureTable(ArrayRows(np.zeros((60, s.width), np.float32)), present[s.name]) for s in sources
     }
     fold = Fold(tables, np.zeros(60, np.int64), np.arange(60))
-    batch, _ = _read(
-        sources, [fold], [np.arange(60)], 2, np.full(2, 0.4), np.random.default_rng(0), torch.device("cpu")
+    hide = np.full(2, 0.4)
+    batch, *_ = _read(
+        sources, [fold], [np.arange(60)], TWO, 2, hide, np.random.default_rng(0), torch.device("cpu")
     )
     shown = {name: has.numpy() for name, (_, has) in batch.items()}
     assert shown[TEXT.name].shape == (2, 60)

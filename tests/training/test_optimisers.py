@@ -38,15 +38,17 @@ import sys
 import numpy as np
 from motet.encoders import ArrayRows, FeatureTable
 from motet.fusion import FUSIONS, Source
-from motet.tasks import FusedClassifier
+from motet.runtime.target import ClassTarget
+from motet.tasks import FusedClassifier, objective_of
 from motet.training import Fold, Settings, fit_probe, train_heads
 
 values = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
 tables = {"image:x": FeatureTable(ArrayRows(values), np.ones(40, bool))}
 fold = Fold(tables, (values[:, 0] > 0).astype(np.int64), np.arange(30), np.arange(30, 40))
 source = Source("image:x", "image", 4)
-fit_probe(source, fold, [fold], 2)
-train_heads(lambda s: FusedClassifier(FUSIONS["concat"](s), 2), [source], [fold], Settings(epochs=1))
+two = objective_of(ClassTarget(("a", "b")))
+fit_probe(source, fold, [fold], two)
+train_heads(lambda s: FusedClassifier(FUSIONS["concat"](s), 2), [source], [fold], two, Settings(epochs=1))
 assert "torch._dynamo" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)

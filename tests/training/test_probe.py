@@ -13,6 +13,10 @@ from motet.encoders import ArrayRows, Features, FeatureTable, SparseRows
 from motet.evaluation import log_loss
 from motet.fusion import Source
 from motet.runtime.combination import log_softmax
+from motet.runtime.labels_target import LabelsTarget
+from motet.runtime.number_target import NumberTarget
+from motet.runtime.target import ClassTarget
+from motet.tasks import Objective, objective_of
 from motet.training import Fold, Probe, fit_probe
 from motet.training.designs import standardisation
 from motet.training.probe import MAXIMUM_ITERATIONS, START_DENSE, START_SPARSE, STEPS
@@ -67,8 +71,19 @@ def source_of(table: FeatureTable) -> Source:
 def fitted(table: FeatureTable, labels: Labels, classes: int, **options: object) -> Probe:
     """One fold: fitted on the training rows, its penalty chosen on the validation rows."""
     train, validation = options.pop("train", TRAIN), options.pop("validation", VALIDATION)
-    fold = Fold({source_of(table).name: table}, labels, train, validation)  # type: ignore[arg-type]
-    return fit_probe(source_of(table), fold, [fold], classes, **options)  # type: ignore[arg-type]
+    weights = options.pop("class_weights", None)
+    fold = Fold(
+        {source_of(table).name: table},
+        labels,
+        train,  # type: ignore[arg-type]
+        validation,  # type: ignore[arg-type]
+        None if weights is None else weights[labels],  # type: ignore[index]
+    )
+    return fit_probe(source_of(table), fold, [fold], objective(classes))
+
+
+def objective(classes: int) -> Objective:
+    return objective_of(ClassTarget(tuple(map(str, range(classes)))))
 
 
 def logits_of(probe: Probe, table: FeatureTable, rows: npt.NDArray[np.int64]) -> Floats:
@@ -119,6 +134,53 @@ def test_equals_scikit_learn_at_the_penalty_it_chose(kind: str, classes: int, we
     assert got - objective(best.coef_, best.predict_log_proba(values[TRAIN])) < 1e-3
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_of_numbers_it_is_ridge_regression(kind: str, weighted: bool) -> None:
+    from sklearn.linear_model import Ridge
+
+    values, _ = sample(3, spread=0.5) if kind == "dense" else sparse_sample(3)
+    random = np.random.default_rng(0)
+    y = 40 + 3 * (values @ random.normal(size=values.shape[1]) + random.normal(size=400))
+    table = dense_table(values) if kind == "dense" else sparse_table(values)
+    weights = random.uniform(0.2, 3, 400).astype(np.float32) if weighted else None
+    fold = Fold({source_of(table).name: table}, y, TRAIN, VALIDATION, weights)
+    target = NumberTarget(float(y[TRAIN].mean()), float(y[TRAIN].std()))
+    probe = fit_probe(source_of(table), fold, [fold], objective_of(target))
+    if kind == "dense":
+        values = (values - values[TRAIN].mean(axis=0)) / values[TRAIN].std(axis=0)
+    share = None if weights is None else weights[TRAIN]
+    same = Ridge(alpha=1 / probe.inverse_penalty).fit(
+        values[TRAIN].astype(np.float64), target.deviations(y[TRAIN]), sample_weight=share
+    )
+    want = same.predict(values[TEST]) * target.scale + target.mean
+    got = target.answers(logits_of(probe, table, TEST))[:, 0]
+    assert np.abs(got - want).max() < 0.01 * target.scale
+    held = target.answers(probe.held_logits[0])[:, 0]
+    error = np.mean(((held - y[VALIDATION]) / target.scale) ** 2)
+    assert error == pytest.approx(probe.tried[probe.inverse_penalty]) == min(probe.tried.values())
+
+
+def test_of_labels_it_is_a_logistic_regression_of_each() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    values, _ = sample(3, spread=0.5)
+    random = np.random.default_rng(0)
+    standard = ((values - values[TRAIN].mean(axis=0)) / values[TRAIN].std(axis=0)).astype(np.float64)
+    y = (standard @ random.normal(size=(WIDTH, 4)) + random.logistic(size=(400, 4)) > 1).astype(np.float32)
+    y[:, 2], y[:, 3] = 0, 1  # a label that no row has, and one that each has
+    target = LabelsTarget(("a", "b", "never", "always"))
+    table = dense_table(values)
+    fold = Fold({source_of(table).name: table}, y, TRAIN, VALIDATION)
+    probe = fit_probe(source_of(table), fold, [fold], objective_of(target))
+    got = target.answers(target.spread(logits_of(probe, table, TEST)))
+    for k in range(2):
+        same = LogisticRegression(C=probe.inverse_penalty, tol=1e-8, max_iter=1000)
+        want = same.fit(standard[TRAIN], y[TRAIN, k]).predict_proba(standard[TEST])[:, 1]
+        np.testing.assert_allclose(got[:, k], want, atol=5e-3)
+    assert (got[:, 2] < 1e-3).all() and (got[:, 3] > 0.999).all()
+
+
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_its_validation_loss_is_the_lowest_of_those_tried(kind: str, seed: int) -> None:
@@ -161,8 +223,10 @@ def test_held_rows_are_answered_by_probes_that_never_saw_them(kind: str) -> None
     name = source_of(table).name
     folds = [Fold({name: table}, labels, np.setdiff1d(ALL, ALL[k::4]), ALL[k::4]) for k in range(4)]
     whole = Fold({name: table}, labels, ALL)
-    probe = fit_probe(source_of(table), whole, folds, 3)
-    assert probe.inverse_penalty == fit_probe(source_of(table), whole, folds[:1], 3).inverse_penalty
+    probe = fit_probe(source_of(table), whole, folds, objective(3))
+    assert (
+        probe.inverse_penalty == fit_probe(source_of(table), whole, folds[:1], objective(3)).inverse_penalty
+    )
     for fold, held in zip(folds, probe.held_logits, strict=True):
         fit, asked = fold.fit[present[fold.fit]], present[fold.held]
         assert np.isnan(held[~asked]).all()
@@ -176,7 +240,7 @@ def test_held_rows_are_answered_by_probes_that_never_saw_them(kind: str) -> None
         # The solver stops at a gradient of 1e-4 in float32, which a weak penalty lets lie further from the optimum.
         near = 1e-3 if kind == "dense" else 0.06
         np.testing.assert_allclose(np.exp(log_softmax(held[asked])), np.exp(want), atol=near)
-    alone = fit_probe(source_of(table), whole, [], 3)
+    alone = fit_probe(source_of(table), whole, [], objective(3))
     assert alone.held_logits == [] and alone.tried == {}
 
 

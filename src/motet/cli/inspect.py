@@ -18,8 +18,10 @@ from motet.cli.options import (
     NumericOption,
     SplitColumnOption,
     TableArgument,
+    TargetOption,
     TextOption,
     VectorOption,
+    target_kind,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def inspect(
         str | None,
         typer.Option("--label", help="The column that holds the class (else one called label, class, ...)."),
     ] = None,
+    target: TargetOption = "class",
     image: ImageOption = None,
     text: TextOption = None,
     audio: AudioOption = None,
@@ -60,6 +63,7 @@ def inspect(
     from motet.cli.paths import check_table
     from motet.data import audit, infer_schema, read_table
 
+    kind = target_kind(target)
     check_table(table)
     read = read_table(table, image_root=image_root)
     chosen = label or _usual_label(read, [*(image or ()), *(text or ()), *(categorical or ())])
@@ -76,10 +80,11 @@ def inspect(
         categorical=categorical or (),
         split=split_column,
         group=group,
+        target=kind,
     )
     if chosen and not label:
         schema = _by_name(schema)
-    found = audit(read, schema)
+    found = audit(read, schema, target=kind)
     if json:
         print_json({"table": read.name, "schema": schema.to_json(), **found.to_json()})
     else:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+
+if TYPE_CHECKING:
+    from motet.data import TargetKind
 
 TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON Lines, Parquet or Arrow file.")
@@ -36,6 +39,21 @@ CategoricalOption = Annotated[
     list[str] | None, typer.Option("--categorical", help="A column of categories (repeat for several).")
 ]
 LabelOption = Annotated[str | None, typer.Option("--label", help="The column that holds the class.")]
+TargetOption = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="What the label column holds: class (one a row), number, or labels (any number a row: a list, or names "
+        "separated by | or ;).",
+    ),
+]
+WeightOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weight",
+        help="A column of numbers from 0: how much each row counts in the loss (not in metrics); 0 leaves it out.",
+    ),
+]
 SplitColumnOption = Annotated[
     str | None,
     typer.Option(
@@ -98,3 +116,15 @@ BalanceOption = Annotated[
         "(losses of one modality alone), image.learning_rate=0.5 (repeat; docs/fusion.md).",
     ),
 ]
+
+
+def target_kind(said: str) -> TargetKind:
+    """What `--target` says; UsageError for anything else."""
+    from motet.data import TargetKind
+    from motet.errors import UsageError
+
+    known: tuple[TargetKind, ...] = get_args(TargetKind)
+    for kind in known:
+        if said == kind:
+            return kind
+    raise UsageError(f"no target {said!r}: one of {', '.join(known)}")

@@ -32,7 +32,7 @@ def predict(
         typer.Option(
             "--coverage",
             metavar="SHARE",
-            help="Add the set of classes that holds the right one in this share of rows.",
+            help="Add the set of classes, or the interval, that holds the right one in this share of rows.",
         ),
     ] = None,
     abstain_below: Annotated[
@@ -143,6 +143,7 @@ def _table(
         named=identity in read.columns,
         sets=asked["coverage"] is not None,
         abstains=asked["abstain_below"] is not None,
+        kind=model.target.kind,
         explained=model.manifest.modalities if explain else (),
     )
     notes = [*read.notes, *pattern_notes(patterns, model.manifest.patterns)]
@@ -227,12 +228,26 @@ def _sample(
     if json:
         print_json(answer.to_json())
         return
+    if answer.probabilities is None:
+        message(f"{answer.prediction:g} ({answer.pattern})")
+        if answer.interval is not None:
+            low, high = answer.interval
+            known = low is not None and high is not None
+            message(
+                f"between {low:g} and {high:g}" if known else "too few rows were held out for this coverage"
+            )
+        return
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     rows = [[shortened(name), f"{value:.3f}", bar(value)] for name, value in ranked[:10]]
-    print_table(f"{answer.prediction} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
+    told = (
+        ", ".join(answer.prediction) or "no label"
+        if isinstance(answer.prediction, list)
+        else answer.prediction
+    )
+    print_table(f"{told} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
     if answer.contributions is not None:
         gains = ", ".join(f"{value:+.3f} {name}" for name, value in answer.contributions.items())
-        none = answer.confidence - sum(answer.contributions.values())
+        none = (answer.confidence or 0) - sum(answer.contributions.values())
         message(f"{answer.prediction}: {none:.3f} from nothing, {gains or 'and nothing is there'}")
     if answer.classes is not None:
         message(f"one of: {', '.join(answer.classes)}")

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motet.cli.console import counted, message, print_table, shortened
 
-METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("log_loss", "log-loss"), ("ece", "ECE"))
+METRICS = {
+    "accuracy": "accuracy",
+    "micro_f1": "micro F1",
+    "macro_f1": "macro F1",
+    "sample_f1": "sample F1",
+    "map": "mAP",
+    "subset_accuracy": "all right",
+    "log_loss": "log-loss",
+    "ece": "ECE",
+    "r2": "R2",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
 
 
 def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, float] | None = None) -> None:
@@ -18,37 +30,47 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
         message("no test rows: the model was trained, but not measured")
         return
     rows = []
+    shown = [key for key in METRICS if key in evaluation["overall"]["metrics"]]
     entries = {"each row with what it has": evaluation["overall"], **evaluation["patterns"]}
     for name, entry in entries.items():
         chosen = evaluation.get("selection", {}).get(name, {}).get("chosen", "")
         best = (ceilings or {}).get("overall" if name.startswith("each") else name)
         rows.append(
-            _row(name, entry) + ([f"{best:.3f}" if best is not None else ""] if ceilings else []) + [chosen]
+            _row(name, entry, shown)
+            + ([f"{best:.3f}" if best is not None else ""] if ceilings else [])
+            + [chosen]
         )
     for name, entry in evaluation["baselines"].items():
-        rows.append(_row(f"baseline {name}", entry) + ([""] if ceilings else []) + [""])
-    columns = ["pattern", "rows", *(title for _, title in METRICS)]
+        rows.append(_row(f"baseline {name}", entry, shown) + ([""] if ceilings else []) + [""])
+    columns = ["pattern", "rows", *(METRICS[key] for key in shown)]
     columns += (["best possible"] if ceilings else []) + ["answered by"]
     measured = "row" if evaluation["split"] == "given" else f"{evaluation['split']} row"
-    title = f"{counted(evaluation['n'], measured)}; brackets: 95 % interval (bootstrap; for accuracy at least Wilson's)"
+    wilson = "; for accuracy at least Wilson's" if "accuracy" in shown else ""
+    title = f"{counted(evaluation['n'], measured)}; brackets: 95 % interval (bootstrap{wilson})"
     print_table(title, columns, rows, left=("answered by",))
     for column, slices in evaluation.get("slices", {}).items():
-        parts = sorted(slices, key=lambda part: part["metrics"]["accuracy"]["value"])
+        parts = sorted(slices, key=lambda part: _first(part["metrics"][shown[0]]["value"]))
         print_table(
             f"by {column}, the worst first",
-            ["value", "rows", *(title for _, title in METRICS)],
-            [_row(shortened(part["name"], 40), part) for part in parts],
+            ["value", "rows", *(METRICS[key] for key in shown)],
+            [_row(shortened(part["name"], 40), part, shown) for part in parts],
         )
     broken = evaluation["issues"]["broken"]
     if broken:
         message(f"{counted(broken, 'broken cell')}, treated as absent: see the report")
 
 
-def _row(name: str, entry: Mapping[str, Any]) -> list[str]:
-    return [name, str(entry["n"]), *(_interval(entry["metrics"][key]) for key, _ in METRICS)]
+def _row(name: str, entry: Mapping[str, Any], shown: Sequence[str]) -> list[str]:
+    return [name, str(entry["n"]), *(_interval(entry["metrics"][key]) for key in shown)]
+
+
+def _first(value: float | None) -> float:
+    return float("inf") if value is None else value
 
 
 def _interval(metric: Mapping[str, Any]) -> str:
+    if metric["value"] is None:
+        return "-"
     if metric["low"] is None:
         return f"{metric['value']:.3f}"
     return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"

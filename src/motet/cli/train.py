@@ -25,10 +25,13 @@ from motet.cli.options import (
     SliceOption,
     SplitColumnOption,
     TableArgument,
+    TargetOption,
     TextEncoderOption,
     TextOption,
     TokensOption,
     VectorOption,
+    WeightOption,
+    target_kind,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +43,9 @@ SHARE = 0.15  # of the rows, where nobody says how many measure, and how many ch
 
 def train(
     table: TableArgument,
-    label: Annotated[str, typer.Option("--label", help="The column that holds the class.")],
+    label: Annotated[str, typer.Option("--label", help="The column that holds what is learned.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The model directory to write.")],
+    target: TargetOption = "class",
     image: ImageOption = None,
     text: TextOption = None,
     audio: AudioOption = None,
@@ -56,6 +60,7 @@ def train(
         float | None, typer.Option(help=f"Share of rows to choose on (default {SHARE:g}).")
     ] = None,
     group: GroupOption = None,
+    weight: WeightOption = None,
     id_column: Annotated[str | None, typer.Option("--id", help="A column that names the rows.")] = None,
     image_encoder: ImageEncoderOption = None,
     text_encoder: TextEncoderOption = None,
@@ -68,6 +73,20 @@ def train(
     pooling: PoolingOption = None,
     class_weights: Annotated[
         str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
+    ] = None,
+    imbalance: Annotated[
+        str,
+        typer.Option(
+            help="none, weights (as --class-weights balanced) or logit-adjustment: for rare classes."
+        ),
+    ] = "none",
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            metavar="SECONDS",
+            help="Drop candidates that are not done by then; linear heads are always fitted.",
+        ),
     ] = None,
     balance: BalanceOption = None,
     slices: SliceOption = None,
@@ -114,7 +133,7 @@ def train(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Train a classifier on a table, measure it on the test rows, and write it with its report.
+    """Train a model on a table, measure it on the test rows, and write it with its report.
 
     Columns that are not named are inferred. Rows may lack a picture, words, or both.
 
@@ -123,6 +142,10 @@ def train(
       motet train products.csv --label category -o model
 
       motet train products.csv --label category --image photo --text title --text body -o model
+
+      motet train products.csv --label price --target number -o model
+
+      motet train films.parquet --label genres --target labels -o model
 
       motet train notes.parquet --label diagnosis --group patient --text-encoder ./minilm -o model --seed 1
 
@@ -160,7 +183,10 @@ def train(
         tokens=tokens,
         pooling=tuple(pooling or ()),
         fusion=fusion,
+        target=target_kind(target),
         class_weights=class_weights,
+        imbalance=imbalance,
+        time_limit=time_limit,
         accept_licence=accept_licence,
         test_size=test_share,
         validation_size=val_share,
@@ -184,6 +210,8 @@ def train(
         split=split_column,
         group=group,
         id=id_column,
+        weight=weight,
+        target=options.target,
     )
     for column in schema.columns:
         if column.role != "ignored":

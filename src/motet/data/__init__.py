@@ -9,7 +9,7 @@ from __future__ import annotations
 from motet.data.audio_cells import AudioCell, AudioCells
 from motet.data.auditing import Audit, audit
 from motet.data.casting import row_ids
-from motet.data.classes import Labels, encode_labels, labels
+from motet.data.classes import Labels, TargetKind, encode_labels, labels
 from motet.data.folds import make_folds
 from motet.data.image_cells import ImageCell, ImageCells
 from motet.data.inference import infer_schema
@@ -22,8 +22,10 @@ from motet.data.slicing import Slice, column_slices
 from motet.data.splits import Split, make_split, split_sides
 from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
+from motet.data.targets import encode_target, read_target
 from motet.data.text_cells import TextCells
 from motet.data.vector_cells import VectorCells
+from motet.data.weights import row_weights
 
 __all__ = [
     "AudioCell",
@@ -43,6 +45,7 @@ __all__ = [
     "Split",
     "Table",
     "TabularCells",
+    "TargetKind",
     "TextCells",
     "VectorCells",
     "all_patterns",
@@ -50,6 +53,7 @@ __all__ = [
     "cells",
     "column_slices",
     "encode_labels",
+    "encode_target",
     "infer_schema",
     "labels",
     "make_folds",
@@ -57,7 +61,9 @@ __all__ = [
     "modality_kind",
     "pattern_name",
     "read_table",
+    "read_target",
     "row_ids",
+    "row_weights",
     "script_of",
     "split_sides",
 ]

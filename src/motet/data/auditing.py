@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data.classes import Labels, labels
+from motet.data.classes import Labels, TargetKind, labels
 from motet.data.decoding import WAYS, Decoded, decode_all
 from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
 from motet.data.findings import warnings_of
@@ -18,6 +18,7 @@ from motet.data.modalities import Cells, cells
 from motet.data.schema import Schema, pattern_name
 from motet.data.splits import NAMES, split_sides
 from motet.data.table import CellIssue, Table
+from motet.data.targets import read_target, unread_labels
 from motet.data.text_cells import TextCells
 from motet.data.vector_cells import VectorCells
 from motet.errors import TableError
@@ -84,14 +85,15 @@ class Audit:
         }
 
 
-def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
+def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKind = "class") -> Audit:
     """Count what is present, absent and broken, find duplicates, and warn in order of harm.
 
     With `decode` every picture and every sound is decoded once; without it broken ones and look-alikes are not
-    known.
+    known. target : what the label column holds; only classes are counted and compared.
     Problems of labels and splits are warnings here, never exceptions.
     """
     errors: list[str] = []
+    unread: list[str] = []
     made = cells(table, schema)
     decoded = {
         modality: decode_all(one, WAYS[modality])
@@ -102,12 +104,12 @@ def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
     issues += [issue for one in decoded.values() for issue in one.issues]
     digests = {modality: one.digests for modality, one in decoded.items()}
     issues += [issue for one in made.values() for issue in _odd_widths(one)]
-    found = _labels(table, schema, errors)
+    found = _labels(table, schema, target, errors, unread)
     sides = _sides(table, schema, errors)
     broken = sorted((issue for issue in issues if issue.broken), key=lambda issue: issue.row)
     presence = _presence(made, digests)
     content, note = _content(table, schema, made, digests)
-    notes = [*table.notes, *([note] if note else [])]
+    notes = [*table.notes, *unread, *([note] if note else [])]
     notes += [
         f"{one.crowd} {WAYS[modality].things} with nearly the same outline were not compared with each other"
         for modality, one in decoded.items()
@@ -130,14 +132,18 @@ def audit(table: Table, schema: Schema, *, decode: bool = True) -> Audit:
     return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, there, errors))
 
 
-def _labels(table: Table, schema: Schema, errors: list[str]) -> Labels | None:
+def _labels(
+    table: Table, schema: Schema, target: TargetKind, errors: list[str], notes: list[str]
+) -> Labels | None:
     if schema.label is None:
         return None
     try:
-        return labels(table, schema)
+        found = labels(table, schema) if target == "class" else read_target(table, schema, target)
     except TableError as error:
         errors.append(str(error))
         return None
+    notes += unread_labels(found, schema.label)
+    return found if target == "class" else None
 
 
 def _sides(table: Table, schema: Schema, errors: list[str]) -> npt.NDArray[np.int8] | None:

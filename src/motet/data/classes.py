@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,27 +18,39 @@ from motet.data.table import MAX_LISTED, CellIssue, Table, excerpt
 from motet.errors import TableError, UsageError
 
 LabelType = Literal["string", "integer", "boolean", "float"]
+TargetKind = Literal["class", "number", "labels"]
 
 
 @dataclass(frozen=True)
 class Labels:
     """Labels of N rows.
 
-    values  [N] int64: index into `classes`; -1 where the row has no label, -2 where its label is not a class.
+    values  [N] int64: index into `classes`; -1 where the row has no label, -2 where its label is not a class. Where
+            something else than one class is learned, numbers of strata that splits and folds keep in their shares.
     classes text of each class: in numeric order for numbers, false before true, else by code point.
     type    what the values were in the table ("1" in a CSV is a string).
     issues  rows whose label could not be read or is not one of the given classes.
+    kind    what is learned: one class a row, a number, or any number of labels.
+    wanted  where it is not one class a row: numbers [N], NaN where there is none; or whether a row has each label
+            [N, C], 0 or 1.
     """
 
     values: npt.NDArray[np.int64]
     classes: tuple[str, ...]
     type: LabelType = "string"
     issues: tuple[CellIssue, ...] = field(default=(), repr=False)
+    kind: TargetKind = "class"
+    wanted: npt.NDArray[np.floating] | None = None
+
+    @property
+    def truth(self) -> npt.NDArray[Any]:
+        """What heads learn, by row: class numbers [N], or `wanted`."""
+        return self.values if self.wanted is None else self.wanted
 
 
 def labels(table: Table, schema: Schema) -> Labels:
     """Number the classes of the label column; TableError where it is missing, empty or of one class."""
-    name = _name(schema)
+    name = label_column(table, schema)
     words, issues, kind = _words(table, name)
     found = [value for value in pc.unique(words).to_pylist() if value is not None]
     if not found:
@@ -57,7 +69,7 @@ def encode_labels(table: Table, schema: Schema, classes: Sequence[str]) -> Label
 
     The same label may be written as a number or as text: 1, 1.0 and "1", or True and "true", are one.
     """
-    name = _name(schema)
+    name = label_column(table, schema)
     words, issues, kind = _words(table, name)
     values = _index(words, classes)
     odd = np.flatnonzero((values < 0) & words.is_valid().to_numpy())
@@ -72,15 +84,18 @@ def encode_labels(table: Table, schema: Schema, classes: Sequence[str]) -> Label
     return Labels(values, tuple(classes), kind, tuple(issues))
 
 
-def _name(schema: Schema) -> str:
+def label_column(table: Table, schema: Schema) -> str:
+    """Name of the label column; UsageError where none is named, TableError where the table has it not."""
     if schema.label is None:
         raise UsageError("no label column is named: say which column holds the classes (--label COLUMN)")
+    if schema.label not in table.columns:
+        raise TableError(
+            f"{table.name} has no label column {schema.label!r}: it has {list(table.columns)[:30]}"
+        )
     return schema.label
 
 
 def _words(table: Table, name: str) -> tuple[pa.ChunkedArray, list[CellIssue], LabelType]:
-    if name not in table.columns:
-        raise TableError(f"{table.name} has no label column {name!r}: it has {list(table.columns)[:30]}")
     column = table.column(name)
     text, issues = text_of(column, name)
     text = pc.utf8_trim_whitespace(text)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet.data.casting import is_bytes_type, text_of
+from motet.data.classes import TargetKind
 from motet.data.media import resolve_media
 from motet.data.media_cells import is_media_type
 from motet.data.schema import MAX_MODALITIES, Column, Kind, Role, Schema, modality_of
@@ -73,6 +74,8 @@ def infer_schema(
     split: str | None = None,
     group: str | None = None,
     id: str | None = None,
+    weight: str | None = None,
+    target: TargetKind = "class",
 ) -> Schema:
     """Tell the kind and role of each column; what the caller names is taken as said.
 
@@ -80,7 +83,7 @@ def infer_schema(
     found by looking at up to 5,000 evenly spaced rows; numbers and categories are inputs only when named. Raises
     UsageError for a name that is not there or has two roles, for a label that is a quantity, for a vector column
     called like a modality, and for more than 6 modalities; TableError for pictures or sounds that are web
-    addresses.
+    addresses. target : what the label column holds; a quantity is refused where classes are wanted.
     """
     named: dict[str, tuple[Kind, Role]] = {}
     for kind, names in (
@@ -99,6 +102,7 @@ def infer_schema(
         ("split", split),
         ("group", group),
         ("id", id),
+        ("weight", weight),
     )
     for role, one in roles:
         if one is not None:
@@ -110,7 +114,7 @@ def infer_schema(
         guess = _guess(table, name, rows)
         if name in named:
             kind, role = named[name]
-            columns.append(_said(table, name, kind, role, guess))
+            columns.append(_said(table, name, kind, role, guess, target))
             continue
         column = _found(name, guess, explicit, taken)
         if column.role in ("id", "split"):
@@ -149,14 +153,14 @@ def _bounded(schema: Schema, explicit: bool) -> Schema:
     )
 
 
-def _said(table: Table, name: str, kind: Kind, role: Role, guess: _Guess) -> Column:
+def _said(table: Table, name: str, kind: Kind, role: Role, guess: _Guess, target: TargetKind) -> Column:
     if role == "input":
         if kind in ("image", "audio"):
             _refuse_addresses(table, name, "picture" if kind == "image" else "sound")
         if kind == "vector":
             _refuse_no_vector(table, name)
         return Column(name, kind, role, modality_of(kind, name), "named")
-    if role == "label":
+    if role == "label" and target == "class":
         _refuse_quantity(table, name)
     return Column(name, guess.kind, role, None, f"named; {guess.why}")
 
@@ -349,5 +353,6 @@ def _refuse_quantity(table: Table, name: str) -> None:
     if distinct > (max(20, 0.05 * len(values)) if fractions else max(30, 0.5 * len(values))):
         raise UsageError(
             f"label column {name!r} holds {distinct} different numbers in {len(values)} rows: it looks like "
-            "a quantity, and classes are needed; make classes of it (such as low, middle, high)"
+            "a quantity, not a class; learn the number itself with --target number (in Python MultimodalRegressor), or "
+            "make classes of it (such as low, middle, high)"
         )

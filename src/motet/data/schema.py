@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from motet.errors import TableError, UsageError
 
 Kind = Literal["image", "text", "audio", "numeric", "categorical", "vector", "other"]
-Role = Literal["input", "label", "question", "answer", "group", "split", "id", "ignored"]
+Role = Literal["input", "label", "question", "answer", "group", "split", "id", "weight", "ignored"]
 MODALITIES = ("image", "text", "audio", "tabular")  # canonical order; vector columns follow, by name
 MAX_MODALITIES = 6
 """Most modalities of one schema: each doubles the patterns, all of which are chosen for and reported."""
@@ -59,6 +59,11 @@ class Schema:
     def group(self) -> str | None:
         """Name of the column whose values must not be on two sides of a split."""
         return self._one("group")
+
+    @property
+    def weight(self) -> str | None:
+        """Name of the column that says how much each row counts in training."""
+        return self._one("weight")
 
     @property
     def id(self) -> str | None:

@@ -73,7 +73,7 @@ def make_split(
         if not (sides == TEST).any():
             notes.append("the split column has no test rows: there is no test side")
         untaught = np.setdiff1d(classes, classes[sides != TEST])
-        if len(untaught):
+        if len(untaught) and labels.kind == "class":
             names = [labels.classes[number] for number in untaught]
             notes.append(f"classes in test rows alone, which cannot be learned: {_listed(names)}")
         together = _together(content, table, schema, rows)
@@ -86,10 +86,11 @@ def make_split(
         if unfollowed:
             notes.append(unfollowed)
         together = row_units(table, schema, rows, notes)
-        if test_size + validation_size > 0:
+        if test_size + validation_size > 0 and labels.kind == "class":
             _refuse_whole_classes(table, schema, rows, together, classes)
         sides = _assign(together, classes, (validation_size, test_size), generator)
-        _note_small_classes(labels, classes, notes)
+        if labels.kind == "class":
+            _note_small_classes(labels, classes, notes)
         for side, size in ((VALIDATION, validation_size), (TEST, test_size)):
             if size > 0 and not (sides == side).any():
                 notes.append(f"too few rows that can be parted: there is no {NAMES[side]} side")

@@ -80,8 +80,10 @@ class TabularCells:
         return made
 
 
-def numbers_of(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.float32], list[CellIssue]]:
-    """Return [N] float32, NaN where a cell is empty or no finite number, and the cells that are no number."""
+def numbers_of(
+    column: pa.ChunkedArray, name: str, *, precision: type[np.floating] = np.float32
+) -> tuple[npt.NDArray[np.floating], list[CellIssue]]:
+    """Return [N] floats, NaN where a cell is empty or no finite number, and the cells that are no number."""
     kind = column.type
     unreadable: list[CellIssue] = []
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
@@ -89,7 +91,7 @@ def numbers_of(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.float
         values = pc.fill_null(wide, np.nan).to_numpy().astype(np.float64)
         text = None
     elif pa.types.is_decimal(kind):
-        return numbers_of(column.cast(pa.float64()), name)
+        return numbers_of(column.cast(pa.float64()), name, precision=precision)
     else:
         text, unreadable = text_of(column, name)
         text = _trimmed(text)
@@ -98,7 +100,7 @@ def numbers_of(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.float
         nothing = pc.is_in(pc.utf8_lower(text), value_set=pa.array(NO_NUMBER, text.type))
         text = pc.if_else(nothing, pa.scalar(None, text.type), text)
     with np.errstate(over="ignore"):
-        made = values.astype(np.float32)
+        made = values.astype(precision)
     made[np.isinf(made)] = np.nan
     wrong = np.isnan(made) & (text.is_valid().to_numpy() if text is not None else np.isinf(values))
     cells = column if text is None else text

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from motet import __version__
-from motet.data import Labels, Schema, Split, Table, column_slices, labels, make_split
+from motet.data import Labels, Schema, Split, Table, column_slices, make_split, read_target
 from motet.data.harm import harmful_findings
+from motet.data.targets import unread_labels
 from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
@@ -72,12 +73,7 @@ def build_model(
             f"{table.name}: no column holds pictures, words, sounds, vectors or named numbers to learn from: name some "
             "with --image, --text, --numeric or --categorical COLUMN (in Python image=, text=, numeric=, categorical=)"
         )
-    found = labels(table, schema)
-    if len(found.classes) == int((found.values >= 0).sum()):
-        raise TableError(
-            f"{table.name}: every row has a label of its own in column {schema.label!r}: "
-            "that names rows, it is not a class"
-        )
+    found = read_target(table, schema, options.target)
     if split is None:
         split = make_split(
             table,
@@ -90,7 +86,11 @@ def build_model(
     for name in options.slices:
         column_slices(table, name, split.test)  # what is wrong with a column is told before training
     check_place(place)
-    noted = (*split.notes, *_short_test_side(schema, found, split, options))
+    noted = (
+        *unread_labels(found, str(schema.label)),
+        *split.notes,
+        *_short_test_side(schema, found, split, options),
+    )
     split = replace(split, notes=(*noted, *harmful_findings(table, schema, found, split)))
     fitted = fit_heads(table, schema, found, split, options)
     with new_model_directory(place) as making:
@@ -147,7 +147,7 @@ def _write(
         )
     fitted.seconds["write"] = round(time.perf_counter() - begun, 3)
     return Manifest(
-        task="classify",
+        task=fitted.prepared.target.task,
         classes=found.classes,
         class_type=found.type,
         prior=tuple(fitted.prepared.prior.tolist()),
@@ -162,13 +162,17 @@ def _write(
             "rows": _sides(split),
             "fitted": fitted.record,
             "probes": {
-                name: {"inverse_penalty": probe.inverse_penalty, "held_out_log_loss": probe.tried}
+                name: {
+                    "inverse_penalty": probe.inverse_penalty,
+                    f"held_out_{fitted.prepared.target.loss}": probe.tried,
+                }
                 for name, probe in fitted.probes.items()
             },
             "notes": fitted.prepared.notes,
         },
         seed=options.seed,
         versions={"motet": __version__, "python": platform.python_version(), **_versions()},
+        target=fitted.prepared.target.entry,
     )
 
 
@@ -187,7 +191,15 @@ def _measure(
         model = Model(making, cache=FeatureCache() if options.cache else None)
         evaluation = evaluate(model, table, split.test, slices=options.slices)
     else:
-        evaluation = {"schema_version": 1, "task": "classify", "split": "test", "n": 0, "seconds": {}}
+        task, kind = fitted.prepared.target.task, found.kind
+        evaluation = {
+            "schema_version": 1,
+            "task": task,
+            "target": kind,
+            "split": "test",
+            "n": 0,
+            "seconds": {},
+        }
     evaluation["notes"] = list(dict.fromkeys([*fitted.prepared.notes, *evaluation.get("notes", [])]))
     # Every broken cell of the table is listed: those of the test rows were found again by what ships.
     told = [issue.to_json() for issue in fitted.prepared.broken] + evaluation.get("broken", [])
@@ -200,12 +212,13 @@ def _measure(
         pattern: {
             "chosen": entry.chosen,
             "why": entry.why,
-            "temperature": entry.temperature,
+            "temperature": entry.temperature if fitted.prepared.target.calibrated else None,
             "candidates": [c.to_json() for c in fitted.selection.candidates.get(pattern, [])],
         }
         for pattern, entry in fitted.selection.patterns.items()
     }
-    evaluation["label_errors"] = _suspects(table, schema, found, fitted)
+    if found.kind == "class":
+        evaluation["label_errors"] = _suspects(table, schema, found, fitted)
     evaluation["data"] = {"name": table.name, "rows": _sides(split)}
     evaluation["seed"] = options.seed
     evaluation["seconds"] = {**evaluation["seconds"], **fitted.seconds}

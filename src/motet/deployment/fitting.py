@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from motet.deployment.fused import FusedHeads
 from motet.deployment.held_logits import HeldLogits
 from motet.deployment.options import Options
 from motet.deployment.prepared import Prepared, prepare_rows
+from motet.fusion import FUSIONS
 from motet.model import HeadEntry, file_name
 from motet.selection import Selection, select
 from motet.training import Epoch, Probe
@@ -40,6 +42,8 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     Raises TableError where no row to fit on has a modality.
     """
     clock = _Clock()
+    limit = math.inf if options.time_limit is None else options.time_limit
+    begun = time.monotonic()
     prepared = prepare_rows(table, schema, found, split, options)
     clock.lap("encode")
     probes = prepared.probes()
@@ -49,10 +53,19 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     fused = prepared.fused(options)
     several = len({source.modality for source in prepared.sources}) > 1
     fusions = [prepared.head_name(fusion) for fusion in (options.fusions if several else ())]
-    fused.cross_train(fusions)
+    # The last third is for fitting what is chosen once more, and for writing.
+    used = time.monotonic() - begun
+    fused.cross_train(fusions, until=begun + used + (limit - used) * 2 / 3)
+    dropped = [name for name in fusions if prepared.folds and name not in fused.trained]
+    if dropped:
+        were = "was" if len(dropped) == 1 else "were"
+        prepared.notes.append(
+            f"time limit of {limit:g} seconds: {', '.join(dropped)} {were} not tried to the end and could not be chosen"
+        )
     heads |= {
         name: HeadEntry(f"heads/{name}.onnx", tuple(probes), name, fused.read_as_tokens(name))
         for name in fusions
+        if name not in dropped
     }
     clock.lap("fusions")
     selection = _select(schema, prepared, probes, fused, heads, options)
@@ -98,6 +111,9 @@ def _select(
 ) -> Selection:
     """Choose on the held rows of the folds, one after the other."""
     modality_of = {source.name: source.modality for source in prepared.sources}
+    forced = None if options.forced is None else prepared.head_name(options.forced)
+    if options.forced in FUSIONS and forced not in heads:
+        forced = None  # what ran out of time cannot answer, however much it was asked for
     return select(
         heads,
         modality_of,
@@ -106,6 +122,7 @@ def _select(
         {modality: prepared.held_presence(modality) for modality in schema.modalities},
         prepared.held_labels(),
         prepared.prior,
-        forced=None if options.forced is None else prepared.head_name(options.forced),
+        target=prepared.target,
+        forced=forced,
         seed=options.seed,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from motet.fusion import Source, strategy_of
 from motet.progress import progress
-from motet.tasks import ClassifierEnsemble, FusedClassifier
+from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
 from motet.training import (
     Bases,
     Fold,
@@ -28,6 +29,10 @@ from motet.training import (
 Floats = npt.NDArray[np.floating]
 
 
+class _OutOfTime(Exception):
+    pass
+
+
 class FusedHeads:
     """The fusion strategies of one model, over the same sources and folds, by the names of their heads.
 
@@ -40,12 +45,11 @@ class FusedHeads:
         sources: Sequence[Source],
         folds: Sequence[Fold],
         whole: Fold,
-        classes: int,
-        class_weights: npt.NDArray[np.float32] | None,
+        objective: Objective,
         settings: Settings,
     ) -> None:
-        self.sources, self.folds, self.whole, self.classes = sources, folds, whole, classes
-        self.class_weights, self.settings = class_weights, settings
+        self.sources, self.folds, self.whole = sources, folds, whole
+        self.objective, self.settings = objective, settings
         self.trained: dict[str, Trained] = {}
         self.seconds: dict[str, float] = {}
         self.epochs: dict[str, int] = {}
@@ -61,8 +65,11 @@ class FusedHeads:
         """The sources of which a head reads tokens."""
         return tuple(source.name for source in self.sources_of(fusion) if source.read != "pooled")
 
-    def cross_train(self, fusions: Sequence[str]) -> None:
-        """Train one ensemble of each strategy for each fold, the strategies side by side."""
+    def cross_train(self, fusions: Sequence[str], *, until: float = math.inf) -> None:
+        """Train one ensemble of each strategy for each fold, the strategies side by side.
+
+        until : the time of `time.monotonic` after which what is not done is dropped: it is not among `trained`.
+        """
         if not (fusions and self.folds):
             return
         if self._latent is None:
@@ -72,9 +79,17 @@ class FusedHeads:
         epochs = self.settings.epochs_for(rows) * len(fusions)
         with progress(f"training {', '.join(fusions)}", epochs) as advance:
             # The default strategies stand in the order of their cost: the longest begins first.
-            jobs = [partial(self._timed, name, self._latent, advance) for name in reversed(fusions)]
+
+            def in_time(epochs: int) -> None:
+                advance(epochs)
+                if time.monotonic() > until:
+                    raise _OutOfTime
+
+            jobs = [partial(self._timed, name, self._latent, in_time) for name in reversed(fusions)]
             for name, (trained, seconds) in zip(reversed(fusions), side_by_side(jobs), strict=True):
-                self.trained[name], self.seconds[name] = trained, seconds
+                self.seconds[name] = seconds
+                if trained is not None:
+                    self.trained[name] = trained
 
     def held_logits(self, fusion: str, shown: frozenset[str]) -> list[Floats]:
         """Logits [n, C] of the held rows of each fold with only the modalities of `shown`."""
@@ -100,13 +115,20 @@ class FusedHeads:
         for head in heads:
             for member in head.members:
                 multiply_out(member.fusion, bases)
-        return {name: ClassifierEnsemble(head.members) for name, head in zip(fusions, heads, strict=True)}
+        return {
+            name: ClassifierEnsemble(head.members, self.objective)
+            for name, head in zip(fusions, heads, strict=True)
+        }
 
     def _timed(
         self, fusion: str, folds: Sequence[Fold], advance: Callable[[int], None]
-    ) -> tuple[Trained, float]:
+    ) -> tuple[Trained | None, float]:
         begun = time.thread_time()
-        trained = self._train(fusion, folds, advance)
+        try:
+            advance(0)
+            trained = self._train(fusion, folds, advance)
+        except _OutOfTime:
+            trained = None
         return trained, time.thread_time() - begun
 
     def _train(
@@ -118,12 +140,12 @@ class FusedHeads:
     ) -> Trained:
         strategy, _ = strategy_of(fusion)
         return train_heads(
-            lambda sources: FusedClassifier(strategy(sources), self.classes),
+            lambda sources: FusedClassifier(strategy(sources), self.objective.target.outputs),
             self.sources_of(fusion),
             folds,
+            self.objective,
             self.settings,
             stop_after=stop_after,
-            class_weights=self.class_weights,
             advance=advance,
         )
 

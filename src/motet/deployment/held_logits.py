@@ -19,7 +19,7 @@ class HeldLogits:
     """Logits of heads on the held rows of all folds, one fold after the other."""
 
     def __init__(self, prepared: Prepared, probes: Mapping[str, Probe], fused: FusedHeads) -> None:
-        self._classes = prepared.classes
+        self._classes = prepared.target.outputs
         self._modalities = frozenset(source.modality for source in prepared.sources)
         self._probes, self._fused = probes, fused
         self._known: dict[tuple[str, frozenset[str]], Floats] = {}

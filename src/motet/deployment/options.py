@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 
+from motet.data import TargetKind
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
 from motet.preprocessing import Augmentation
@@ -16,6 +18,9 @@ ATTENTION = "attention"
 POOLING = ("cls", "mean", "max", ATTENTION)
 POOLED = ("image", "text", "audio")  # modalities that networks read
 LATE = ("late", "late-mean", "late-product", "late-stacked", "late-vote")  # `late`: the best of the others
+
+IMBALANCE = ("none", "weights", "logit-adjustment")
+NOT_OF_NUMBERS = ("late-product", "late-vote")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,10 @@ class Options:
     pooling : how pretrained encoders pool: `cls`, `mean`, `max`, or `attention` learned in fused heads, for all
         modalities, or for one (`image=max`); default: each model's own convention.
     slices : columns by whose values the test rows are told apart in the report.
-    class_weights : `balanced` weighs the rows of a class by the inverse of its share.
+    target : what the label column holds: `class` (one a row), `number`, or `labels` (any number a row).
+    class_weights, imbalance : `balanced`, or `weights`, weighs the rows of a class by the inverse of its share;
+        `logit-adjustment` adds the logarithm of that share to the logits in the loss (see `tasks.ClassObjective`).
+    time_limit : seconds after which no further candidate is tried; linear heads always are.
     augment : further views of each training row.
     """
 
@@ -41,9 +49,12 @@ class Options:
     audio_encoders: tuple[str, ...] = ("auto",)
     lexical: bool = True
     fusion: str = AUTO_FUSION
+    target: TargetKind = "class"
     tokens: bool = False
     pooling: tuple[str, ...] = ()
     class_weights: str | None = None
+    imbalance: str = "none"
+    time_limit: float | None = None
     accept_licence: bool = False
     test_size: float = 0.15
     validation_size: float = 0.15
@@ -57,6 +68,23 @@ class Options:
         known = (AUTO_FUSION, *LATE, *FUSIONS)
         if self.fusion not in known:
             raise UsageError(f"no fusion {self.fusion!r}: one of {', '.join(known)}")
+        if self.target not in get_args(TargetKind):
+            raise UsageError(f"no target {self.target!r}: one of {', '.join(get_args(TargetKind))}")
+        if self.target == "number" and self.fusion in NOT_OF_NUMBERS:
+            raise UsageError(
+                f"{self.fusion} combines probabilities, and numbers have none: take late-mean or late-stacked"
+            )
+        if self.imbalance not in IMBALANCE:
+            raise UsageError(f"no imbalance option {self.imbalance!r}: one of {', '.join(IMBALANCE)}")
+        if self.target != "class" and (self.class_weights is not None or self.imbalance != "none"):
+            raise UsageError(
+                "class weights and logit adjustment are of classes, one class a row: leave them out where the target "
+                f"is {self.target}"
+            )
+        if self.class_weights is not None and self.imbalance == "logit-adjustment":
+            raise UsageError("class weights and logit adjustment do the same twice: take one of them")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UsageError(f"a time limit is a number of seconds above 0, not {self.time_limit!r}")
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
         self._check_tokens()
@@ -94,6 +122,11 @@ class Options:
         """What the user names as encoders of a modality."""
         named = {"image": self.image_encoders, "text": self.text_encoders, "audio": self.audio_encoders}
         return named.get(modality, ("auto",))
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the rows of rare classes weigh more."""
+        return self.class_weights == "balanced" or self.imbalance == "weights"
 
     @property
     def fusions(self) -> tuple[str, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind
+from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind, row_weights
 from motet.data.missingness import input_presence, telling_absence
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
@@ -18,8 +19,12 @@ from motet.deployment.options import ATTENTION, Options
 from motet.deployment.sources import Sources, open_sources
 from motet.deployment.views import ViewedRows, add_views, tell_cost
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
-from motet.errors import TableError
+from motet.errors import TableError, UsageError
 from motet.fusion import FUSIONS, Source, on_tokens
+from motet.runtime.labels_target import LabelsTarget
+from motet.runtime.number_target import NumberTarget
+from motet.runtime.target import ClassTarget, Target
+from motet.tasks import Objective, objective_of
 from motet.training import Fold, Probe, fit_probe, side_by_side
 
 Rows = npt.NDArray[np.int64]
@@ -33,8 +38,9 @@ class Prepared:
 
     encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. views : the rows, and after them
     their further views. whole : all rows that heads are fitted on, beside their views. few : those of them that probes
-    are fitted on. folds : of these, or empty; views are among what they fit on and never held. prior [C] : share of
-    each class. class_weights [C] or None. broken : cells, once each. notes : what was decided.
+    are fitted on. folds : of these, or empty; views are among what they fit on and never held. target : what is
+    learned. prior [C] : share of each class or label, or the mean number. broken : cells, once each. notes : what was
+    decided.
     """
 
     encoders: Sources
@@ -43,17 +49,24 @@ class Prepared:
     whole: Fold
     few: Rows
     folds: list[Fold]
+    target: Target
     prior: Floats
-    class_weights: npt.NDArray[np.float32] | None
+    adjusted: bool  # whether logits are adjusted by the shares of the classes
     held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
     on_tokens: bool = False  # strategies that read tokens are given them
 
     @property
-    def classes(self) -> int:
-        """C."""
-        return len(self.prior)
+    def objective(self) -> Objective:
+        """What heads minimise."""
+        if not self.adjusted:
+            return objective_of(self.target, None)
+        truth, weights = self.whole.labels[self.whole.fit], self.whole.weights_of(self.whole.fit)
+        share = np.bincount(
+            truth, weights, minlength=self.target.outputs
+        )  # what heads would learn as the prior
+        return objective_of(self.target, share / share.sum())
 
     def probes(self) -> dict[str, Probe]:
         """The linear probe of each source, fitted side by side; on views too, where they differ in it from rows."""
@@ -62,7 +75,7 @@ class Prepared:
             changed = self.views.changes(source.modality)
             whole = replace(self.whole, fit=self.views.with_views(self.few) if changed else self.few)
             folds = self.folds_of(source.modality)
-            return fit_probe(source, whole, folds, self.classes, class_weights=self.class_weights)
+            return fit_probe(source, whole, folds, self.objective)
 
         fitted = side_by_side([partial(fit, source) for source in self.sources])
         return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
@@ -84,7 +97,7 @@ class Prepared:
             for source in self.sources
         ]
         whole = replace(self.whole, fit=self.views.with_views(self.whole.fit))
-        return FusedHeads(sources, self.folds, whole, self.classes, self.class_weights, settings)
+        return FusedHeads(sources, self.folds, whole, self.objective, settings)
 
     def head_name(self, fusion: str) -> str:
         """What the head of a strategy is called here; a `late` rule keeps its name."""
@@ -93,9 +106,9 @@ class Prepared:
     def _has_tokens(self, source: Source) -> bool:
         return self.whole.tables[source.name].tokens is not None
 
-    def held_labels(self) -> Rows:
-        """Classes [n] of the held rows of all folds, one fold after the other."""
-        return np.concatenate([fold.labels[fold.held] for fold in self.folds] or [np.zeros(0, np.int64)])
+    def held_labels(self) -> npt.NDArray[Any]:
+        """What is true [n] of the held rows of all folds, one fold after the other."""
+        return np.concatenate([fold.labels[fold.held] for fold in self.folds] or [self.whole.labels[:0]])
 
     def held_presence(self, modality: str) -> npt.NDArray[np.bool_]:
         """Which of these rows [n] have every source of a modality."""
@@ -121,13 +134,24 @@ def prepare_rows(
     options.training.balance.check(tuple(by_modality))
     cache = FeatureCache() if options.cache else None
     notes = [*table.notes, *split.notes]
+    weighing = row_weights(table, schema, np.concatenate([split.train, split.validation]))
+    if weighing is not None and not weighing.all():
+        notes.append(f"{int((weighing == 0).sum()):,} rows of weight 0 are left out")
+        kept = np.split(weighing > 0, [len(split.train)])
+        split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
+        weighing = weighing[weighing > 0]
+        weighing /= weighing.mean()
     rows = np.concatenate([split.train, split.validation])
-    truth, classes = found.values[rows], len(found.classes)
+    truth, classes = found.values[rows], len(found.classes)  # of strata, where no class is learned
     supervised = any(FROM_SCRATCH in options.encoders_of(modality) for modality in by_modality)
+    if supervised and found.kind != "class":
+        raise UsageError(
+            f"an encoder {FROM_SCRATCH!r} learns classes, not {options.target}: name another encoder"
+        )
     fit = np.arange(len(split.train) if supervised else len(rows))
     for modality, column in by_modality.items():
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
-    weights = _class_weights(truth[fit], classes) if options.class_weights else None
+    weights = _class_weights(truth[fit], classes) if options.balanced else None
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
     views = add_views(by_modality, rows, fit, options.augment, options.seed, notes)
     for encoder in opened.encoders.values():
@@ -175,24 +199,50 @@ def prepare_rows(
     for name, made in tables.items():
         have[opened.encoders[name].modality] &= made.present[: len(rows)]
     broken = _broken(table, by_modality, tables, rows)
-    there = input_presence(table, schema, rows, have, broken)
-    notes += telling_absence(there, truth, found.classes, seed=options.seed)
-    viewed_truth = truth[views.origin]
-    parted = cross_fit(some, parts, views, viewed_truth, opened.encoders, tables)
+    if found.kind == "class":
+        there = input_presence(table, schema, rows, have, broken)
+        notes += telling_absence(there, truth, found.classes, seed=options.seed)
+    wanted = found.truth[rows]
+    target, prior = _target(found, wanted[fit])
+    counted = weighing
+    if weights is not None:
+        counted = weights[truth] if weighing is None else weights[truth] * weighing
+    if supervised and schema.weight is not None:
+        notes.append(
+            f"weights do not reach an encoder {FROM_SCRATCH!r}: it learns from every training row alike"
+        )
+    # A view has the truth and the weight of its row.
+    wanted, counted = wanted[views.origin], None if counted is None else counted[views.origin]
+    taken = views.with_views(some)
+    parted = [
+        replace(fold, labels=wanted[taken], weights=None if counted is None else counted[taken])
+        for fold in cross_fit(some, parts, views, truth[views.origin], opened.encoders, tables)
+    ]
     return Prepared(
         opened,
         [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],
         views,
-        Fold(tables, viewed_truth, fit),
+        Fold(tables, wanted, fit, weights=counted),
         few,
         parted,
-        np.bincount(truth[fit], minlength=classes) / len(fit),
-        weights,
+        target,
+        prior,
+        options.imbalance == "logit-adjustment",
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         broken,
         notes,
         options.tokens and given,
     )
+
+
+def _target(found: Labels, fitted: npt.NDArray[Any]) -> tuple[Target, Floats]:
+    """The target, and the answer to rows that have nothing, from what is true of the rows that are fitted on."""
+    if found.kind == "number":
+        mean, deviation = float(fitted.mean()), float(fitted.std())
+        return NumberTarget(mean, deviation or 1.0), np.array([mean])
+    if found.kind == "labels":
+        return LabelsTarget(found.classes), fitted.mean(axis=0, dtype=np.float64)
+    return ClassTarget(found.classes), np.bincount(fitted, minlength=len(found.classes)) / len(fitted)
 
 
 def _at_hand(table: FeatureTable) -> FeatureTable:

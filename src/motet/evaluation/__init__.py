@@ -16,6 +16,8 @@ from motet.evaluation.metrics import (
     precision_recall_f1,
     row_log_loss,
 )
+from motet.evaluation.multilabel import label_table, multilabel_metrics, row_label_loss
+from motet.evaluation.regression import r_squared, regression_metrics
 from motet.evaluation.reliability import reliability
 from motet.evaluation.risk_coverage import risk_coverage, risk_coverage_by_class
 from motet.evaluation.slices import slice_metrics
@@ -31,15 +33,20 @@ __all__ = [
     "expected_calibration_error",
     "interaction_gap",
     "label_errors",
+    "label_table",
     "log_loss",
     "macro_f1",
     "missing_rates",
+    "multilabel_metrics",
     "paired_difference",
     "precision_recall_f1",
+    "r_squared",
+    "regression_metrics",
     "reliability",
     "risk_coverage",
     "risk_coverage_by_class",
     "row_contributions",
+    "row_label_loss",
     "row_log_loss",
     "row_patterns",
     "shapley",

@@ -1,9 +1,9 @@
-"""Evaluation of a classifier for every pattern: on all rows that have its modalities, the others hidden."""
+"""Evaluation of a model for every pattern: on all rows that have its modalities, the others hidden."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +15,32 @@ from motet.evaluation.metrics import confusion_matrix, precision_recall_f1
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-# {modality: present [N]} -> probabilities [N, C]
+# {modality: present [N]} -> probabilities [N, C], or numbers [N, 1]
 Classifier = Callable[[Mapping[str, Bools]], Floats]
 
 
+class Measure(Protocol):
+    """Answers [N, C] and what is true of N rows -> metrics by name."""
+
+    def __call__(self, answers: Floats, truth: npt.NDArray[Any], /, *, seed: int) -> Mapping[str, Any]:
+        """Return {name: {"value", "low", "high"}}."""
+
+
 def evaluate_patterns(
-    classifier: Classifier, present: Mapping[str, Bools], labels: Labels, *, seed: int = 0
+    classifier: Classifier,
+    present: Mapping[str, Bools],
+    labels: npt.NDArray[Any],
+    *,
+    seed: int = 0,
+    measure: Measure = classification_metrics,
 ) -> tuple[dict[str, Any], Floats]:
-    """Metrics overall and for each pattern, and the probabilities [N, C] of each row with what it has.
+    """Metrics overall and for each pattern, and the answers [N, C] of each row with what it has.
 
     A pattern that no row can show is left out.
     """
     whole = classifier(present)
     result: dict[str, Any] = {
-        "overall": {"n": len(labels), "metrics": classification_metrics(whole, labels, seed=seed)},
+        "overall": {"n": len(labels), "metrics": measure(whole, labels, seed=seed)},
         "patterns": {},
     }
     for pattern in all_patterns(present):
@@ -39,7 +51,7 @@ def evaluate_patterns(
         if not rows.any():
             continue
         masked = {m: have & rows if m in shown else np.zeros_like(have) for m, have in present.items()}
-        metrics = classification_metrics(classifier(masked)[rows], labels[rows], seed=seed)
+        metrics = measure(classifier(masked)[rows], labels[rows], seed=seed)
         result["patterns"][pattern] = {"n": int(rows.sum()), "metrics": metrics}
     return result, whole
 

@@ -20,7 +20,8 @@ from motet.experiments.boosting import fit_boosting
 from motet.fusion import FUSIONS, strategy_of
 from motet.model import HeadEntry, Member
 from motet.selection import Selection, crossed_answers, halves_of, select
-from motet.selection.candidates import Way, ways
+from motet.selection.candidates import ways
+from motet.selection.way import Way
 from motet.tasks import FusedClassifier
 from motet.training import Balance, Probe
 
@@ -85,6 +86,7 @@ def compare(
         heads.present,
         heads.truth,
         prepared.prior,
+        target=prepared.target,
         seed=options.seed,
     )
     rows = _leaderboard(heads, selection, patterns, prepared, options.seed)
@@ -124,12 +126,12 @@ class _Heads:
             modality = self.modality_of[name]
             self.entries[name] = HeadEntry("", (name,), "unimodal")
             self.seconds[name] = probe.seconds
-            self.parameters[name] = probe.module.linear.weight.numel() + self.prepared.classes
+            self.parameters[name] = probe.module.linear.weight.numel() + self.prepared.target.outputs
             self._probes[name] = probe
             if modality == "tabular":
                 begun = time.process_time()
                 folds = self.prepared.folds_of(modality)
-                held = fit_boosting(folds, name, self.prepared.classes, self.fused.settings.seed)
+                held = fit_boosting(folds, name, self.prepared.target.outputs, self.fused.settings.seed)
                 # No head that `train` could choose: it is shown beside them.
                 self.boosted = np.concatenate(held)
                 self.seconds[BOOSTING] = time.process_time() - begun
@@ -145,7 +147,7 @@ class _Heads:
                 self.fused.seconds[f"{name}, balanced"] = self.balanced.seconds[name]
         for name, fusion in shown.items():
             one = FusedClassifier(
-                strategy_of(fusion)[0](self.fused.sources_of(fusion)), self.prepared.classes
+                strategy_of(fusion)[0](self.fused.sources_of(fusion)), self.prepared.target.outputs
             )
             self.entries[name] = HeadEntry("", tuple(source.name for source in self.prepared.sources), fusion)
             self.seconds[name] = self.fused.seconds[name]
@@ -169,14 +171,23 @@ def _leaderboard(
         answers: list[tuple[str, str, tuple[str, ...], Floats]] = [
             ("majority", "baseline", (), np.log(np.tile(np.maximum(prepared.prior, 1e-12), (len(have), 1))))
         ]
-        for way in ways(heads.entries, heads.modality_of, shown, selection.experts) if shown else ():
+        for way in (
+            ways(heads.entries, heads.modality_of, shown, selection.experts, prepared.target) if shown else ()
+        ):
             logits = {name: heads.logits(name, shown, have) for name in way.heads}
-            answers.append((way.name, way.kind, way.heads, crossed_answers(way, logits, truth, halves[have])))
+            answers.append(
+                (
+                    way.name,
+                    way.kind,
+                    way.heads,
+                    crossed_answers(way, logits, truth, halves[have], prepared.target),
+                )
+            )
         if heads.boosted is not None and "tabular" in shown:
             way = Way(
                 BOOSTING, "baseline", "product", (BOOSTING,), lambda logits, labels: (Member(BOOSTING),)
             )
-            logs = crossed_answers(way, {BOOSTING: heads.boosted[have]}, truth, halves[have])
+            logs = crossed_answers(way, {BOOSTING: heads.boosted[have]}, truth, halves[have], prepared.target)
             answers.append((way.name, way.kind, way.heads, logs))
         for name, kind, read, logs in answers:
             losses[name] = row_log_loss(logs, truth)

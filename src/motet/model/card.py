@@ -7,6 +7,18 @@ from typing import Any
 
 from motet.model.manifest import Manifest
 
+METRICS = {
+    "accuracy": "accuracy",
+    "micro_f1": "micro F1",
+    "macro_f1": "macro F1",
+    "sample_f1": "sample F1",
+    "map": "mAP",
+    "log_loss": "log-loss",
+    "r2": "R2",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
+
 
 def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
     """Markdown with Hugging Face front matter: what the model does, how well for each pattern, how to run it."""
@@ -17,14 +29,14 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
         "pipeline_tag: other",
         "tags:",
         "- multimodal",
-        "- classification",
+        "- regression" if manifest.task == "regress" else "- classification",
         *(f"- {modality}" for modality in manifest.modalities),
         "---",
         "",
-        "# A multimodal classifier",
+        "# A multimodal regression model" if manifest.task == "regress" else "# A multimodal classifier",
         "",
-        f"It reads {', '.join(manifest.modalities)} and answers with one of {len(manifest.classes)} classes: "
-        f"{_some(manifest.classes)}. Any of its modalities may be missing in a row.",
+        f"It reads {', '.join(manifest.modalities)} and answers with {_answers(manifest)}. "
+        "Any of its modalities may be missing in a row.",
         "",
         "| when a row has | answered by | because |",
         "|---|---|---|",
@@ -35,23 +47,21 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
         "",
     ]
     if evaluation is not None:
+        shown = {name: title for name, title in METRICS.items() if name in evaluation["overall"]["metrics"]}
         lines += [
             f"## Measured on {evaluation['n']} {evaluation['split']} rows",
             "",
             "Each pattern on all rows that have at least its modalities, the others hidden; 95 % intervals.",
             "",
-            "| pattern | rows | accuracy | macro F1 | log-loss |",
-            "|---|---|---|---|---|",
+            f"| pattern | rows | {' | '.join(shown.values())} |",
+            "|---|---" + "|---" * len(shown) + "|",
         ]
         for name, entry in {
             "each row with what it has": evaluation["overall"],
             **evaluation["patterns"],
         }.items():
-            m = entry["metrics"]
-            lines.append(
-                f"| {name} | {entry['n']} | {_interval(m['accuracy'])} | {_interval(m['macro_f1'])} "
-                f"| {_interval(m['log_loss'])} |"
-            )
+            figures = (_interval(entry["metrics"][metric]) for metric in shown)
+            lines.append(f"| {name} | {entry['n']} | {' | '.join(figures)} |")
         lines += ["", "More in `report.html` and `evaluation.json`.", ""]
     lines += [
         "## Use",
@@ -74,6 +84,14 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _answers(manifest: Manifest) -> str:
+    if manifest.target.kind == "number":
+        return f"a number: {_code(str(manifest.schema.label))}"
+    if manifest.target.kind == "labels":
+        return f"any of {len(manifest.classes)} labels: {_some(manifest.classes)}"
+    return f"one of {len(manifest.classes)} classes: {_some(manifest.classes)}"
 
 
 def _some(classes: tuple[str, ...], most: int = 12) -> str:
@@ -100,4 +118,6 @@ def _one_line(text: str) -> str:
 
 
 def _interval(metric: dict[str, Any]) -> str:
+    if metric["value"] is None:
+        return "-"
     return f"{metric['value']:.3f} ({metric['low']:.3f}-{metric['high']:.3f})"

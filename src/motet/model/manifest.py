@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from motet.data import Schema, all_patterns
-from motet.data.classes import LabelType
+from motet.data.classes import LabelType, TargetKind
 from motet.errors import ModelError, TableError
 from motet.model.fields import Fields
 
@@ -24,6 +24,15 @@ class SourceEntry:
     licence: str
     fingerprint: str
     engine: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TargetEntry:
+    """What is learned (`data.TargetKind`). Heads of a number answer in deviations `scale` from the mean `mean`."""
+
+    kind: TargetKind = "class"
+    mean: float = 0.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,9 @@ class Member:
 class PatternEntry:
     """How rows of one pattern are answered: heads, the rule that combines them, the temperature, and why.
 
-    Without members the answer is the prior: the share of each class among the training rows. thresholds : of
-    prediction sets (`runtime.prediction_sets`), one for each level, null where too few rows were held out; empty
-    where none are known.
+    Without members the answer is the prior: the share of each class, or the mean number, of the training rows.
+    thresholds : of prediction sets or intervals (`runtime.prediction_sets`), one for each level, null where too few
+    rows were held out; empty where none are known.
     """
 
     rule: str
@@ -60,6 +69,7 @@ class PatternEntry:
     chosen: str
     why: str
     thresholds: tuple[float | None, ...] = ()
+    cuts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class Manifest:
     training: dict[str, Any]
     seed: int
     versions: dict[str, str]
+    target: TargetEntry = field(default_factory=TargetEntry)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -87,7 +98,7 @@ class Manifest:
     @property
     def tells_classes(self) -> bool:
         """Whether an answer is one class, with a probability of each that sum to one."""
-        return self.task == "classify"
+        return self.target.kind == "class"
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `motet.json`."""
@@ -126,6 +137,7 @@ class Manifest:
             training=fields["training"].data,
             seed=fields.whole("seed"),
             versions=fields.mapping("versions"),
+            target=_target(fields["target"]) if "target" in fields.data else TargetEntry(),
         )
         _refuse_loose_ends(made, fields)
         return made
@@ -155,18 +167,28 @@ def _source(fields: Fields) -> SourceEntry:
     )
 
 
+def _target(fields: Fields) -> TargetEntry:
+    fields.only("kind", "mean", "scale")
+    kind = cast(TargetKind, fields.text("kind", get_args(TargetKind)))
+    scale = fields.number("scale")
+    if scale <= 0:
+        raise fields.wrong("scale", "a number above 0")
+    return TargetEntry(kind, fields.number("mean"), scale)
+
+
 def _head(fields: Fields) -> HeadEntry:
     tokens = fields.texts("tokens") if "tokens" in fields.data else ()
     return HeadEntry(fields.text("file"), fields.texts("sources"), fields.text("kind"), tokens)
 
 
 def _pattern(fields: Fields) -> PatternEntry:
-    fields.only("rule", "members", "temperature", "chosen", "why", "thresholds")
+    fields.only("rule", "members", "temperature", "chosen", "why", "thresholds", "cuts")
     members = tuple(_member(member) for member in fields.listed("members"))
     temperature = _temperature(fields)
     thresholds = fields.numbers_or_null("thresholds") if "thresholds" in fields.data else ()
+    cuts = fields.numbers("cuts") if "cuts" in fields.data else ()
     return PatternEntry(
-        fields.text("rule"), members, temperature, fields.text("chosen"), fields.text("why"), thresholds
+        fields.text("rule"), members, temperature, fields.text("chosen"), fields.text("why"), thresholds, cuts
     )
 
 
@@ -185,8 +207,11 @@ def _temperature(fields: Fields) -> float:
 
 def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
     """Raise ModelError for a name that leads nowhere: later it would be a KeyError amid an answer."""
-    if len(made.prior) != len(made.classes):
-        raise fields.wrong("prior", f"one number for each of {len(made.classes)} classes")
+    wanted = 1 if made.target.kind == "number" else len(made.classes)
+    if len(made.prior) != wanted:
+        raise fields.wrong(
+            "prior", "one number" if wanted == 1 else f"one number for each of {wanted} classes"
+        )
     for name, source in made.sources.items():
         if source.modality not in made.modalities:
             raise fields["sources"][name].wrong("modality", "a modality of the schema")
@@ -198,5 +223,7 @@ def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
     for pattern in all_patterns(made.modalities):
         for member in fields["patterns"][pattern].listed("members"):
             member.text("head", made.heads)
+        if made.patterns[pattern].cuts and len(made.patterns[pattern].cuts) != len(made.classes):
+            raise fields["patterns"][pattern].wrong("cuts", "one number for each label")
     for name in made.baselines:
         fields["baselines"].text(name, made.heads)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from motet.report.reading import Metric, Tree, count, mapping, metrics_of, number, scores
 from motet.report.wording import METRIC_NAMES, pattern_words
 
-LOWER_IS_BETTER = ("log_loss", "ece")
+LOWER_IS_BETTER = ("log_loss", "ece", "rmse", "mae")
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,10 @@ def metric_columns(lines: Iterable[Line]) -> tuple[str, ...]:
 
 
 def drawn_metric(evaluation: Tree) -> str | None:
-    """Return the metric that the page draws and judges by: accuracy, or the first other share there is."""
+    """Return the metric that the page draws and judges by: accuracy, R2, or the first other share there is."""
     present = {name: value for score in scores(evaluation) for name, value in metrics_of(score).items()}
+    if "r2" in present:  # below 0 where a model is worse than the mean: still what it is judged by
+        return "r2"
     known = [name for name in METRIC_NAMES if name in present]
     candidates = known + sorted(set(present).difference(known))
     shares = [name for name in candidates if name not in LOWER_IS_BETTER and 0 <= present[name].value <= 1]

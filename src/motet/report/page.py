@@ -33,6 +33,7 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
         .render(
             title=title,
             task=evaluation.get("task"),
+            target=evaluation.get("target", "class"),
             split=evaluation.get("split"),
             n=count(evaluation.get("n")) or count(mapping(evaluation.get("overall")).get("n")),
             verdict=verdict(evaluation),

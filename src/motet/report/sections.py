@@ -13,16 +13,17 @@ BROKEN_SHOWN = 2_000
 TEXT_SHOWN = 240
 TEXT_KEPT = 5_000
 CLASSES_NAMED = 30
+# Loss and score of candidates, by what is learned.
+MEASURES = (("log_loss", "accuracy"), ("log_loss", "micro_f1"), ("relative_squared_error", "r2"))
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One model that could have been chosen, with what it reached on rows kept for choosing."""
+    """One model that could have been chosen, with what it reached on rows kept for choosing: loss first."""
 
     name: str
     chosen: bool
-    log_loss: float | None
-    accuracy: float | None
+    figures: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Choice:
     why: str
     temperature: float | None
     candidates: tuple[Candidate, ...]
+    measures: tuple[str, ...]  # names of the candidates' figures
 
 
 @dataclass(frozen=True)
@@ -255,18 +257,23 @@ def excerpt(value: object) -> Excerpt | None:
 
 def _choice(pattern: str, read: Tree) -> Choice:
     chosen = words(read.get("chosen"))
+    told = records(read.get("candidates"))
+    measures = next(
+        (pair for pair in MEASURES if any(set(pair) <= set(candidate) for candidate in told)), MEASURES[0]
+    )
     candidates = [
         Candidate(
             words(candidate.get("name")),
             candidate.get("name") == read.get("chosen"),
-            number(candidate.get("log_loss")),
-            number(candidate.get("accuracy")),
+            tuple(number(candidate.get(name)) for name in measures),
         )
-        for candidate in records(read.get("candidates"))
+        for candidate in told
     ]
-    ordered = sorted(candidates, key=lambda found: (found.log_loss is None, found.log_loss))
+    ordered = sorted(candidates, key=lambda found: (found.figures[0] is None, found.figures[0]))
     why = words(read.get("why")) if read.get("why") else ""
-    return Choice(pattern_words(pattern), chosen, why, number(read.get("temperature")), tuple(ordered))
+    return Choice(
+        pattern_words(pattern), chosen, why, number(read.get("temperature")), tuple(ordered), measures
+    )
 
 
 def _mistake(read: Tree, thumbnails: Mapping[int, str]) -> Mistake:

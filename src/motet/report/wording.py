@@ -13,7 +13,20 @@ from motet.report.reading import Metric, number
 NOTHING = "–"
 PATTERN_SEPARATOR = "+"
 
-METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log-loss", "ece": "ECE"}
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "micro_f1": "micro-F1",
+    "macro_f1": "macro-F1",
+    "sample_f1": "sample F1",
+    "map": "mAP",
+    "subset_accuracy": "all labels right",
+    "log_loss": "log-loss",
+    "ece": "ECE",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "relative_squared_error": "relative squared error",
+}
 
 # Control characters are not allowed in HTML, lone surrogates cannot be written as UTF-8 at all.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

@@ -53,10 +53,17 @@ def late_vote(logits: Floats, present: Bools, weights: Floats) -> Floats:
     return voted
 
 
+def weighted_sum(logits: Floats, present: Bools, weights: Floats) -> Floats:
+    """sum_k w_k z_k over the heads present, of numbers: deviations from a common mean; [K, B, 1] -> [B, 1]."""
+    total: Floats = np.einsum("kb,kbc->bc", weights[:, None] * present, _without_absent(logits, present))
+    return total
+
+
 COMBINERS: dict[str, Callable[[Floats, Bools, Floats], Floats]] = {
     "product": late_product,
     "mean": late_mean,
     "vote": late_vote,
+    "sum": weighted_sum,
 }
 
 
@@ -65,8 +72,13 @@ def combine(
 ) -> Floats:
     """Combine by the named rule, each head's logits divided by its temperature [K] first.
 
-    A row in which no head is present gets equal logits (zeros).
+    A row in which no head is present gets equal logits (zeros). Where a row is several answers, logits [K, B, L, C]
+    become [B, L, C], each answer by itself.
     """
+    if logits.ndim > 3:
+        each = logits.reshape(len(logits), -1, logits.shape[-1])
+        of_each = np.repeat(present, logits.shape[2], axis=1)
+        return combine(rule, each, of_each, weights, temperatures).reshape(logits.shape[1:])
     if temperatures is not None:
         logits = logits / temperatures[:, None, None]
     combined = COMBINERS[rule](logits, present, weights)
@@ -74,12 +86,17 @@ def combine(
     return np.where(answered[:, None], combined, 0)
 
 
-def answer_of(entry: PatternEntry, logits: Floats) -> Floats:
-    """Log-probabilities [B, C] that a pattern's entry makes of the logits [K, B, C] of its members."""
+def tempered(entry: PatternEntry, logits: Floats) -> Floats:
+    """What a pattern's entry makes of the logits [K, B, ...] of its members, divided by its temperature: [B, ...]."""
     weights = np.array([member.weight for member in entry.members])
     temperatures = np.array([member.temperature for member in entry.members])
     combined = combine(entry.rule, logits, np.ones(logits.shape[:2], bool), weights, temperatures)
-    return log_softmax(combined / entry.temperature)
+    return combined / entry.temperature
+
+
+def answer_of(entry: PatternEntry, logits: Floats) -> Floats:
+    """Log-probabilities [B, C] that a pattern's entry makes of the logits [K, B, C] of its members."""
+    return log_softmax(tempered(entry, logits))
 
 
 def _shares(present: Bools, weights: Floats) -> Floats:

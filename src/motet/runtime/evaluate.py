@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet import __version__
-from motet.data import Labels, Schema, Table, column_slices, encode_labels, row_ids, split_sides
+from motet.data import Labels, Schema, Table, column_slices, encode_target, row_ids, split_sides
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
+from motet.data.targets import unread_labels, unseen_labels
 from motet.errors import TableError
 from motet.evaluation import (
-    class_table,
-    classification_metrics,
     evaluate_patterns,
     row_patterns,
     slice_metrics,
@@ -77,9 +76,14 @@ def evaluate(
     else:
         found = "test"
     split = found if split is None else split
-    labels = encode_labels(table, manifest.schema, manifest.classes)
+    target = model.target
+    labels = encode_target(table, manifest.schema, target.kind, manifest.classes)
+    notes += unread_labels(labels, str(manifest.schema.label))
+    notes += unseen_labels(labels, manifest.classes)
     rows = _labelled(table, labels, rows, split, str(manifest.schema.label), notes)
-    truth = _told_apart(labels.values[rows], table, str(manifest.schema.label), rows)
+    truth = labels.truth[rows]
+    if target.kind == "class":
+        truth = _told_apart(truth, table, str(manifest.schema.label), rows)
     if len(rows) < FEW_MEASURED:
         were = "row was" if len(rows) == 1 else "rows were"
         notes.append(f"only {len(rows)} {were} measured: one row more or less right changes the figures much")
@@ -89,12 +93,23 @@ def evaluate(
     encoding = time.perf_counter() - begun
     notes += pattern_notes(Counter(row_patterns(encoded.present)), manifest.patterns)
     known = KnownAnswers(model, encoded)
-    measured, answers = evaluate_patterns(known, encoded.present, truth, seed=manifest.seed)
+
+    def judged(present: Mapping[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.floating]:
+        return target.judged(known(present), row_patterns(present), manifest.patterns)
+
+    measured, answers = evaluate_patterns(
+        judged,
+        encoded.present,
+        truth,
+        seed=manifest.seed,
+        measure=target.metrics,
+    )
     mine = set(rows.tolist())
     broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
     return {
         "schema_version": 1,
         "task": manifest.task,
+        "target": target.kind,
         "split": split,
         "n": len(rows),
         **measured,
@@ -107,7 +122,7 @@ def evaluate(
             "absent": {m: int((~have).sum()) for m, have in encoded.present.items()},
         },
         "classes": list(manifest.classes),
-        **class_table(answers, truth, manifest.classes),
+        **target.details(answers, truth),
         "mistakes": _mistakes(model, table, rows, encoded, answers, truth),
         "broken": [issue.to_json() for issue in broken],
         "sources": {
@@ -197,28 +212,31 @@ def _slices(
     rows: Rows,
     columns: Sequence[str],
     answers: npt.NDArray[np.floating],
-    truth: Rows,
+    truth: npt.NDArray[Any],
 ) -> dict[str, Any]:
     """Every metric of the rows as they are, by each value of the columns; nothing where none is named."""
 
     def measure(at: Rows) -> dict[str, Any]:
-        return dict(
-            classification_metrics(answers[at], truth[at], draws=SLICE_DRAWS, seed=model.manifest.seed)
-        )
+        seed = model.manifest.seed
+        return dict(model.target.metrics(answers[at], truth[at], seed=seed, draws=SLICE_DRAWS))
 
     parted = {name: slice_metrics(column_slices(table, name, rows), measure) for name in columns}
     return {"slices": parted} if parted else {}
 
 
-def _baselines(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
-    """Majority and each source's linear probe, on the rows that have its modality."""
+def _baselines(model: Model, encoded: EncodedRows, truth: npt.NDArray[Any]) -> dict[str, Any]:
+    """What looks at nothing, and each source's linear probe, on the rows that have its modality."""
     manifest = model.manifest
     prior = np.tile(np.asarray(manifest.prior), (len(truth), 1))
+
+    def as_told(answers: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        return model.target.judged(answers, ["none"] * len(answers), manifest.patterns)
+
     found: dict[str, Any] = {
-        "majority": {
+        model.target.prior_name: {
             "pattern": "none",
             "n": len(truth),
-            "metrics": classification_metrics(prior, truth, seed=manifest.seed),
+            "metrics": model.target.metrics(as_told(prior), truth, seed=manifest.seed),
         }
     }
     for name, head in manifest.baselines.items():
@@ -226,7 +244,7 @@ def _baselines(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any
         have = np.flatnonzero(encoded.present[modality])
         if len(have):
             answers = model.head_probabilities(head, encoded, have)
-            metrics = classification_metrics(answers, truth[have], seed=manifest.seed)
+            metrics = model.target.metrics(as_told(answers), truth[have], seed=manifest.seed)
             found[name] = {"pattern": modality, "n": len(have), "metrics": metrics}
     return found
 
@@ -237,22 +255,23 @@ def _mistakes(
     rows: Rows,
     encoded: EncodedRows,
     answers: npt.NDArray[np.floating],
-    truth: Rows,
+    truth: npt.NDArray[Any],
 ) -> list[dict[str, Any]]:
-    """The rows that were answered wrongly with the most confidence."""
-    predicted, confidence = answers.argmax(axis=1), answers.max(axis=1)
-    wrong = np.flatnonzero(predicted != truth)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    """The rows that were answered worst: wrongly with the most confidence, or farthest off."""
+    wrong = model.target.worst(answers, truth)[:MISTAKES]
     patterns = row_patterns({name: have[wrong] for name, have in encoded.present.items()})
     return [
         {
             **cells,
-            "prediction": model.classes[predicted[at]],
-            "confidence": float(confidence[at]),
+            "prediction": told["prediction"],
+            "confidence": told.get("confidence"),
             "pattern": pattern,
         }
-        for cells, at, pattern in zip(
-            shown_cells(table, model.manifest.schema, rows[wrong]), wrong, patterns, strict=False
+        for cells, told, pattern in zip(
+            shown_cells(table, model.manifest.schema, rows[wrong]),
+            model.told(answers[wrong, : len(model.manifest.prior)], patterns),
+            patterns,
+            strict=False,
         )
     ]
 

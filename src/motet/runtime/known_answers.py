@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating]
-IN_MEMORY = 2**27  # probabilities that are kept; where there could be more none is
+IN_MEMORY = 2**25  # probabilities that are kept, 256 MB; where there could be more none is
 
 
 class KnownAnswers:
@@ -25,14 +25,14 @@ class KnownAnswers:
 
     def __init__(self, model: Model, encoded: EncodedRows) -> None:
         self.model, self.encoded = model, encoded
-        size = len(encoded) * len(model.classes) * 2 ** len(encoded.present)
+        size = len(encoded) * len(model.manifest.prior) * 2 ** len(encoded.present)
         self._known: dict[int, tuple[Bools, Floats]] | None = {} if size <= IN_MEMORY else None
 
     def __call__(self, present: Mapping[str, Bools]) -> Floats:
         """Probabilities [N, C] when each row shows the modalities that are present in it."""
         if self._known is None:
             return self.model.probabilities(self.encoded, present)
-        shape = len(self.encoded), len(self.model.classes)
+        shape = len(self.encoded), len(self.model.manifest.prior)
         answers = np.empty(shape)
         codes = np.stack([present[m] for m in self.encoded.present], axis=1) @ (1 << np.arange(len(present)))
         for code in np.unique(codes).tolist():

@@ -19,10 +19,11 @@ from motet.encoders import Encoder, FeatureCache, FeatureTable, features_of, loa
 from motet.errors import ModelError, UsageError
 from motet.evaluation import row_contributions, row_patterns
 from motet.model import MANIFEST, ModelDirectory, PatternEntry
-from motet.runtime.combination import COMBINERS, answer_of, log_softmax
+from motet.runtime.combination import COMBINERS, tempered
 from motet.runtime.prediction import Prediction
-from motet.runtime.prediction_sets import LEVELS, prediction_sets, threshold_at
+from motet.runtime.prediction_sets import LEVELS
 from motet.runtime.table_notes import column_notes
+from motet.runtime.targets import target_of
 
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
@@ -82,7 +83,7 @@ class Head:
 
 
 class Model:
-    """A classifier opened from its directory.
+    """A saved model opened from its directory.
 
     Parameters
     ----------
@@ -99,6 +100,7 @@ class Model:
                     f"{self.directory.path / MANIFEST}: patterns.{pattern}.rule is {entry.rule!r}, "
                     f"not one of {', '.join(COMBINERS)}"
                 )
+        self.target = target_of(self.manifest.target, self.manifest.classes)
         self.cache = cache
         self._encoders: dict[str, Encoder] = {}
         self._heads: dict[str, Head] = {}
@@ -177,7 +179,7 @@ class Model:
         *,
         calibrated: bool = True,
     ) -> Floats:
-        """Probabilities [N, C] of encoded rows; `present` may hide modalities that the rows have.
+        """Probabilities [N, C] of encoded rows, or numbers [N, 1]; `present` may hide modalities that they have.
 
         calibrated : with the temperature of each pattern; without it only to show what it does.
         """
@@ -194,10 +196,10 @@ class Model:
         return answers
 
     def head_probabilities(self, head: str, encoded: EncodedRows, rows: Rows) -> Floats:
-        """Probabilities [n, C] of one head by itself, without temperature: what a baseline is."""
+        """Probabilities [n, C], or numbers [n, 1], of one head by itself, without temperature: what a baseline is."""
         sources = self.manifest.heads[head].sources
         logits = self.head(head).logits(encoded.tables, rows, dict.fromkeys(sources, True))
-        return np.exp(log_softmax(logits))
+        return self.target.answers(self.target.spread(logits))
 
     def predictions(
         self,
@@ -231,7 +233,14 @@ class Model:
         return list(self.predictions(source, image_root=image_root, **asked, explain=explain))
 
     def predict_proba(self, source: Any, *, image_root: str | Path | None = None) -> Floats:
-        """Probabilities [N, C] of each row, classes in the order of `classes`."""
+        """Probabilities [N, C] of each row, classes in the order of `classes`.
+
+        Raises UsageError where numbers are answered.
+        """
+        if not self.classes:
+            raise UsageError(
+                "this model answers with a number, not with probabilities of classes: call predict"
+            )
         table = self.read(source, image_root=image_root)
         by_modality = cells(table, self.manifest.schema)
         parts = [
@@ -250,14 +259,15 @@ class Model:
     ) -> Iterator[list[Prediction]]:
         """Answers in windows of rows, so that a long table is never held as features.
 
-        coverage : 0.5 to 0.99: each answer gets the classes that hold the right one in this share of rows like those
-            held out in training, whatever their pattern. abstain_below : answers with less confidence are marked.
+        coverage : 0.5 to 0.99: each answer gets the classes that hold the right one, or the interval that holds the
+            number, in this share of rows like those held out in training, whatever their pattern.
+        abstain_below : answers with less confidence are marked.
         explain : each answer gets what each modality of its row adds to its probability (`row_contributions`), at 2^M
             passes through the heads instead of one.
         Raises UsageError for a coverage out of range, or of a model that has no thresholds; and for an explanation of
         answers that are not one class.
         """
-        self._check_coverage(coverage)
+        self._check_asked(coverage, abstain_below)
         if explain and not self.manifest.tells_classes:
             raise UsageError(f"{self.directory.path}: only answers that are one class can be explained")
         by_modality = cells(table, self.manifest.schema)
@@ -270,23 +280,19 @@ class Model:
             answers = self.probabilities(encoded)
             for issue in encoded.issues:
                 noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
-            best = answers.argmax(axis=1)
             patterns = row_patterns(encoded.present)
-            sets = None if coverage is None else self.prediction_sets(answers, patterns, coverage)
+            told = self.told(answers, patterns, coverage=coverage)
             given = self.contributions(encoded, answers) if explain else None
             yield [
                 Prediction(
                     id=names[row] if names is not None else int(row),
-                    prediction=self.classes[best[i]],
-                    confidence=float(answers[i, best[i]]),
                     pattern=pattern,
-                    probabilities=dict(zip(self.classes, answers[i].tolist(), strict=True)),
                     issue="; ".join(dict.fromkeys(noted[int(row)])) if int(row) in noted else None,
-                    classes=None if sets is None else sets[i],
-                    abstain=None if abstain_below is None else bool(answers[i, best[i]] < abstain_below),
+                    abstain=None if abstain_below is None else bool(one["confidence"] < abstain_below),
                     contributions=None if given is None else given[i],
+                    **one,
                 )
-                for i, (row, pattern) in enumerate(zip(rows, patterns, strict=True))
+                for i, (row, pattern, one) in enumerate(zip(rows, patterns, told, strict=True))
             ]
 
     def contributions(self, encoded: EncodedRows, answers: Floats) -> list[dict[str, float]]:
@@ -297,23 +303,18 @@ class Model:
             for row in range(len(answers))
         ]
 
-    def prediction_sets(
-        self, probabilities: Floats, patterns: Sequence[str], coverage: float
-    ) -> list[tuple[str, ...]]:
-        """For each row the classes that hold the right one in a share `coverage` of rows, likeliest first.
-
-        probabilities [N, C]; patterns [N] : of the rows, since each pattern has a threshold of its own.
-        """
-        sets: list[tuple[str, ...]] = [()] * len(patterns)
+    def told(
+        self, answers: Floats, patterns: Sequence[str], *, coverage: float | None = None
+    ) -> list[dict[str, Any]]:
+        """What a Prediction says of each answer [N, C]; each pattern has thresholds of its own."""
+        made: list[dict[str, Any]] = [{}] * len(patterns)
         named = np.asarray(patterns)
         for pattern in np.unique(named):
-            threshold = threshold_at(self.manifest.patterns[str(pattern)].thresholds, coverage)
             mine = np.flatnonzero(named == pattern)
-            inside = prediction_sets(probabilities[mine], threshold)
-            for row, has in zip(mine, inside, strict=True):
-                ranked = np.argsort(-probabilities[row], kind="stable")
-                sets[row] = tuple(self.classes[k] for k in ranked if has[k])
-        return sets
+            told = self.target.told(answers[mine], self.manifest.patterns[str(pattern)], coverage)
+            for row, one in zip(mine, told, strict=True):
+                made[row] = one
+        return made
 
     def evaluate(
         self,
@@ -355,14 +356,20 @@ class Model:
         size = TOKEN_WINDOW if self.token_sources else WINDOW
         return (np.arange(begin, min(begin + size, rows)) for begin in range(0, rows, size))
 
-    def _check_coverage(self, coverage: float | None) -> None:
+    def _check_asked(self, coverage: float | None, abstain_below: float | None) -> None:
+        if abstain_below is not None and not self.target.confident:
+            raise UsageError(
+                "this model's answers have no one confidence to abstain by: leave --abstain-below out"
+            )
         if coverage is None:
             return
         if not LEVELS[0] <= coverage <= LEVELS[-1]:
             raise UsageError(f"a coverage is from {LEVELS[0]} to {LEVELS[-1]}, not {coverage:g}")
         if not all(len(entry.thresholds) == len(LEVELS) for entry in self.manifest.patterns.values()):
             raise UsageError(
-                f"{self.directory.path}: this model has no thresholds for prediction sets: train it again"
+                "prediction sets are of one class a row, and this model gives labels: leave --coverage out"
+                if self.target.kind == "labels"
+                else f"{self.directory.path}: this model has no thresholds for prediction sets: train it again"
             )
 
     def _answer(self, entry: PatternEntry, pattern: str, encoded: EncodedRows, rows: Rows) -> Floats:
@@ -372,7 +379,8 @@ class Model:
             head = self.head(member.head)
             shown = {name: self.manifest.sources[name].modality in modalities for name in head.sources}
             logits.append(head.logits(encoded.tables, rows, shown))
-        return np.exp(answer_of(entry, np.stack(logits)))
+        combined = tempered(entry, self.target.spread(np.stack(logits)))
+        return self.target.answers(combined)
 
 
 def load(path: str | Path) -> Model:

@@ -11,32 +11,37 @@ class Prediction:
     """One row's answer.
 
     id            the row's id, or its number where the table has no id column.
-    prediction    the class, as text.
-    confidence    its probability.
+    prediction    the class, as text; or the number; or the list of labels, likeliest first.
+    confidence    the probability of the class; None for a number or labels.
     pattern       the modalities that the row had: `image+text`, `text`, `none`.
-    probabilities {class: probability}.
+    probabilities {class or label: probability}; None for a number.
     issue         what was wrong with its cells, or None.
     classes       where a coverage was asked for: the classes that hold the right one with that chance, likeliest first.
+    interval      where a coverage was asked for: ends between which the number lies with that chance; None where too
+                  few rows could tell.
     contributions where an explanation was asked for: {modality: what it adds to the confidence}, of those that the row
                   has; the sum is the confidence less the probability of this class when nothing is shown.
     abstain       where a least confidence was asked for: whether this answer has less, and a person should look.
     """
 
     id: str | int
-    prediction: str
-    confidence: float
+    prediction: str | float | list[str]
     pattern: str
-    probabilities: dict[str, float]
+    confidence: float | None = None
+    probabilities: dict[str, float] | None = None
     issue: str | None = None
     classes: tuple[str, ...] | None = None
+    interval: tuple[float | None, float | None] | None = None
     abstain: bool | None = None
     contributions: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `set`, `abstain` and `contributions` only where they were asked for."""
+        """As a JSON object; what was asked for (`set`, `interval`, `abstain`, `contributions`) only where it was."""
         asked: dict[str, Any] = {}
         if self.classes is not None:
             asked["set"] = list(self.classes)
+        if self.interval is not None:
+            asked["interval"] = list(self.interval)
         if self.abstain is not None:
             asked["abstain"] = self.abstain
         if self.contributions is not None:

@@ -33,9 +33,14 @@ def fit_thresholds(probabilities: Floats, labels: npt.NDArray[np.int64]) -> tupl
     The ceil((N + 1) level)-th smallest score of the right classes; None where N is too small for that level, and every
     class belongs to the set.
     """
-    scores = np.sort(set_scores(probabilities)[np.arange(len(labels)), labels])
-    ranks = [int(np.ceil((len(labels) + 1) * level - 1e-9)) for level in LEVELS]
-    return tuple(float(scores[rank - 1]) if rank <= len(labels) else None for rank in ranks)
+    return quantiles(set_scores(probabilities)[np.arange(len(labels)), labels])
+
+
+def quantiles(scores: Floats) -> tuple[float | None, ...]:
+    """The ceil((N + 1) level)-th smallest of N scores for each of LEVELS; None where N is too small for it."""
+    ordered = np.sort(scores)
+    ranks = [int(np.ceil((len(ordered) + 1) * level - 1e-9)) for level in LEVELS]
+    return tuple(float(ordered[rank - 1]) if rank <= len(ordered) else None for rank in ranks)
 
 
 def prediction_sets(probabilities: Floats, threshold: float | None) -> Bools:

@@ -51,7 +51,7 @@ def pattern_notes(rows: Mapping[str, int], entries: Mapping[str, PatternEntry]) 
     notes = []
     for pattern, count in rows.items():
         entry = entries[pattern]
-        if entry.members and (not entry.thresholds or any(one is not None for one in entry.thresholds)):
+        if entry.members and (entry.cuts or any(one is not None for one in entry.thresholds)):
             continue  # held-out rows chose, and calibrated
         has = "1 row has" if count == 1 else f"{count:,} rows have"
         what = pattern if entry.members else "nothing that the model reads"

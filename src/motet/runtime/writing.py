@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from motet.data import TargetKind
 from motet.errors import UsageError
 from motet.runtime.prediction import Prediction
 
@@ -57,12 +58,14 @@ def write_predictions(
     sets: bool = False,
     abstains: bool = False,
     explained: Sequence[str] = (),
+    kind: TargetKind = "class",
 ) -> int:
     """Write predictions; returns how many. The file appears only when all are written.
 
     Columns of CSV and Parquet: id, prediction, confidence, pattern, `probability_<class>` for each class, issue, and
     where they were asked for, set (a JSON list of classes), abstain, and `contribution_<modality>` for each modality of
-    `explained`, null where a row lacks it.
+    `explained`, null where a row lacks it. Of numbers: id, prediction, pattern, issue, and where an interval was asked
+    for, low and high. Of labels: id, prediction (a JSON list), pattern, the probabilities, and issue.
     named : ids come from a column of the table, and are text; else they are row numbers.
     """
     check_output(path)
@@ -76,10 +79,12 @@ def write_predictions(
                         file.write(json.dumps(one.to_json(), ensure_ascii=False) + "\n")
                     rows += len(window)
         else:
-            schema = _schema(classes, named, sets, abstains, explained)
+            columns = _columns(classes, named, sets, abstains, explained, kind)
+            schema = pa.schema([(column.name, column.type) for column in columns])
             with _table_writer(unfinished, schema, path.suffix.lower()) as writer:
                 for window in windows:
-                    writer.write_batch(_batch(window, schema, classes, named, explained))
+                    arrays = [pa.array([column.of(one) for one in window], column.type) for column in columns]
+                    writer.write_batch(pa.record_batch(arrays, schema=schema))
                     rows += len(window)
         unfinished.replace(path)
     finally:
@@ -102,43 +107,60 @@ def _table_writer(path: Path, schema: pa.Schema, suffix: str) -> Iterator[_Write
         yield writer
 
 
-def _schema(
-    classes: Sequence[str], named: bool, sets: bool, abstains: bool, explained: Sequence[str]
-) -> pa.Schema:
-    return pa.schema(
-        [
-            ("id", pa.string() if named else pa.int64()),
-            ("prediction", pa.string()),
-            ("confidence", pa.float64()),
-            ("pattern", pa.string()),
-            *((f"probability_{name}", pa.float64()) for name in classes),
-            ("issue", pa.string()),
-            *([("set", pa.string())] if sets else []),
-            *([("abstain", pa.bool_())] if abstains else []),
-            *((f"contribution_{name}", pa.float64()) for name in explained),
-        ]
-    )
+class _Column(NamedTuple):
+    name: str
+    type: pa.DataType
+    of: Callable[[Prediction], Any]
 
 
-def _batch(
-    window: Sequence[Prediction],
-    schema: pa.Schema,
+def _columns(
     classes: Sequence[str],
     named: bool,
+    sets: bool,
+    abstains: bool,
     explained: Sequence[str],
-) -> pa.RecordBatch:
-    columns = [
-        [str(one.id) if named else one.id for one in window],
-        [one.prediction for one in window],
-        [one.confidence for one in window],
-        [one.pattern for one in window],
-        *([one.probabilities[name] for one in window] for name in classes),
-        [one.issue for one in window],
+    kind: TargetKind,
+) -> list[_Column]:
+    identity = (
+        _Column("id", pa.string(), lambda one: str(one.id))
+        if named
+        else _Column("id", pa.int64(), lambda one: one.id)
+    )
+    pattern = _Column("pattern", pa.string(), lambda one: one.pattern)
+    issue = _Column("issue", pa.string(), lambda one: one.issue)
+    if kind == "number":
+        number = _Column("prediction", pa.float64(), lambda one: one.prediction)
+        ends = [_Column(name, pa.float64(), _end(at)) for at, name in enumerate(("low", "high"))]
+        return [identity, number, pattern, issue, *(ends if sets else [])]
+    probabilities = [_Column(f"probability_{name}", pa.float64(), _probability(name)) for name in classes]
+    if kind == "labels":
+        given = _Column("prediction", pa.string(), lambda one: json.dumps(one.prediction, ensure_ascii=False))
+        return [identity, given, pattern, *probabilities, issue]
+    made = [
+        identity,
+        _Column("prediction", pa.string(), lambda one: one.prediction),
+        _Column("confidence", pa.float64(), lambda one: one.confidence),
+        pattern,
+        *probabilities,
+        issue,
     ]
-    if "set" in schema.names:
-        columns.append([json.dumps(one.classes, ensure_ascii=False) for one in window])
-    if "abstain" in schema.names:
-        columns.append([one.abstain for one in window])
-    columns += [[(one.contributions or {}).get(name) for one in window] for name in explained]
-    arrays = [pa.array(values, kind.type) for values, kind in zip(columns, schema, strict=True)]
-    return pa.record_batch(arrays, schema=schema)
+    if sets:
+        made.append(_Column("set", pa.string(), lambda one: json.dumps(one.classes, ensure_ascii=False)))
+    if abstains:
+        made.append(_Column("abstain", pa.bool_(), lambda one: one.abstain))
+    return [
+        *made,
+        *(_Column(f"contribution_{name}", pa.float64(), _contribution(name)) for name in explained),
+    ]
+
+
+def _contribution(name: str) -> Callable[[Prediction], float | None]:
+    return lambda one: (one.contributions or {}).get(name)
+
+
+def _end(at: int) -> Callable[[Prediction], float | None]:
+    return lambda one: None if one.interval is None else one.interval[at]
+
+
+def _probability(name: str) -> Callable[[Prediction], float | None]:
+    return lambda one: None if one.probabilities is None else one.probabilities[name]

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from motet.selection.by_pattern import Candidate, Selection, crossed_answers, halves_of, select
-from motet.selection.temperature import fit_temperature
+from motet.selection.temperature import fit_temperature, temperature_of
 
-__all__ = ["Candidate", "Selection", "crossed_answers", "fit_temperature", "halves_of", "select"]
+__all__ = [
+    "Candidate",
+    "Selection",
+    "crossed_answers",
+    "fit_temperature",
+    "halves_of",
+    "select",
+    "temperature_of",
+]

@@ -3,7 +3,7 @@
 Candidates are compared on rows that no head was fitted on. What a candidate learns there itself (temperature, weights)
 is learned on one half of these rows and measured on the other, both ways round; what ships is learned on all of them.
 A candidate that reads several modalities must beat the best that reads one by a gain that a paired bootstrap on
-log-loss finds real: so no pattern is knowingly worse than its best single modality.
+the loss finds real: so no pattern is knowingly worse than its best single modality.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import all_patterns
-from motet.evaluation import paired_difference, row_log_loss
+from motet.evaluation import paired_difference
 from motet.model import HeadEntry, Member, PatternEntry
-from motet.runtime.combination import log_softmax
-from motet.runtime.prediction_sets import fit_thresholds
-from motet.selection.candidates import SINGLE, Expert, Way, answer, ways
-from motet.selection.temperature import fit_temperature
+from motet.runtime.target import ClassTarget, Target
+from motet.selection.candidates import answer, ways
+from motet.selection.temperature import temperature_of
+from motet.selection.way import SINGLE, Expert, Way
 
 Floats = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.int64]
+Truth = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 # (head, modalities shown, rows [n] of the selection rows) -> logits [n, C]
 HeadLogits = Callable[[str, frozenset[str], Rows], Floats]
@@ -35,25 +35,26 @@ SURE = 0.05  # chance that a gain which is none is taken for one
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to answer, measured: its members, rule and temperature as learned on all selection rows, and the
-    log-loss and accuracy of those rows as halves that learned nothing from them gave."""
+    """One way to answer, measured: its members, rule and temperature as learned on all selection rows, and the loss
+    and score of those rows as halves that learned nothing from them gave, under the names that the target has."""
 
     name: str
     kind: str
     rule: str
     members: tuple[Member, ...]
     temperature: float
-    log_loss: float
-    accuracy: float
+    loss: float
+    score: float
+    named: tuple[str, str] = ("log_loss", "accuracy")
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `evaluation.json`; log-loss and accuracy are null where no row could measure it."""
-        measured = math.isfinite(self.log_loss)
+        """As it stands in `evaluation.json`; loss and score are null where no row could measure it."""
+        measured = math.isfinite(self.loss)
         return {
             "name": self.name,
             "kind": self.kind,
-            "log_loss": self.log_loss if measured else None,
-            "accuracy": self.accuracy if measured else None,
+            self.named[0]: self.loss if measured else None,
+            self.named[1]: self.score if measured and math.isfinite(self.score) else None,
             "temperature": self.temperature,
         }
 
@@ -74,9 +75,10 @@ def select(
     modalities: Sequence[str],
     logits_of: HeadLogits,
     present: Mapping[str, npt.NDArray[np.bool_]],
-    labels: Labels,
+    labels: Truth,
     prior: Floats,
     *,
+    target: Target | None = None,
     forced: str | None = None,
     seed: int = 0,
 ) -> Selection:
@@ -84,9 +86,10 @@ def select(
 
     heads : candidates by name. modality_of : modality of each source. logits_of : logits of a head on selection
     rows when only some modalities are shown. present [N], labels [N] : of the selection rows. prior [C] : the answer
-    to rows that have nothing.
+    to rows that have nothing. target : what is answered (default: one of C classes).
     forced : a fusion or `late` rule to answer with wherever it can: wherever two modalities are present.
     """
+    target = ClassTarget(tuple(map(str, range(len(prior))))) if target is None else target
     chosen: dict[str, PatternEntry] = {}
     compared: dict[str, list[Candidate]] = {}
     experts: dict[str, Expert] = {}
@@ -96,30 +99,42 @@ def select(
     for pattern in reversed(all_patterns(modalities)):
         shown = frozenset(pattern.split("+")) - {"none"}
         if not shown:
-            why = "nothing is present: the share of each class among the training rows"
+            why = f"nothing is present: {target.prior_words} of the training rows"
             even = np.tile(prior, (len(labels), 1))
-            chosen[pattern] = PatternEntry("prior", (), 1.0, "prior", why, fit_thresholds(even, labels))
+            chosen[pattern] = PatternEntry(
+                "prior",
+                (),
+                1.0,
+                "prior",
+                why,
+                target.thresholds(even, labels),
+                target.cuts(even[:0], labels[:0]),
+            )
             continue
         rows = np.flatnonzero(np.logical_and.reduce([present[m] for m in shown]))
-        found = ways(heads, modality_of, shown, experts)
+        found = ways(heads, modality_of, shown, experts, target)
         logits = {
-            name: logits_of(name, shown, rows) for name in {head for way in found for head in way.heads}
+            name: target.spread(logits_of(name, shown, rows))
+            for name in {head for way in found for head in way.heads}
         }
-        measured = [_measure(way, logits, labels[rows], halves[rows]) for way in found]
-        best, why = _choose(measured, pattern, len(rows), forced if len(shown) > 1 else None, seed)
+        measured = [_measure(target, way, logits, labels[rows], halves[rows]) for way in found]
+        best, why = _choose(target, measured, pattern, len(rows), forced if len(shown) > 1 else None, seed)
         if len(shown) == 1:
-            single = min((m for m in measured if m[0].kind == SINGLE), key=lambda m: m[0].log_loss)[0]
+            single = min((m for m in measured if m[0].kind == SINGLE), key=lambda m: m[0].loss)[0]
             experts[pattern] = Expert(single.name, tuple(member.head for member in single.members))
-        compared[pattern] = sorted((candidate for candidate, _ in measured), key=lambda c: c.log_loss)
-        thresholds = fit_thresholds(np.zeros((0, len(prior))), labels[:0])
+        compared[pattern] = sorted((candidate for candidate, _ in measured), key=lambda c: c.loss)
+        nobody = np.zeros((0, len(prior)))
+        thresholds, cuts = target.thresholds(nobody, labels[:0]), target.cuts(nobody, labels[:0])
         if len(rows) >= FEW_ROWS:
             way = next(way for way in found if way.name == best.name)
-            held = np.exp(crossed_answers(way, logits, labels[rows], halves[rows]))
-            thresholds = fit_thresholds(held, labels[rows])
+            held = target.answers(crossed_answers(way, logits, labels[rows], halves[rows], target))
+            thresholds, cuts = target.thresholds(held, labels[rows]), target.cuts(held, labels[rows])
             more = [present[m][rows] for m in modalities if m not in shown]
             mine = ~np.any(more, axis=0) if more else np.ones(len(rows), bool)  # rows of this very pattern
             answers[rows[mine]] = held[mine]
-        chosen[pattern] = PatternEntry(best.rule, best.members, best.temperature, best.name, why, thresholds)
+        chosen[pattern] = PatternEntry(
+            best.rule, best.members, best.temperature, best.name, why, thresholds, cuts
+        )
     order = all_patterns(modalities)
     return Selection(
         {p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared}, experts, answers
@@ -132,32 +147,26 @@ def halves_of(rows: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 def _measure(
-    way: Way, logits: Mapping[str, Floats], labels: Labels, halves: npt.NDArray[np.int64]
+    target: Target, way: Way, logits: Mapping[str, Floats], labels: Truth, halves: npt.NDArray[np.int64]
 ) -> tuple[Candidate, Floats]:
-    """The candidate as learned on all rows [n], and the log-loss of each row [n] as the other half has it."""
-    members = (
-        way.learn(logits, labels) if len(labels) else way.learn(_one_even_row(logits), np.zeros(1, np.int64))
-    )
+    """The candidate as learned on all rows [n], and the loss of each row [n] as the other half has it."""
+    named = (target.loss, target.score)
     if len(labels) == 0:
-        return Candidate(way.name, way.kind, way.rule, members, 1.0, math.inf, 0.0), np.zeros(0)
-    combined = answer(way, members, logits)
-    temperature = fit_temperature(combined, labels)
-    held = crossed_answers(way, logits, labels, halves)
-    losses = row_log_loss(held, labels)
-    right = held.argmax(axis=1) == labels
-    return (
-        Candidate(
-            way.name, way.kind, way.rule, members, temperature, float(losses.mean()), float(right.mean())
-        ),
-        losses,
-    )
+        members = way.learn(*_one_even_row(target, logits))
+        return Candidate(way.name, way.kind, way.rule, members, 1.0, math.inf, 0.0, named), np.zeros(0)
+    members = way.learn(logits, labels)
+    temperature = temperature_of(target, answer(way, members, logits), labels)
+    held = crossed_answers(way, logits, labels, halves, target)
+    losses = target.losses(held, labels)
+    loss, score = float(losses.mean()), target.score_of(held, labels)
+    return Candidate(way.name, way.kind, way.rule, members, temperature, loss, score, named), losses
 
 
 def crossed_answers(
-    way: Way, logits: Mapping[str, Floats], labels: Labels, halves: npt.NDArray[np.int64]
+    way: Way, logits: Mapping[str, Floats], labels: Truth, halves: npt.NDArray[np.int64], target: Target
 ) -> Floats:
-    """Logarithms of probabilities [n, C]: of each half of the rows by what the other half taught."""
-    made = np.zeros((len(labels), next(iter(logits.values())).shape[1]))
+    """Logarithms of probabilities [n, C], or numbers [n, 1]: of each half of the rows by what the other half taught."""
+    made = np.zeros(next(iter(logits.values())).shape)
     for half in (0, 1):
         held, learn = np.flatnonzero(halves == half), np.flatnonzero(halves != half)
         if len(learn) == 0 or len(held) == 0:
@@ -165,22 +174,28 @@ def crossed_answers(
         if len(held):
             mine = {name: values[learn] for name, values in logits.items()}
             members = way.learn(mine, labels[learn])
-            temperature = fit_temperature(answer(way, members, mine), labels[learn])
+            temperature = temperature_of(target, answer(way, members, mine), labels[learn])
             asked = answer(way, members, {name: values[held] for name, values in logits.items()})
-            made[held] = log_softmax(asked / temperature)
+            made[held] = target.normal(asked / temperature)
     return made
 
 
-def _one_even_row(logits: Mapping[str, Floats]) -> dict[str, Floats]:
+def _one_even_row(target: Target, logits: Mapping[str, Floats]) -> tuple[dict[str, Floats], Truth]:
     """Where no row can tell anything: one that tells nothing, so that weights and temperatures are the usual ones."""
-    return {name: np.zeros((1, values.shape[1])) for name, values in logits.items()}
+    even = {name: np.zeros((1, *values.shape[1:])) for name, values in logits.items()}
+    return even, target.even_truth()
 
 
 def _choose(
-    measured: Sequence[tuple[Candidate, Floats]], pattern: str, rows: int, forced: str | None, seed: int
+    target: Target,
+    measured: Sequence[tuple[Candidate, Floats]],
+    pattern: str,
+    rows: int,
+    forced: str | None,
+    seed: int,
 ) -> tuple[Candidate, str]:
     """The candidate that answers a pattern, and why."""
-    ranked = sorted(measured, key=lambda m: m[0].log_loss)
+    ranked = sorted(measured, key=lambda m: m[0].loss)
     if forced is not None:
         named = [m for m in ranked if m[0].name == forced or m[0].name.split("-")[0] == forced]
         why = f"{forced} was asked for"
@@ -189,12 +204,13 @@ def _choose(
         return _uncalibrated(named[0][0]), f"{why}; only {rows} held-out rows have {pattern}: temperature 1"
     if rows < FEW_ROWS:
         # Too few rows to compare on: take the rule with the fewest assumptions.
-        usual = next((c for c, _ in measured if c.name == "late-product"), measured[0][0])
-        why = f"only {rows} held-out rows have {pattern}: taken without a comparison, temperature 1"
-        return _uncalibrated(usual), why
+        usual = next((c for c, _ in measured if c.name == target.usual_way), measured[0][0])
+        why = f"only {rows} held-out rows have {pattern}: taken without a comparison"
+        return _uncalibrated(usual), why + (", temperature 1" if target.calibrated else "")
     single, of_single = next(m for m in ranked if m[0].kind == SINGLE)
     best, of_best = ranked[0]
-    told = f"log-loss {best.log_loss:.3f} on {rows} held-out rows"
+    name = target.loss_words
+    told = f"{name} {best.loss:.3f} on {rows} held-out rows"
     if best.kind == SINGLE:
         return best, f"the best single modality, and the lowest {told}"
     gain, low, high = paired_difference(of_single - of_best, tail=SURE, seed=seed)
@@ -202,7 +218,7 @@ def _choose(
     if low > 0:
         return best, f"lowest {told}: better than the best single modality, {single.name}, {by}"
     return single, (
-        f"the best single modality, log-loss {single.log_loss:.3f} on {rows} held-out rows: "
+        f"the best single modality, {name} {single.loss:.3f} on {rows} held-out rows: "
         f"{best.name} is better {by} only, which is not sure"
     )
 

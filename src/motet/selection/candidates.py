@@ -6,44 +6,22 @@ K heads, n rows, C classes. A way is learned on some rows and measured on others
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from motet.model import HeadEntry, Member
 from motet.runtime.combination import combine, log_softmax
+from motet.runtime.number_target import NumberTarget
+from motet.runtime.target import Target
 from motet.selection.ensemble import greedy_mean, greedy_product, stacked_weights
+from motet.selection.number_ways import number_ways
 from motet.selection.temperature import fit_temperature
+from motet.selection.way import COMBINED, FUSED, SINGLE, Expert, Learn, Logits, Truth, Way
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int64]
-Logits = Mapping[str, Floats]  # of each head: [n, C]
-SINGLE, FUSED, COMBINED = "single", "fused", "combined"
-
-
-@dataclass(frozen=True)
-class Way:
-    """A candidate: `learn(logits, labels)` gives its members, with weights and temperatures, from some rows.
-
-    kind : `single` where it reads one modality, `fused` where one head reads several, else `combined`. heads : those
-    that may be members.
-    """
-
-    name: str
-    kind: str
-    rule: str
-    heads: tuple[str, ...]
-    learn: Callable[[Logits, Labels], tuple[Member, ...]]
-
-
-@dataclass(frozen=True)
-class Expert:
-    """What answers best for one modality by itself: heads whose product it is."""
-
-    name: str
-    heads: tuple[str, ...]
 
 
 def ways(
@@ -51,10 +29,12 @@ def ways(
     modality_of: Mapping[str, str],
     shown: frozenset[str],
     experts: Mapping[str, Expert],
+    target: Target,
 ) -> list[Way]:
     """Every candidate of the pattern `shown`.
 
-    modality_of : of each source. experts : the best single way of each modality; needed where two are shown.
+    modality_of : of each source. experts : the best single way of each modality; needed where two are shown. Where
+    numbers are answered they are averaged or summed: see `number_ways`.
     """
     unimodal: dict[str, list[str]] = {}
     fused = []
@@ -64,6 +44,9 @@ def ways(
             unimodal.setdefault(next(iter(read)), []).append(name)
         elif head.kind != "unimodal" and read >= shown:
             fused.append(name)
+    if isinstance(target, NumberTarget):
+        late = [experts[modality] for modality in sorted(shown)] if len(shown) > 1 else []
+        return number_ways(list(unimodal.values()), fused, late, target)
     found = []
     for names in unimodal.values():
         found += [Way(name, SINGLE, "product", (name,), _plain((name,))) for name in names]
@@ -86,7 +69,7 @@ def ways(
             Way("ensemble-mean", COMBINED, "mean", every, _greedy(everything, greedy_mean)),
             Way("ensemble-product", COMBINED, "product", every, _greedy(everything, greedy_product)),
         ]
-    return found
+    return [replace(way, learn=_of_flat(way.learn, target)) for way in found]
 
 
 def answer(way: Way, members: Sequence[Member], logits: Logits) -> Floats:
@@ -97,11 +80,21 @@ def answer(way: Way, members: Sequence[Member], logits: Logits) -> Floats:
     return combine(way.rule, stacked, np.ones(stacked.shape[:2], bool), weights, temperatures)
 
 
-def _plain(names: tuple[str, ...]) -> Callable[[Logits, Labels], tuple[Member, ...]]:
+def _of_flat(learn: Learn, target: Target) -> Learn:
+    """The same from logits [n, ...] of a target, each answer of which is one of several classes."""
+
+    def learn_flat(logits: Logits, truth: Truth) -> tuple[Member, ...]:
+        pairs = {name: target.flat(values, truth) for name, values in logits.items()}
+        return learn({name: flat for name, (flat, _) in pairs.items()}, next(iter(pairs.values()))[1])
+
+    return learn_flat
+
+
+def _plain(names: tuple[str, ...]) -> Learn:
     return lambda logits, labels: tuple(Member(name) for name in names)
 
 
-def _late(experts: Sequence[Expert]) -> Callable[[Logits, Labels], tuple[Member, ...]]:
+def _late(experts: Sequence[Expert]) -> Learn:
     """Each modality's expert as it is calibrated by itself."""
 
     def learn(logits: Logits, labels: Labels) -> tuple[Member, ...]:
@@ -115,7 +108,7 @@ def _late(experts: Sequence[Expert]) -> Callable[[Logits, Labels], tuple[Member,
     return learn
 
 
-def _stacked(experts: Sequence[Expert]) -> Callable[[Logits, Labels], tuple[Member, ...]]:
+def _stacked(experts: Sequence[Expert]) -> Learn:
     """Each modality's expert with a weight that is learned."""
 
     def learn(logits: Logits, labels: Labels) -> tuple[Member, ...]:
@@ -131,9 +124,7 @@ def _stacked(experts: Sequence[Expert]) -> Callable[[Logits, Labels], tuple[Memb
     return learn
 
 
-def _greedy(
-    names: Sequence[str], search: Callable[[Floats, Labels], Floats]
-) -> Callable[[Logits, Labels], tuple[Member, ...]]:
+def _greedy(names: Sequence[str], search: Callable[[Floats, Labels], Floats]) -> Learn:
     """Calibrated heads with the shares that a greedy search gives them."""
 
     def learn(logits: Logits, labels: Labels) -> tuple[Member, ...]:

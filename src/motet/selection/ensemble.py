@@ -30,12 +30,12 @@ def greedy_mean(logs: Floats, labels: Labels) -> Floats:
     of_label = np.exp(
         logs[:, np.arange(len(labels)), labels]
     )  # [K, n]: all that the log-loss of a mean needs
-    return _greedy(of_label, lambda mean: float(-np.log(np.maximum(mean, SMALLEST)).mean()))
+    return greedy_shares(of_label, lambda mean: float(-np.log(np.maximum(mean, SMALLEST)).mean()))
 
 
 def greedy_product(logs: Floats, labels: Labels) -> Floats:
     """Shares [K], which sum to one, of a geometric mean of probabilities with a low log-loss; as `greedy_mean`."""
-    return _greedy(logs, lambda mean: log_loss(log_softmax(mean), labels))
+    return greedy_shares(logs, lambda mean: log_loss(log_softmax(mean), labels))
 
 
 def stacked_weights(logs: Floats, labels: Labels, *, steps: int = 50) -> Floats:
@@ -73,7 +73,8 @@ def stacked_weights(logs: Floats, labels: Labels, *, steps: int = 50) -> Floats:
     return weights if weights.any() else np.ones(count)
 
 
-def _greedy(parts: Floats, loss: Callable[[Floats], float]) -> Floats:
+def greedy_shares(parts: Floats, loss: Callable[[Floats], float]) -> Floats:
+    """Shares [K], which sum to one, of a mean of `parts` [K, ...] with a low loss: greedy, with replacement."""
     counts, together, lowest = np.zeros(len(parts)), np.zeros(parts.shape[1:]), np.inf
     for step in range(STEPS):
         losses = [loss((together + part) / (step + 1)) for part in parts]

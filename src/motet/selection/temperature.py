@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from motet.runtime.combination import log_softmax
+from motet.runtime.target import Target
 
 Floats = npt.NDArray[np.floating]
 LOW, HIGH = 0.05, 20.0
 NEAR = 1e-7  # of 1 / T, relative
+
+
+def temperature_of(target: Target, combined: Floats, truth: npt.NDArray[Any]) -> float:
+    """The temperature of combined logits of a target; 1 where it has none."""
+    return fit_temperature(*target.flat(combined, truth)) if target.calibrated else 1.0
 
 
 def fit_temperature(logits: Floats, labels: npt.NDArray[np.int64], *, steps: int = 50) -> float:

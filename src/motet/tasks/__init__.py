@@ -8,5 +8,13 @@ from motet.tasks.classify import (
     LinearClassifier,
     classification_loss,
 )
+from motet.tasks.objective import Objective, objective_of
 
-__all__ = ["ClassifierEnsemble", "FusedClassifier", "LinearClassifier", "classification_loss"]
+__all__ = [
+    "ClassifierEnsemble",
+    "FusedClassifier",
+    "LinearClassifier",
+    "Objective",
+    "classification_loss",
+    "objective_of",
+]

@@ -1,8 +1,7 @@
-"""Classification: the head over a fused state, the linear head over one source, and their loss."""
+"""The head over a fused state, ensembles of it, and the linear head over one source."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.fusion import Dropout, Fusion, Source, SourceBatch, StandardisedLinear
+from motet.tasks.objective import Objective
 
 
 class FusedClassifier(nn.Module):
@@ -33,15 +33,16 @@ class FusedClassifier(nn.Module):
 
 
 class ClassifierEnsemble(nn.Module):
-    """Several classifiers that differ only in their first weights: the logarithm of their mean probability, [B, C].
+    """Several classifiers that differ only in their first weights: the logits of their mean answer, [B, C].
 
     Each is trained on its own loss: trained on that of their mean they would lean on one another. Heads over cached
     features are small, and one alone depends on its first weights more than on its strategy. Source: Lakshminarayanan
     et al., "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles", 2017.
     """
 
-    def __init__(self, members: Sequence[FusedClassifier]) -> None:
+    def __init__(self, members: Sequence[FusedClassifier], objective: Objective) -> None:
         super().__init__()
+        self.objective = objective
         self.each = nn.ModuleList(members)
         self.sources = members[0].sources
 
@@ -52,12 +53,11 @@ class ClassifierEnsemble(nn.Module):
 
     def forward(self, features: SourceBatch) -> Tensor:
         """Logits [B, C]."""
-        each = torch.stack([member(features) for member in self.each]).log_softmax(dim=-1)
-        return each.logsumexp(dim=0) - math.log(len(self.each))
+        return self.objective.pooled(torch.stack([member(features) for member in self.each]))
 
 
 class LinearClassifier(nn.Module):
-    """Multinomial logistic regression on one standardised source: ((x - mean) * scale) W + b, [B, C].
+    """A linear model of one standardised source: ((x - mean) * scale) W + b, [B, C].
 
     Where the source is absent the logits are `b`.
 

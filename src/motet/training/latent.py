@@ -83,12 +83,14 @@ def _basis(whole: SparseRows, rows: Rows, seed: int) -> Floats:
     if len(rows) == 0:
         return np.zeros((whole.width, 1), np.float32)
     with one_thread():
-        x = torch.from_numpy(whole.dense(rows))  # [n, D]
-        # From x x' = U S^2 U', which is small where rows are few: V = x' U / S.
-        squares, left = torch.linalg.eigh(x @ x.T)
+        x = csr(whole.take(rows))  # [n, D]
+        transposed = x.t().to_sparse_csr()
+        # From x x' = U S^2 U', which is small where rows are few: V = x' U / S, and the coordinates x V are U S.
+        squares, left = torch.linalg.eigh(x @ transposed.to_dense())
         count = min(DIMENSIONS, len(rows))
-        basis = x.T @ (left[:, -count:].flip(1) / squares[-count:].flip(0).clamp(min=1e-6).sqrt())
-        scaled: Floats = (basis / (x @ basis).std().clamp(min=1e-6)).numpy()
+        lengths = squares[-count:].flip(0).clamp(min=1e-6).sqrt()
+        basis = transposed @ (left[:, -count:].flip(1) / lengths)
+        scaled: Floats = (basis / (left[:, -count:].flip(1) * lengths).std().clamp(min=1e-6)).numpy()
     return scaled
 
 

@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -18,11 +17,9 @@ from torch import Tensor
 from torch.func import vmap  # type: ignore[attr-defined]
 
 from motet.encoders import Features
-from motet.evaluation import log_loss
 from motet.fusion import Projection, Source
-from motet.runtime.combination import log_softmax
-from motet.selection import fit_temperature
-from motet.tasks import ClassifierEnsemble, FusedClassifier, classification_loss
+from motet.selection import temperature_of
+from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
 from motet.training.balance import Balance
 from motet.training.designs import standardisation, token_standardisation
 from motet.training.folds import Fold, Tables
@@ -37,7 +34,7 @@ Bools = npt.NDArray[np.bool_]
 MakeHead = Callable[[Sequence[Source]], FusedClassifier]
 TOKEN_ROWS = 96  # at a time where tokens are read: each row is a hundred vectors
 _DRAWING = threading.Lock()  # first weights come from PyTorch's own generator, one for all threads
-LEAST_GAIN = 1e-4  # of held-out log-loss: less is no gain
+LEAST_GAIN = 1e-4  # of held-out loss: less is no gain
 
 
 @dataclass(frozen=True)
@@ -69,9 +66,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: mean training loss, held-out log-loss and accuracy (null without such rows).
+    """What one epoch gave: mean training loss, held-out loss and accuracy (null without such rows, or classes).
 
-    alone : where curves were asked for, the held-out log-loss when each modality alone is shown, on the rows that have
+    alone : where curves were asked for, the held-out loss when each modality alone is shown, on the rows that have
         it, after a temperature: what the head has learned from it, and not how sure it is of that.
     """
 
@@ -109,16 +106,16 @@ def train_heads(
     make: MakeHead,
     sources: Sequence[Source],
     folds: Sequence[Fold],
+    objective: Objective,
     settings: Settings,
     *,
     stop_after: int | None = None,
-    class_weights: npt.NDArray[np.float32] | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> Trained:
-    """Train an ensemble of heads for each fold, all together; keep the epoch with the lowest held-out log-loss.
+    """Train an ensemble of heads for each fold, all together; keep the epoch with the lowest held-out loss.
 
     make : a new head, its weights drawn from PyTorch's generator. sources : names and modalities; widths are those
-    of the folds' tables (narrower ones are filled with zeros). Log-loss is measured over the held rows of all folds
+    of the folds' tables (narrower ones are filled with zeros). The loss is measured over the held rows of all folds
     after a temperature of its own, so that what is only too sure of itself does not stop the training.
     stop_after : end after this many epochs of the same schedule, whatever is held out, and keep the last.
     advance : told of each epoch that is done. Several trainings may run side by side, in threads.
@@ -135,7 +132,6 @@ def train_heads(
     for number, fold in enumerate(folds):
         _standardise(heads[number * settings.members : (number + 1) * settings.members], fold)
     stack = StackedHeads(heads, accelerator.device, settings.seed)
-    weights = None if class_weights is None else torch.from_numpy(class_weights).to(accelerator.device)
     optimizer = without_compiler(torch.optim.AdamW)(
         _by_learning_rate(stack, sources, settings),
         lr=settings.learning_rate,
@@ -151,7 +147,7 @@ def train_heads(
         optimizer, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
     optimizer, schedule = accelerator.prepare(optimizer, schedule)
-    loss_of_each = vmap(partial(classification_loss, class_weights=weights))
+    loss_of_each = vmap(objective.loss)
     history: list[Epoch] = []
     last = epochs if stop_after is None else min(epochs, stop_after)
     lowest, best, best_epoch = math.inf, stack.state(), 0
@@ -162,24 +158,26 @@ def train_heads(
             hide = settings.balance.rates(modalities, (number - 1) / epochs)
             for begin in range(0, rows, size):
                 chosen = [np.sort(each[begin : begin + size]) for each in shuffled]
-                batch, labels = _read(
-                    sources, folds, chosen, settings.members, hide, order, accelerator.device
+                batch, wanted, weights = _read(
+                    sources, folds, chosen, objective, settings.members, hide, order, accelerator.device
                 )
                 logits = stack.train_logits(batch)
                 # Each head has a loss of its own: trained on that of their mean they would lean on one another.
-                losses = loss_of_each(logits, labels)  # [G]
+                losses = loss_of_each(logits, wanted, weights)  # [G]
                 for modality in modalities if settings.balance.auxiliary else ():
-                    single = stack.train_logits(_only(modality, batch, sources))
+                    single, shown = _only(modality, batch, sources)
                     share = settings.balance.auxiliary / len(modalities)
-                    losses = losses + share * loss_of_each(single, labels)
+                    losses = losses + share * loss_of_each(
+                        stack.train_logits(single), wanted, weights * shown
+                    )
                 accelerator.backward(losses.sum())
                 stack.clip_gradients(1.0)
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()
                 total += float(losses.detach().mean()) * len(chosen[0])
-            watched, validation = _validate(stack, sources, folds, settings.members)
-            alone = _alone(stack, sources, folds, settings.members) if settings.curves else None
+            watched, validation = _validate(stack, sources, folds, objective, settings.members)
+            alone = _alone(stack, sources, folds, objective, settings.members) if settings.curves else None
             history.append(Epoch(number, total / max(rows, 1), *validation, alone))
             advance(1)
             if stop_after is not None or watched is None or watched < lowest - LEAST_GAIN:
@@ -190,7 +188,7 @@ def train_heads(
     trained = stack.unstack(best)
     return Trained(
         [
-            ClassifierEnsemble(trained[i : i + settings.members])
+            ClassifierEnsemble(trained[i : i + settings.members], objective)
             for i in range(0, len(trained), settings.members)
         ],
         best_epoch,
@@ -279,26 +277,28 @@ def _by_learning_rate(
     return [{"params": each, "lr": settings.learning_rate * factor} for factor, each in groups.items()]
 
 
-def _only(modality: str, batch: Batch, sources: Sequence[Source]) -> Batch:
-    """The same batch with every other modality hidden."""
+def _only(modality: str, batch: Batch, sources: Sequence[Source]) -> tuple[Batch, Tensor]:
+    """The same batch with every other modality hidden, and which rows [G, B] still show something."""
     of = {source.name: source.modality for source in sources}
-    return {
+    alone = {
         name: (pooled, present if of[name] == modality else torch.zeros_like(present), *tokens)
         for name, (pooled, present, *tokens) in batch.items()
     }
+    return alone, torch.stack([present for _, present, *_ in alone.values()]).any(dim=0)
 
 
 def _read(
     sources: Sequence[Source],
     folds: Sequence[Fold],
     chosen: Sequence[Rows],
+    objective: Objective,
     members: int,
     hide: npt.NDArray[np.floating],
     order: np.random.Generator,
     device: torch.device,
-) -> tuple[dict[str, tuple[Tensor, ...]], Tensor]:
+) -> tuple[dict[str, tuple[Tensor, ...]], Tensor, Tensor]:
     """The chosen rows of each fold, modalities hidden with the chances [M], for each member of each fold: [G, B, D],
-    [G, B]."""
+    [G, B]; what is wanted of them [G, B, O], and their weights [G, B]."""
     read = {
         source.name: [read_rows(source, fold.tables, rows) for fold, rows in zip(folds, chosen, strict=True)]
         for source in sources
@@ -323,8 +323,11 @@ def _read(
         )
         for source in sources
     }
-    labels = np.stack([fold.labels[rows] for fold, rows in zip(folds, chosen, strict=True)])
-    return batch, for_members(labels)
+    wanted = np.stack(
+        [objective.wanted(fold.labels[rows]).numpy() for fold, rows in zip(folds, chosen, strict=True)]
+    )
+    weights = np.stack([fold.weights_of(rows) for fold, rows in zip(folds, chosen, strict=True)])
+    return batch, for_members(wanted), for_members(weights)
 
 
 def _of_one_length(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
@@ -335,9 +338,13 @@ def _of_one_length(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def _alone(
-    stack: StackedHeads, sources: Sequence[Source], folds: Sequence[Fold], members: int
+    stack: StackedHeads,
+    sources: Sequence[Source],
+    folds: Sequence[Fold],
+    objective: Objective,
+    members: int,
 ) -> dict[str, float | None]:
-    """Log-loss after a temperature of the held rows that have a modality, the others hidden."""
+    """Loss after a temperature of the held rows that have a modality, the others hidden."""
     found: dict[str, float | None] = {}
     for modality in dict.fromkeys(source.modality for source in sources):
         names = [source.name for source in sources if source.modality == modality]
@@ -350,14 +357,20 @@ def _alone(
         ]
         held = [f.held[np.all([f.tables[n].present[f.held] for n in names], axis=0)] for f in folds]
         shown = [replace(f, tables=t, held=h) for f, t, h in zip(folds, tables, held, strict=True)]
-        found[modality] = _validate(stack, sources, shown, members)[0]
+        found[modality] = _validate(stack, sources, shown, objective, members)[0]
     return found
 
 
 def _validate(
-    stack: StackedHeads, sources: Sequence[Source], folds: Sequence[Fold], members: int, *, size: int = 4096
+    stack: StackedHeads,
+    sources: Sequence[Source],
+    folds: Sequence[Fold],
+    objective: Objective,
+    members: int,
+    *,
+    size: int = 4096,
 ) -> tuple[float | None, tuple[float | None, float | None]]:
-    """Log-loss after a temperature, and (log-loss, accuracy), of the held rows of all folds; None without any."""
+    """Loss after a temperature, and (loss, accuracy of classes), of the held rows of all folds; None without any."""
     logits, labels = [], []
     size = min(size, TOKEN_ROWS) if any(source.read != "pooled" for source in sources) else size
     with torch.inference_mode():
@@ -368,12 +381,15 @@ def _validate(
                 for source in sources:
                     read = (torch.from_numpy(a) for a in read_rows(source, fold.tables, rows))
                     features[source.name] = Features(*(a.to(stack.device) for a in read))
-                each = [stack.logits(number * members + m, features).log_softmax(-1) for m in range(members)]
-                logits.append(torch.stack(each).logsumexp(dim=0).float().cpu().numpy())
+                each = [stack.logits(number * members + m, features) for m in range(members)]
+                logits.append(objective.pooled(torch.stack(each)).float().cpu().numpy())
                 labels.append(fold.labels[rows])
     if not logits:
         return None, (None, None)
-    answers, wanted = np.concatenate(logits), np.concatenate(labels)
-    calibrated = log_softmax(answers / fit_temperature(answers, wanted))
-    right = float((answers.argmax(axis=1) == wanted).mean())
-    return log_loss(calibrated, wanted), (log_loss(log_softmax(answers), wanted), right)
+    target, truth = objective.target, np.concatenate(labels)
+    answers = target.spread(np.concatenate(logits))
+    if objective.shift is not None:
+        answers = answers + objective.shift.numpy()  # held rows have the shares that the shift takes away
+    calibrated = target.losses(answers / temperature_of(target, answers, truth), truth)
+    right = target.score_of(answers, truth) if target.score == "accuracy" else None
+    return float(calibrated.mean()), (float(target.losses(answers, truth).mean()), right)

@@ -1,19 +1,19 @@
-"""The scikit-learn habit: a classifier with fit, predict, predict_proba and score."""
+"""What the estimators share: their parameters, fit, evaluate, save, copies."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from motet.data import Column, Schema, Table, encode_labels, infer_schema, read_table
+from motet.data import Schema, Table, TargetKind, infer_schema, read_table
 from motet.errors import ModelError, UsageError
 from motet.learning_wing import require_learning_wing
 from motet.preprocessing import Augmentation
@@ -22,8 +22,8 @@ from motet.runtime import Model
 Encoders = str | Path | Sequence[str | Path]
 
 
-class MultimodalClassifier:
-    """A classifier of rows that hold pictures, words and numbers, any of which may be missing.
+class MultimodalEstimator(ABC):
+    """A model of rows that hold pictures, words and numbers, any of which may be missing.
 
     Parameters
     ----------
@@ -48,7 +48,15 @@ class MultimodalClassifier:
     test_size, validation_size : float
         Shares of rows held out by `fit` to be measured on, and to choose on. `fit` alone needs no test rows, so
         `test_size` is 0 by default; `motet train` uses 0.15.
+    multilabel : bool
+        Labels are lists of any number of labels (`MultimodalClassifier` alone).
     class_weights : None or "balanced"
+    imbalance : "none", "weights" or "logit-adjustment"
+        What is done for rare classes.
+    weight : str
+        A column of numbers from 0: how much each row counts in the loss (not in metrics); 0 leaves it out.
+    time_limit : float
+        Seconds after which no further candidate is tried; linear heads always are.
     balance : None or dict
         How fused heads treat their modalities: `{"auxiliary": 0.3, "image.dropout": 0.5, ...}`; the keys are those of
         `motet train --balance`.
@@ -60,7 +68,6 @@ class MultimodalClassifier:
 
     Attributes
     ----------
-    classes_ : array of the classes, of the labels' own type.
     model_ : the fitted `motet.runtime.Model`: every prediction comes from it, exactly as it would after saving.
     evaluation_ : what was measured on the test rows (the content of `evaluation.json`).
 
@@ -90,7 +97,11 @@ class MultimodalClassifier:
         image_root: str | Path | None = None,
         test_size: float = 0.0,
         validation_size: float = 0.15,
+        multilabel: bool = False,
         class_weights: str | None = None,
+        imbalance: str = "none",
+        weight: str | None = None,
+        time_limit: float | None = None,
         balance: Mapping[str, float] | None = None,
         augment: int | Augmentation = 0,
         accept_licence: bool = False,
@@ -115,36 +126,26 @@ class MultimodalClassifier:
         self.image_root = image_root
         self.test_size = test_size
         self.validation_size = validation_size
+        self.multilabel = multilabel
         self.class_weights = class_weights
+        self.imbalance = imbalance
+        self.weight = weight
+        self.time_limit = time_limit
         self.balance = balance
         self.augment = augment
         self.accept_licence = accept_licence
         self.seed = seed
 
     def __repr__(self) -> str:
-        usual = MultimodalClassifier.__init__.__kwdefaults__ or {}
+        usual = MultimodalEstimator.__init__.__kwdefaults__ or {}
         changed = [f"{name}={value!r}" for name, value in self.get_params().items() if value != usual[name]]
-        return f"MultimodalClassifier({', '.join(changed)})"
-
-    # scikit-learn's estimator protocol, written here so that it need not be installed to predict.
-    _estimator_type = "classifier"
-
-    def __sklearn_tags__(self) -> Any:
-        """What scikit-learn asks of an estimator."""
-        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="classifier",
-            target_tags=TargetTags(required=True),
-            classifier_tags=ClassifierTags(),
-            input_tags=InputTags(two_d_array=False, string=True, allow_nan=True),
-        )
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters by name."""
         return {name: getattr(self, name) for name in _parameters()}
 
-    def set_params(self, **parameters: Any) -> MultimodalClassifier:
+    def set_params(self, **parameters: Any) -> Self:
         """Change parameters of the constructor."""
         for name, value in parameters.items():
             if name not in _parameters():
@@ -152,7 +153,7 @@ class MultimodalClassifier:
             setattr(self, name, value)
         return self
 
-    def fit(self, X: Any, y: Any = None, *, label: str | None = None) -> MultimodalClassifier:
+    def fit(self, X: Any, y: Any = None, *, label: str | None = None) -> Self:
         """Train on a table.
 
         X : a file, a DataFrame, a `datasets.Dataset`, a dict of columns, or a list of rows.
@@ -174,9 +175,12 @@ class MultimodalClassifier:
             audio_encoders=_several(self.audio_encoder),
             lexical=self.lexical,
             fusion=self.fusion,
+            target=self._target(),
             tokens=self.tokens,
             pooling=_several(self.pooling),
             class_weights=self.class_weights,
+            imbalance=self.imbalance,
+            time_limit=self.time_limit,
             accept_licence=self.accept_licence,
             test_size=self.test_size,
             validation_size=self.validation_size,
@@ -189,7 +193,6 @@ class MultimodalClassifier:
         self.evaluation_ = build_model(table, schema, place, options)
         self._folder = folder  # lives as long as the estimator
         self.model_ = Model(place)
-        self.classes_ = _typed(self.model_.classes, self.model_.manifest.class_type)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -212,30 +215,12 @@ class MultimodalClassifier:
                 (place / name).write_bytes(content)
             self.model_ = Model(place)
 
+    @abstractmethod
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable class of each row [N], of the labels' own type."""
-        best = self.predict_proba(X).argmax(axis=1)
-        predicted: npt.NDArray[Any] = self.classes_[best]
-        return predicted
+        """The answer to each row."""
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.floating]:
-        """Probabilities [N, C], classes in the order of `classes_`."""
-        return self._fitted().predict_proba(X, image_root=self.image_root)
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Accuracy on labels y [N] of all rows; where y is None, on the label column of X, as `evaluate` measures it.
-
-        Rows without a label are left out.
-        """
-        if y is None:
-            return float(self.evaluate(X)["overall"]["metrics"]["accuracy"]["value"])
-        model = self._fitted()
-        given = Schema((Column("label", "categorical", "label"),))
-        truth = encode_labels(read_table({"label": list(y)}), given, model.classes).values
-        best = self.predict_proba(X).argmax(axis=1)
-        if len(best) != len(truth):
-            raise UsageError(f"X has {len(best)} rows and y {len(truth)}")
-        return float(np.mean((best == truth)[truth != -1]))
+    @abstractmethod
+    def _target(self) -> TargetKind: ...
 
     def evaluate(self, X: Any, *, all_rows: bool = False, slices: Sequence[str] = ()) -> dict[str, Any]:
         """Measure on a labelled table: the content of `evaluation.json`.
@@ -267,6 +252,8 @@ class MultimodalClassifier:
             group=self.group,
             split=self.split,
             id=self.id,
+            weight=self.weight,
+            target=self._target(),
         )
 
     def _check_sizes(self, schema: Schema) -> None:
@@ -300,24 +287,14 @@ class MultimodalClassifier:
 
     def _fitted(self) -> Model:
         if not hasattr(self, "model_"):
-            raise ModelError("this classifier is not fitted yet: call fit first")
+            raise ModelError(f"this {type(self).__name__} is not fitted yet: call fit first")
         return self.model_
 
 
 def _parameters() -> list[str]:
-    code = MultimodalClassifier.__init__.__code__
+    code = MultimodalEstimator.__init__.__code__
     return list(code.co_varnames[1 : 1 + code.co_kwonlyargcount])
 
 
 def _several(value: Encoders | str | Sequence[str]) -> tuple[str, ...]:
     return (str(value),) if isinstance(value, str | Path) else tuple(str(item) for item in value)
-
-
-def _typed(classes: Sequence[str], kind: str) -> npt.NDArray[Any]:
-    if kind == "integer":
-        return np.array([int(name) for name in classes])
-    if kind == "float":
-        return np.array([float(name) for name in classes])
-    if kind == "boolean":
-        return np.array([name == "true" for name in classes])
-    return np.array(classes, dtype=object)

@@ -1,0 +1,166 @@
+"""What a model answers with: how logits become an answer, what an answer costs, how it is measured and told.
+
+B rows. A head gives logits [B, O]; heads are combined (`runtime.combination`), divided by a temperature, and what comes
+out is `combined`. Training, selection, prediction and evaluation all ask the one target of a model.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data import TargetKind
+from motet.evaluation import class_table, classification_metrics, row_log_loss
+from motet.model import PatternEntry, TargetEntry
+from motet.runtime.combination import log_softmax
+from motet.runtime.prediction_sets import fit_thresholds, prediction_sets, threshold_at
+
+Floats = npt.NDArray[np.floating]
+Truth = npt.NDArray[Any]  # class numbers [B], numbers [B], or labels [B, C]
+
+
+class Target(ABC):
+    """One of three: a class, a number, or any number of labels for each row.
+
+    loss, score : names of what candidates are chosen by, and of what is shown beside it. calibrated : whether answers
+    are probabilities, which a temperature makes as sure as they should be. outputs : O.
+    """
+
+    kind: ClassVar[TargetKind]
+    task: ClassVar[str] = "classify"
+    loss: ClassVar[str] = "log_loss"
+    score: ClassVar[str] = "accuracy"
+    calibrated: ClassVar[bool] = True
+    confident: ClassVar[bool] = False  # whether an answer has one confidence
+    prior_name: ClassVar[str] = "majority"  # the baseline that looks at nothing
+    prior_words: ClassVar[str] = "the share of each class"
+    loss_words: ClassVar[str] = "log-loss"
+    usual_way: ClassVar[str] = "late-product"  # with the fewest assumptions, where nothing can be compared
+    outputs: int
+
+    @property
+    def entry(self) -> TargetEntry:
+        """As it stands in `motet.json`."""
+        return TargetEntry(self.kind)
+
+    def spread(self, logits: Floats) -> Floats:
+        """Logits of heads [..., B, O] as combiners read them: here as they are."""
+        return logits
+
+    def flat(self, combined: Floats, truth: Truth) -> tuple[Floats, Truth]:
+        """Combined logits [n, C] and truth [n] as answers of one class each."""
+        return combined, truth
+
+    def even_truth(self) -> Truth:
+        """What may be true of one row that tells nothing."""
+        return np.zeros(1, np.int64)
+
+    @abstractmethod
+    def normal(self, combined: Floats) -> Floats:
+        """Combined logits of one answer in their one form: logarithms of probabilities, or as they are."""
+
+    @abstractmethod
+    def answers(self, combined: Floats) -> Floats:
+        """Probabilities [B, C] of the classes or labels; numbers [B, 1]."""
+
+    @abstractmethod
+    def losses(self, combined: Floats, truth: Truth) -> Floats:
+        """What each row costs [B]."""
+
+    @abstractmethod
+    def score_of(self, combined: Floats, truth: Truth) -> float:
+        """The score: higher is better; NaN where it is not defined."""
+
+    @abstractmethod
+    def thresholds(self, answers: Floats, truth: Truth) -> tuple[float | None, ...]:
+        """Of prediction sets or intervals at each of LEVELS, from held-out answers; empty where there are none."""
+
+    def cuts(self, answers: Floats, truth: Truth) -> tuple[float, ...]:
+        """For each label the probability from which it is given; empty where there are none."""
+        return ()
+
+    def judged(self, answers: Floats, patterns: Sequence[str], entries: Mapping[str, PatternEntry]) -> Floats:
+        """Answers [B, ...] as they are measured, from the patterns [B] of the rows: here as they are."""
+        return answers
+
+    @abstractmethod
+    def metrics(self, answers: Floats, truth: Truth, *, seed: int, draws: int = 1000) -> Mapping[str, Any]:
+        """Each {"value", "low", "high"}."""
+
+    @abstractmethod
+    def details(self, answers: Floats, truth: Truth) -> dict[str, Any]:
+        """What else `evaluation.json` says: of each class."""
+
+    @abstractmethod
+    def worst(self, answers: Floats, truth: Truth) -> npt.NDArray[np.int64]:
+        """Rows [n] that were answered wrongly, the worst first."""
+
+    @abstractmethod
+    def told(self, answers: Floats, entry: PatternEntry, coverage: float | None) -> list[dict[str, Any]]:
+        """For each row of one pattern what its Prediction says of the answer."""
+
+
+class ClassTarget(Target):
+    """One of several classes: O = C logits, a softmax, log-loss."""
+
+    kind = "class"
+    confident = True
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes, self.outputs = classes, len(classes)
+
+    def normal(self, combined: Floats) -> Floats:
+        """Logarithms of probabilities [B, C]."""
+        return log_softmax(combined)
+
+    def answers(self, combined: Floats) -> Floats:
+        """Probabilities [B, C]."""
+        probabilities: Floats = np.exp(log_softmax(combined))
+        return probabilities
+
+    def losses(self, combined: Floats, truth: Truth) -> Floats:
+        """Log-loss of each row, in nats."""
+        return row_log_loss(log_softmax(combined), truth)
+
+    def score_of(self, combined: Floats, truth: Truth) -> float:
+        """Accuracy."""
+        return float((combined.argmax(axis=1) == truth).mean())
+
+    def thresholds(self, answers: Floats, truth: Truth) -> tuple[float | None, ...]:
+        """Of adaptive prediction sets."""
+        return fit_thresholds(answers, truth)
+
+    def metrics(self, answers: Floats, truth: Truth, *, seed: int, draws: int = 1000) -> Mapping[str, Any]:
+        """Accuracy, macro-F1, log-loss and expected calibration error."""
+        return classification_metrics(answers, truth, seed=seed, draws=draws)
+
+    def details(self, answers: Floats, truth: Truth) -> dict[str, Any]:
+        """Scores of each class, and the confusion matrix."""
+        return class_table(answers, truth, self.classes)
+
+    def worst(self, answers: Floats, truth: Truth) -> npt.NDArray[np.int64]:
+        """Mistakes, the most confident first."""
+        wrong = np.flatnonzero(answers.argmax(axis=1) != truth)
+        return wrong[np.argsort(-answers[wrong].max(axis=1), kind="stable")]
+
+    def told(self, answers: Floats, entry: PatternEntry, coverage: float | None) -> list[dict[str, Any]]:
+        """The most probable class, its probability, and the set of a coverage, likeliest first."""
+        best = answers.argmax(axis=1)
+        made = [
+            {
+                "prediction": self.classes[best[row]],
+                "confidence": float(answers[row, best[row]]),
+                "probabilities": dict(zip(self.classes, answers[row].tolist(), strict=True)),
+            }
+            for row in range(len(answers))
+        ]
+        if coverage is not None:
+            inside = prediction_sets(answers, threshold_at(entry.thresholds, coverage))
+            for row, one in enumerate(made):
+                ranked = np.argsort(-answers[row], kind="stable")
+                one["classes"] = tuple(self.classes[k] for k in ranked if inside[row, k])
+        return made
