@@ -75,6 +75,9 @@ def test_evaluation_is_of_the_labels_that_are_given(classifier: MultimodalClassi
     assert classifier.score(fresh, y) == told["overall"]["metrics"]["subset_accuracy"]["value"]
     indicator = classifier.predict(fresh)
     assert indicator.shape == (80, 3)
+    assert classifier.score(fresh, indicator) == 1.0
+    with pytest.raises(UsageError, match="a list of names a row"):
+        MultimodalClassifier(multilabel=True).fit(fresh, indicator)
     assert [{NAMES[k] for k in np.flatnonzero(row)} for row in indicator] == given
 
 

@@ -272,6 +272,10 @@ class MultimodalEstimator(ABC):
             )
         if (y is None) == (label is None):
             raise UsageError("give the labels once: as y, or as the name of a column with label=")
+        if getattr(y, "ndim", 1) > 1:
+            raise UsageError(
+                f"y has the shape {tuple(y.shape)}: give one label a row, or, for several labels, a list of names a row"
+            )
         table = read_table(X, image_root=self.image_root)
         if label is not None:
             table.column(label)  # says which columns there are, where it is not one of them

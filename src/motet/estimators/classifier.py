@@ -61,7 +61,8 @@ class MultimodalClassifier(MultimodalEstimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Accuracy on labels y [N] of all rows; where y is None, on the label column of X, as `evaluate` measures it.
 
-        Rows without a label are left out. Of several labels a row: the share of rows where all are right.
+        Rows without a label are left out. Of several labels a row: the share of rows where all are right; y is then a
+        list of names for each row, or 0 and 1 [N, C] as `predict` gives them.
         """
         if y is None:
             name = "subset_accuracy" if self.multilabel else "accuracy"
@@ -77,6 +78,11 @@ class MultimodalClassifier(MultimodalEstimator):
         return float(np.mean((best == truth)[truth != -1]))
 
     def _score_of_labels(self, X: Any, y: Any) -> float:
+        if getattr(y, "ndim", 1) == 2:
+            told, wanted = self.predict(X), np.asarray(y)
+            if told.shape != wanted.shape:
+                raise UsageError(f"y has the shape {wanted.shape}, and the answers {told.shape}")
+            return float((told == wanted).all(axis=1).mean())
         given = Schema((Column("label", "other", "label"),))
         found = encode_target(read_table({"label": list(y)}), given, "labels", self._fitted().classes)
         predicted = self.predict(X)
