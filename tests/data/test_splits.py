@@ -198,7 +198,10 @@ def test_copies_stay_together_where_validation_rows_are_taken_from_train():
 
 
 groups = st.one_of(
-    st.none(), st.sampled_from(["p1", " p1", "p1 ", "p2", "病人", "", " "]), st.text(max_size=2)
+    # control characters are mended away when a table is read: a group of nothing else is blank
+    st.none(),
+    st.sampled_from(["p1", " p1", "p1 ", "p2", "病人", "", " "]),
+    st.text("pq病1 ", max_size=2),
 )
 
 
