@@ -69,6 +69,15 @@ def classification_metrics(
     }
 
 
+def drawn_metric(value: float, drawn: Floats) -> dict[str, float | None]:
+    """{"value", "low", "high"} from bootstrap draws [d] of a metric; all null where it, or every draw, has no value."""
+    known = drawn[np.isfinite(drawn)]
+    if not math.isfinite(value) or not len(known):
+        return {"value": None, "low": None, "high": None}
+    low, high = np.percentile(known, [2.5, 97.5])
+    return {"value": value, "low": float(low), "high": float(high)}
+
+
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
     """The 95 % score interval of a share, `right` of n, 1 or more.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from motet.evaluation.intervals import drawn_metric
 from motet.evaluation.metrics import SMALLEST
 
 Floats = npt.NDArray[np.floating]
@@ -40,7 +41,7 @@ def multilabel_metrics(
     drawn = np.array(
         [measure(np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64)) for _ in range(draws)]
     )
-    return {name: _metric(float(value[i]), drawn[:, i]) for i, name in enumerate(NAMES)}
+    return {name: drawn_metric(float(value[i]), drawn[:, i]) for i, name in enumerate(NAMES)}
 
 
 def average_precision(probabilities: Floats, truth: Floats) -> Floats:
@@ -111,11 +112,3 @@ class _Measure:
         found = (hits * np.take_along_axis(precision, self.ends, axis=0)).sum(axis=0)
         average: Floats = np.where(whole > 0, found / np.maximum(whole, 1e-12), np.nan)
         return average
-
-
-def _metric(value: float, drawn: Floats) -> dict[str, float | None]:
-    known = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or not len(known):
-        return {"value": None, "low": None, "high": None}
-    low, high = np.percentile(known, [2.5, 97.5])
-    return {"value": value, "low": float(low), "high": float(high)}

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from motet.evaluation.intervals import drawn_metric
+
 Floats = npt.NDArray[np.floating]
 Metric = dict[str, float | None]
 
@@ -32,7 +34,7 @@ def regression_metrics(
         [_three(predicted[rows], truth[rows]) for rows in (random.integers(0, n, n) for _ in range(draws))]
     )
     return {
-        name: _metric(value, drawn[:, i])
+        name: drawn_metric(value, drawn[:, i])
         for i, (name, value) in enumerate(zip(("mae", "rmse", "r2"), _three(predicted, truth), strict=True))
     }
 
@@ -40,11 +42,3 @@ def regression_metrics(
 def _three(predicted: Floats, truth: Floats) -> tuple[float, float, float]:
     errors = predicted - truth
     return float(np.abs(errors).mean()), math.sqrt(float((errors**2).mean())), r_squared(predicted, truth)
-
-
-def _metric(value: float, drawn: Floats) -> Metric:
-    known = drawn[np.isfinite(drawn)]
-    if not math.isfinite(value) or not len(known):
-        return {"value": None, "low": None, "high": None}
-    low, high = np.percentile(known, [2.5, 97.5])
-    return {"value": value, "low": float(low), "high": float(high)}
