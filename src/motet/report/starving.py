@@ -29,7 +29,7 @@ class Alone:
 
 
 def alone_curves(evaluation: Tree) -> list[Alone]:
-    """Return, for each fusion whose training measured it, the held-out log-loss of each modality alone by epoch."""
+    """Return, for each fusion whose training measured it, the held-out loss of each modality alone by epoch."""
     singles = _singles(evaluation)
     found = []
     for name, epochs in mapping(evaluation.get("history")).items():
@@ -61,9 +61,7 @@ def _drawn(read: dict[str, Points], singles: dict[str, float]) -> tuple[AloneCur
             level = references[modality]
             series["ideal"] = [(min(epochs), level), (max(epochs), level)]
             summary += f"; a model of it alone reaches {figure(level)}"
-        made.append(
-            AloneCurve(modality, drawn(f"log-loss, {modality} alone", series, x_ticks, y_ticks), summary)
-        )
+        made.append(AloneCurve(modality, drawn(f"loss, {modality} alone", series, x_ticks, y_ticks), summary))
     return tuple(made)
 
 
