@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,8 +18,9 @@ import pytest
 from motet.data import Table, TabularCells, TextCells
 from motet.data.scripts import Script, script_of
 from motet.encoders import recommended, torch_choose, torch_engine
+from motet.encoders.engine import OnnxEngine
 from motet.encoders.licences import Licence
-from motet.encoders.pretrained import OnnxEngine, PretrainedEncoder
+from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.registry import RECOMMENDED, Recommended
 from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import TorchEngine, choose_engine
@@ -359,12 +363,18 @@ class Fake:
     """An engine whose features and speed are set: each batch takes `seconds` on a clock of its own."""
 
     clock = 0.0
+    lock = Lock()
 
     def __init__(self, name: str, seconds: float, noise: float = 0.0) -> None:
         self.name, self.seconds, self.noise = name, seconds, noise
 
+    @contextmanager
+    def side_by_side(self) -> Iterator[Fake]:
+        yield self
+
     def __call__(self, inputs: dict[str, Any]) -> np.ndarray:
-        Fake.clock += self.seconds
+        with Fake.lock:
+            Fake.clock += self.seconds
         made = np.repeat(inputs["input_ids"].astype(np.float32), 2, axis=1)
         return made + self.noise * np.array([1, -1] * (made.shape[1] // 2), np.float32)
 

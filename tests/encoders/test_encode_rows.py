@@ -22,6 +22,7 @@ from motet.encoders.cache import Shelf
 from motet.encoders.encode_rows import encode_images, encode_texts
 from motet.encoders.features import FeatureTable
 from motet.encoders.kept import PooledKept
+from motet.encoders.side_by_side import side_by_side
 from motet.errors import EncoderError, MediaError
 
 WIDTH = 3
@@ -140,17 +141,20 @@ def prepare(image: Image.Image) -> npt.NDArray[np.float32]:
 
 
 class ImageEncoder:
+    """Gives each batch back, as its features."""
+
     def __init__(self, *, fail_after: int | None = None) -> None:
         self.calls: Counter[tuple[float, ...]] = Counter()
         self.batches: list[int] = []
         self.fail_after = fail_after
 
-    def __call__(self, batch: npt.NDArray[np.float32]) -> Floats:
-        if self.fail_after is not None and len(self.batches) >= self.fail_after:
-            raise KeyboardInterrupt
-        self.batches.append(len(batch))
-        self.calls.update(tuple(row) for row in batch.tolist())
-        return batch
+    def __call__(self, batches: Iterator[npt.NDArray[np.float32]]) -> Iterator[Floats]:
+        for batch in batches:
+            if self.fail_after is not None and len(self.batches) >= self.fail_after:
+                raise KeyboardInterrupt
+            self.batches.append(len(batch))
+            self.calls.update(tuple(row) for row in batch.tolist())
+            yield batch
 
 
 def pictures(*columns: Sequence[bytes | None]) -> ImageCells:
@@ -188,11 +192,18 @@ def test_pictures_equal_the_slow_way(
     wanted = data.draw(st.lists(st.integers(0, len(values) - 1), max_size=25))
     window, batch, segment = (data.draw(st.sampled_from([1, 2, 5, 100])) for _ in range(3))
     kept, encode = PooledKept(Shelf(None, WIDTH), segment), ImageEncoder()
+    ahead = data.draw(st.integers(1, 4))  # an engine may take batches before it gives any features back
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encode_rows, "MEDIA_WINDOW", window)
         for _ in range(2):
             table = encode_images(
-                cells, np.array(wanted, np.int64), prepare, encode, kept, "pictures", batch_size=batch
+                cells,
+                np.array(wanted, np.int64),
+                prepare,
+                lambda batches: side_by_side(np.copy, encode(batches), ahead),
+                kept,
+                "pictures",
+                batch_size=batch,
             )
             reference, broken = slow_pictures(cells, wanted)
             np.testing.assert_array_equal(table.present, ~np.isnan(reference[:, 0]))

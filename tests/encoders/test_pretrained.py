@@ -24,7 +24,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from motet.data import cells, infer_schema, read_table
 from motet.encoders import FeatureCache, load_encoder, save_encoder, torch_pretrained
-from motet.encoders.pretrained import TEXT_BATCH, PretrainedEncoder
+from motet.encoders.pretrained import TEXT_BATCH, PretrainedEncoder, _both
 from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import TorchEngine
 from motet.encoders.torch_pretrained import prepare
@@ -323,7 +323,7 @@ def test_tokens_of_pictures_are_the_grid(tmp_path: Path) -> None:
     given = pixels(3)
     with torch.no_grad():
         grid = eager(folder)(given).last_hidden_state  # [3, D, h, w]
-    for pooled, cells_of in encoder._both({"pixel_values": given.numpy()}):
+    for pooled, cells_of in _both(encoder.engine, {"pixel_values": given.numpy()}):
         assert pooled.shape == (encoder.width,) and cells_of.shape == (grid[0, 0].numel(), grid.shape[1])
     at = cells_of.reshape(*grid.shape[2:], -1)
     np.testing.assert_allclose(at, grid[2].permute(1, 2, 0).numpy(), atol=TOLERANCE * float(grid.abs().max()))

@@ -51,7 +51,7 @@ class AudioDescriptorEncoder:
     def encode(self, cells: AudioCells, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
         kept = pooled_kept(cache, self)
-        return encode_sounds(cells, rows, describe, lambda batch: batch, kept, "sounds")
+        return encode_sounds(cells, rows, describe, lambda batches: batches, kept, "sounds")
 
     def save(self, directory: Path) -> None:
         """Nothing is learned, so nothing is written."""

@@ -53,7 +53,7 @@ class DescriptorEncoder:
         """Features of the given rows, in their order."""
         kept = pooled_kept(cache, self)
         return encode_images(
-            cells, rows, lambda image: self.describe([image])[0], lambda batch: batch, kept, "pictures"
+            cells, rows, lambda image: self.describe([image])[0], lambda batches: batches, kept, "pictures"
         )
 
     def save(self, directory: Path) -> None:

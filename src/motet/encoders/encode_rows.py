@@ -8,6 +8,7 @@ window of texts or one segment of pictures or sounds.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from motet.errors import EncoderError, MediaError
 from motet.progress import progress
 
 Rows = npt.NDArray[np.int64]
-Prepare = Callable[[MediaCell, bytes], npt.NDArray[np.float32]]
+Arrays = npt.NDArray[np.float32]
+EncodeBatches = Callable[[Iterator[Arrays]], Iterator[Iterable[Cell]]]
+Prepare = Callable[[MediaCell, bytes], Arrays]
 TEXT_WINDOW = 8192
 MEDIA_WINDOW = 64
 HELD_BYTES = 64 * 2**20  # of files that wait to be decoded
@@ -72,7 +75,7 @@ def encode_images(
     cells: ImageCells,
     rows: Rows,
     prepare: Callable[[Image.Image], npt.NDArray[np.float32]],
-    encode: Callable[[npt.NDArray[np.float32]], Iterable[Cell]],
+    encode: EncodeBatches[Cell],
     kept: Kept[Cell],
     description: str,
     *,
@@ -80,8 +83,9 @@ def encode_images(
 ) -> FeatureTable:
     """Features of the pictures of each row: the mean over those of its pictures that can be decoded.
 
-    `prepare` makes an array of one RGB picture (run in threads); `encode` takes a batch [b, ...] of them and
-    returns the features of each. A row none of whose pictures can be decoded is absent, each such cell is an issue.
+    `prepare` makes an array of one RGB picture (run in threads); `encode` takes batches [b, ...] of them and
+    yields the features of each batch, in order: it may take some batches ahead. A row none of whose pictures can be
+    decoded is absent, each such cell is an issue.
     """
     return _encode_media(
         cells,
@@ -99,7 +103,7 @@ def encode_sounds(
     cells: AudioCells,
     rows: Rows,
     prepare: Callable[[Sound], npt.NDArray[np.float32]],
-    encode: Callable[[npt.NDArray[np.float32]], Iterable[Cell]],
+    encode: EncodeBatches[Cell],
     kept: Kept[Cell],
     description: str,
     *,
@@ -127,7 +131,7 @@ def _encode_media(
     cells: MediaCells,
     rows: Rows,
     prepare: Prepare,
-    encode: Callable[[npt.NDArray[np.float32]], Iterable[Cell]],
+    encode: EncodeBatches[Cell],
     kept: Kept[Cell],
     description: str,
     batch_size: int,
@@ -139,60 +143,70 @@ def _encode_media(
     with (
         ThreadPoolExecutor(processors()) as pool,
         progress(description, len(rows)) as advance,
-        _Pending(kept, encode, batch_size) as pending,
+        _Pending(kept, batch_size) as pending,
     ):
-        windows = list(_windows(np.arange(len(rows)), MEDIA_WINDOW))
-        held = _Held(HELD_BYTES)
-        reading = _read(pool, cells, rows, windows[0], held, said) if windows else []
-        for number, window in enumerate(windows):
-            decoding = _decode(pool, reading, kept, pending, prepare, held, issues)
-            # The next window is read while this one is encoded; this one's bytes go as they are decoded.
-            further = number + 1 < len(windows)
-            reading = _read(pool, cells, rows, windows[number + 1], held, said) if further else []
-            undecodable: dict[bytes, MediaError] = {}
-            for position, cell, key, outcome in decoding:
-                if isinstance(outcome, Future):
-                    made = _result(outcome)
-                    if isinstance(made, MediaError):
-                        undecodable[key] = made
+
+        def batches() -> Iterator[Arrays]:
+            """Arrays of new pictures or sounds; meanwhile the rows' keys, counts and issues are noted."""
+            windows = list(_windows(np.arange(len(rows)), MEDIA_WINDOW))
+            held = _Held(HELD_BYTES)
+            reading = _read(pool, cells, rows, windows[0], held, said) if windows else []
+            for number, window in enumerate(windows):
+                decoding = _decode(pool, reading, kept, pending, prepare, held, issues)
+                # The next window is read while this one is encoded; this one's bytes go as they are decoded.
+                further = number + 1 < len(windows)
+                reading = _read(pool, cells, rows, windows[number + 1], held, said) if further else []
+                undecodable: dict[bytes, MediaError] = {}
+                for position, cell, key, outcome in decoding:
+                    if isinstance(outcome, Future):
+                        made = _result(outcome)
+                        if isinstance(made, MediaError):
+                            undecodable[key] = made
+                        else:
+                            yield from pending.put(key, made)
+                    error = outcome if isinstance(outcome, MediaError) else undecodable.get(key)
+                    if error is not None:
+                        issues.append(CellIssue(cell.row, cell.column, str(error), _shown(cell)))
                     else:
-                        pending.put(key, made)
-                error = outcome if isinstance(outcome, MediaError) else undecodable.get(key)
-                if error is not None:
-                    issues.append(CellIssue(cell.row, cell.column, str(error), _shown(cell)))
-                else:
-                    keys.append(key)
-                    counts[position] += 1
-            advance(len(window))
-        pending.flush()
+                        keys.append(key)
+                        counts[position] += 1
+                advance(len(window))
+            yield from pending.rest()
+
+        for features in encode(batches()):
+            pending.take(features)
     return kept.table(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES), counts, issues)
 
 
 class _Pending(Generic[Cell]):
-    """Pictures or sounds that wait for their batch, and features that wait for their segment."""
+    """Pictures or sounds that wait for their batch, batches for their features, and features for their segment."""
 
-    def __init__(
-        self,
-        kept: Kept[Cell],
-        encode: Callable[[npt.NDArray[np.float32]], Iterable[Cell]],
-        size: int,
-    ) -> None:
-        self.kept, self.encode, self.size = kept, encode, size
-        self.keys: set[bytes] = set()
-        self._waiting: list[tuple[bytes, npt.NDArray[np.float32]]] = []
+    def __init__(self, kept: Kept[Cell], size: int) -> None:
+        self.kept, self.size = kept, size
+        self.keys: set[bytes] = set()  # of all that wait for anything
+        self._waiting: list[tuple[bytes, Arrays]] = []
+        self._underway: deque[list[bytes]] = deque()
         self._done: list[tuple[bytes, Cell]] = []
 
-    def put(self, key: bytes, array: npt.NDArray[np.float32]) -> None:
+    def put(self, key: bytes, array: Arrays) -> Iterator[Arrays]:
+        """Yield a batch where this array is the last of it."""
         self.keys.add(key)
         self._waiting.append((key, array))
         if len(self._waiting) >= self.size:
-            self._encode()
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Arrays]:
+        """Yield what waits as a batch, if anything does."""
+        if self._waiting:
+            self._underway.append([key for key, _ in self._waiting])
+            arrays, self._waiting = [array for _, array in self._waiting], []
+            yield np.stack(arrays)
+
+    def take(self, features: Iterable[Cell]) -> None:
+        """Take the features of the batch that has been under way for longest."""
+        self._done.extend(zip(self._underway.popleft(), features, strict=True))
         if len(self._done) >= self.kept.most:
             self._store()
-
-    def flush(self) -> None:
-        self._encode()
-        self._store()
 
     def __enter__(self) -> _Pending[Cell]:
         return self
@@ -200,17 +214,13 @@ class _Pending(Generic[Cell]):
     def __exit__(self, *_: object) -> None:
         self._store()  # after an error too: what was encoded is kept
 
-    def _encode(self) -> None:
-        if self._waiting:
-            made = self.encode(np.stack([array for _, array in self._waiting]))
-            self._done.extend(zip([key for key, _ in self._waiting], made, strict=True))
-            self._waiting = []
-
     def _store(self) -> None:
         if self._done:
-            keys = np.frombuffer(b"".join(key for key, _ in self._done), np.uint8).reshape(-1, KEY_BYTES)
-            self.kept.add(keys, [made for _, made in self._done])
-            self.keys, self._done = set(), []
+            keys = [key for key, _ in self._done]
+            table = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+            self.kept.add(table, [made for _, made in self._done])
+            self.keys.difference_update(keys)
+            self._done = []
 
 
 @dataclass(frozen=True)

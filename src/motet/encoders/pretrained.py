@@ -11,20 +11,20 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from motet.data import AudioCells, ImageCells, TextCells
 from motet.data.media import decode_image
-from motet.data.processors import processors
 from motet.data.sounds import decode_sound
 from motet.encoders.cache import FeatureCache
 from motet.encoders.encode_rows import encode_images, encode_sounds, encode_texts
+from motet.encoders.engine import Engine, Inputs, OnnxEngine, run_batches
 from motet.encoders.features import FeatureTable
 from motet.encoders.kept import Both, Cell, Kept, pooled_kept, tokens_kept
 from motet.encoders.tokens import MOST_TOKENS, bounded
@@ -33,57 +33,12 @@ from motet.preprocessing import AudioPreprocessor, Batch, ImagePreprocessor, Wor
 from motet.preprocessing.audio import WAVEFORM_SECONDS
 
 Rows = npt.NDArray[np.int64]
-TEXT_BATCH = 16
-IMAGE_BATCH = 32
-AUDIO_BATCH = 8  # of log-mel frames; samples of different lengths are read one sound at a time
-
-
-class Engine(Protocol):
-    """What runs the network: `name` says engine and precision and is part of the cache's key."""
-
-    name: str
-
-    def __call__(self, inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        """Pooled features [B, D] of one batch."""
-        ...
-
-    def both(
-        self, inputs: dict[str, npt.NDArray[Any]]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Pooled features [B, D] and tokens [B, T, D] of one batch."""
-        ...
-
-
-class OnnxEngine:
-    """onnxruntime in float32 on the processor: the engine of the running wing."""
-
-    name = "onnxruntime-fp32"
-
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = processors()
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._inputs = {value.name for value in self._session.get_inputs()}
-
-    def __call__(self, inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        """Pooled features [B, D] of one batch."""
-        pooled: npt.NDArray[np.float32] = self._run(["pooled"], inputs)[0]
-        return pooled
-
-    def both(
-        self, inputs: dict[str, npt.NDArray[Any]]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Pooled features [B, D] and tokens [B, T, D] of one batch."""
-        pooled, tokens = self._run(["pooled", "tokens"], inputs)
-        return pooled, tokens
-
-    def _run(self, outputs: list[str], inputs: dict[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float32]]:
-        feed = {name: value for name, value in inputs.items() if name in self._inputs}
-        made: list[npt.NDArray[np.float32]] = self._session.run(outputs, feed)
-        return made
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+# Small batches keep a layer's activations in a core's own cache.
+TEXT_BATCH = 8
+IMAGE_BATCH = 4
+AUDIO_BATCH = 4  # of log-mel frames; samples of different lengths are read one sound at a time
 
 
 class PretrainedEncoder:
@@ -160,26 +115,31 @@ class PretrainedEncoder:
     def encode(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order."""
         kept = pooled_kept(cache, self)
-        return self._encode(cells, rows, kept, lambda inputs: self.engine(inputs))
+        return self._encode(cells, rows, kept, lambda engine, inputs: engine(inputs))
 
     def encode_tokens(self, cells: Any, rows: Rows, *, cache: FeatureCache | None = None) -> FeatureTable:
         """Features of the given rows, in their order, with tokens: one run of the network gives both."""
         kept = tokens_kept(cache, self)
-        return self._encode(cells, rows, kept, self._both)
+        return self._encode(cells, rows, kept, _both)
 
     def _encode(
         self,
         cells: Any,
         rows: Rows,
         kept: Kept[Cell],
-        features: Callable[[dict[str, npt.NDArray[Any]]], Iterable[Cell]],
+        features: Callable[[Engine, Inputs], Iterable[Cell]],
     ) -> FeatureTable:
+        def run(function: Callable[[Engine, Item], Made], batches: Iterator[Item]) -> Iterator[Made]:
+            return run_batches(lambda: self.engine, function, batches)
+
         if isinstance(cells, ImageCells):
             return encode_images(
                 cells,
                 rows,
                 lambda image: self.images(image),
-                lambda pixels: features({"pixel_values": pixels}),
+                lambda batches: run(
+                    lambda engine, pixels: features(engine, {"pixel_values": pixels}), batches
+                ),
                 kept,
                 f"pictures, {self.name}",
                 batch_size=IMAGE_BATCH,
@@ -189,7 +149,9 @@ class PretrainedEncoder:
                 cells,
                 rows,
                 lambda sound: self.sounds(sound),
-                lambda values: features({"input_values": values}),
+                lambda batches: run(
+                    lambda engine, values: features(engine, {"input_values": values}), batches
+                ),
                 kept,
                 f"sounds, {self.name}",
                 batch_size=self._audio_batch,
@@ -199,25 +161,16 @@ class PretrainedEncoder:
             return encode_texts(
                 cells,
                 rows,
-                lambda texts: (
-                    (batch.rows, features(_token_inputs(batch)))
-                    for batch in self.words.batches(texts, TEXT_BATCH)
+                lambda texts: run(
+                    lambda engine, batch: (batch.rows, features(engine, _token_inputs(batch))),
+                    self.words.batches(texts, TEXT_BATCH),
                 ),
                 kept,
                 f"texts, {self.name}",
             )
         raise EncoderError(f"{self.modality}:{self.name} cannot read {cells.modality} cells")
 
-    def _both(self, inputs: dict[str, npt.NDArray[Any]]) -> list[Both]:
-        pooled, tokens = self.engine.both(inputs)
-        # Words that are read at one length have more positions than the mask: padding, which no mask shows.
-        mask = inputs["attention_mask"] > 0 if "attention_mask" in inputs else np.ones(tokens.shape[:2], bool)
-        return [
-            (one, bounded(each[: len(seen)][seen]))
-            for one, each, seen in zip(pooled, tokens, mask, strict=True)
-        ]
-
-    def sample(self, cells: Any, rows: Rows) -> list[dict[str, npt.NDArray[Any]]]:
+    def sample(self, cells: Any, rows: Rows) -> list[Inputs]:
         """The network's inputs for some rows, in batches: what engines are compared on."""
         if isinstance(cells, TextCells):
             return [_token_inputs(batch) for batch in self.words.batches(cells.take(rows), TEXT_BATCH)]
@@ -250,5 +203,14 @@ class PretrainedEncoder:
         (directory / "encoder.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 
-def _token_inputs(batch: Batch) -> dict[str, npt.NDArray[Any]]:
+def _token_inputs(batch: Batch) -> Inputs:
     return {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+
+
+def _both(engine: Engine, inputs: Inputs) -> list[Both]:
+    pooled, tokens = engine.both(inputs)
+    # Words that are read at one length have more positions than the mask: padding, which no mask shows.
+    mask = inputs["attention_mask"] > 0 if "attention_mask" in inputs else np.ones(tokens.shape[:2], bool)
+    return [
+        (one, bounded(each[: len(seen)][seen])) for one, each, seen in zip(pooled, tokens, mask, strict=True)
+    ]
