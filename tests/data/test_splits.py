@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from motet.data import infer_schema, labels, make_folds, make_split, read_table
-from motet.data.splits import _joined
+from motet.data.splits import joined
 from motet.errors import TableError, UsageError
 
 
@@ -140,12 +140,12 @@ def test_rows_without_a_label_are_counted():
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=25))
-def test_joined_is_the_transitive_closure(pairs):
+def testjoined_is_the_transitive_closure(pairs):
     first, second = (np.array(side) for side in zip(*pairs, strict=True))
     linked = np.eye(len(pairs), dtype=int) | (first[:, None] == first) | (second[:, None] == second)
     for _ in pairs:
         linked = (linked @ linked > 0).astype(int)
-    units = _joined(first, second)
+    units = joined(first, second)
     np.testing.assert_array_equal(units[:, None] == units, linked > 0)
 
 

@@ -15,6 +15,7 @@ from motet.data.image_cells import ImageCell, ImageCells
 from motet.data.inference import infer_schema
 from motet.data.media_cells import MediaCell, MediaCells
 from motet.data.modalities import Cells, cells
+from motet.data.pairs import Pairs, read_pairs, split_pairs
 from motet.data.readers import read_table
 from motet.data.schema import Column, Schema, all_patterns, modality_kind, pattern_name
 from motet.data.scripts import Script, script_of
@@ -39,6 +40,7 @@ __all__ = [
     "Labels",
     "MediaCell",
     "MediaCells",
+    "Pairs",
     "Schema",
     "Script",
     "Slice",
@@ -60,10 +62,12 @@ __all__ = [
     "make_split",
     "modality_kind",
     "pattern_name",
+    "read_pairs",
     "read_table",
     "read_target",
     "row_ids",
     "row_weights",
     "script_of",
+    "split_pairs",
     "split_sides",
 ]

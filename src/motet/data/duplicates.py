@@ -35,11 +35,12 @@ def content_numbers(table: Table, schema: Schema, rows: Rows) -> tuple[Rows, str
     note = ""
     parts = []
     for made in cells(table, schema).values():
-        if isinstance(made, MediaCells) and len(rows) > MAX_READ:
-            note = f"more than {MAX_READ:,} rows: pictures and sounds were compared by path, not by content"
-            parts.append(_path_digests(made, rows))
+        if isinstance(made, MediaCells):
+            digests, said = media_digests(made, rows)
+            note = said or note
         else:
-            parts.append(np.where(made.present[rows][:, None], made.digests(rows), 0).astype(np.uint8))
+            digests = made.digests(rows)
+        parts.append(np.where(made.present[rows][:, None], digests, 0).astype(np.uint8))
     return number_rows(np.concatenate(parts, axis=1) if parts else np.zeros((len(rows), 1), np.uint8)), note
 
 
@@ -51,6 +52,14 @@ def number_rows(digests: npt.NDArray[np.uint8]) -> Rows:
     nothing = ~digests.any(axis=1)
     numbers[nothing] = len(digests) + np.arange(nothing.sum())
     return numbers
+
+
+def media_digests(made: MediaCells, rows: Rows) -> tuple[npt.NDArray[np.uint8], str]:
+    """Return [n, 16] digests of the files of rows, and a note where there were too many to be read."""
+    if len(rows) <= MAX_READ:
+        return made.digests(rows), ""
+    note = f"more than {MAX_READ:,} rows: pictures and sounds were compared by path, not by content"
+    return _path_digests(made, rows), note
 
 
 def _path_digests(made: MediaCells, rows: Rows) -> npt.NDArray[np.uint8]:

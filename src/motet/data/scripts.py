@@ -37,6 +37,11 @@ def script_of(cells: Cells, rows: npt.NDArray[np.int64]) -> Script | None:
     rows = rows[cells.present[rows]]
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64))]
     text = "\n".join(one[:_CHARACTERS] for one in cells.take(rows))
+    return script_of_words(text)
+
+
+def script_of_words(text: str) -> Script | None:
+    """Tell the script of a text, as `script_of` does of many; None where it has no letters."""
     letters = len(_LETTER.findall(text))
     if letters == 0:
         return None

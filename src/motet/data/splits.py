@@ -79,7 +79,7 @@ def make_split(
         together = _together(content, table, schema, rows)
         if not (sides == VALIDATION).any() and validation_size > 0:
             inner = np.flatnonzero(sides == TRAIN)
-            sides[inner] = _assign(together[inner], classes[inner], (validation_size, 0.0), generator)
+            sides[inner] = assign_sides(together[inner], classes[inner], (validation_size, 0.0), generator)
             notes.append(f"{(sides == VALIDATION).sum()} validation rows were taken from train")
     else:
         unfollowed = unfollowed_split(table, schema)
@@ -88,7 +88,7 @@ def make_split(
         together = row_units(table, schema, rows, notes)
         if test_size + validation_size > 0 and labels.kind == "class":
             _refuse_whole_classes(table, schema, rows, together, classes)
-        sides = _assign(together, classes, (validation_size, test_size), generator)
+        sides = assign_sides(together, classes, (validation_size, test_size), generator)
         if labels.kind == "class":
             _note_small_classes(labels, classes, notes)
         for side, size in ((VALIDATION, validation_size), (TEST, test_size)):
@@ -152,7 +152,7 @@ def _content(table: Table, schema: Schema, rows: Rows, notes: list[str]) -> Rows
 def _together(content: Rows, table: Table, schema: Schema, rows: Rows) -> Rows:
     if schema.group is None:
         return content
-    return _joined(content, group_numbers(table, schema.group)[rows])
+    return joined(content, group_numbers(table, schema.group)[rows])
 
 
 def group_numbers(table: Table, column: str) -> Rows:
@@ -169,7 +169,7 @@ def group_numbers(table: Table, column: str) -> Rows:
     return found
 
 
-def _joined(first: Rows, second: Rows) -> Rows:
+def joined(first: Rows, second: Rows) -> Rows:
     """Number the connected components of rows that share a value of either array."""
     unit = np.arange(len(first))
     while True:
@@ -183,7 +183,7 @@ def _joined(first: Rows, second: Rows) -> Rows:
             return unit
 
 
-def _assign(
+def assign_sides(
     units: Rows, classes: Rows, sizes: tuple[float, float], generator: np.random.Generator
 ) -> npt.NDArray[np.int8]:
     """Return [n] side of each row; `sizes` are the shares of validation and test.
