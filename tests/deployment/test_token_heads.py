@@ -66,8 +66,8 @@ def test_the_graph_answers_as_torch_does_whatever_rows_stand_together(fusion: st
     tables, rows = tables_of(20), np.arange(20)
     for hidden in ({}, {TEXT.name: False}, {IMAGE.name: False}):
         shown = dict.fromkeys(tables, True) | hidden
-        pieces = [running.logits(tables, piece, shown) for piece in np.array_split(rows[::-1], 7)]
-        whole = running.logits(tables, rows, shown)
+        pieces = [running.run(tables, piece, shown) for piece in np.array_split(rows[::-1], 7)]
+        whole = running.run(tables, rows, shown)
         assert np.abs(np.concatenate(pieces)[::-1] - whole).max() < 1e-4
         always = {name: replace(table, present=np.full(20, shown[name])) for name, table in tables.items()}
         np.testing.assert_allclose(predict_logits(head, always, rows), whole, atol=1e-4)

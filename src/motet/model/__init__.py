@@ -11,7 +11,15 @@ from motet.model.directory import (
     new_model_directory,
     write_manifest,
 )
-from motet.model.manifest import HeadEntry, Manifest, Member, PatternEntry, SourceEntry, TargetEntry
+from motet.model.manifest import (
+    HeadEntry,
+    Manifest,
+    Member,
+    PatternEntry,
+    SourceEntry,
+    SpaceEntry,
+    TargetEntry,
+)
 from motet.model.table_digest import table_digest
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "ModelDirectory",
     "PatternEntry",
     "SourceEntry",
+    "SpaceEntry",
     "TargetEntry",
     "check_place",
     "file_name",

@@ -70,6 +70,10 @@ class ModelDirectory:
             )
         return folder
 
+    def hash_of(self, name: str) -> str:
+        """SHA-256 of a file as `motet.json` lists it, whether or not the file is looked at."""
+        return self._hashes[name]
+
     def files(self) -> tuple[str, ...]:
         """Names of all files of the model but `motet.json`."""
         return tuple(self._hashes)

@@ -73,8 +73,28 @@ class PatternEntry:
 
 
 @dataclass(frozen=True)
+class SpaceEntry:
+    """One space for pictures and words: the heads that lead into it, and what is known of its similarities.
+
+    scale, bias : the logit that a picture and a sentence belong together is `scale * cosine + bias`.
+    made_by : the objective that it was trained with, or what else made it, in words.
+    """
+
+    image: str
+    text: str
+    width: int
+    scale: float
+    bias: float
+    made_by: str
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """All of `motet.json` but the hashes of the files, which the directory keeps."""
+    """All of `motet.json` but the hashes of the files, which the directory keeps.
+
+    A model of the task `match` has `spaces`, the one that it answers with first and its baselines after it, and neither
+    classes nor patterns.
+    """
 
     task: str
     classes: tuple[str, ...]
@@ -89,6 +109,7 @@ class Manifest:
     seed: int
     versions: dict[str, str]
     target: TargetEntry = field(default_factory=TargetEntry)
+    spaces: dict[str, SpaceEntry] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -138,6 +159,9 @@ class Manifest:
             seed=fields.whole("seed"),
             versions=fields.mapping("versions"),
             target=_target(fields["target"]) if "target" in fields.data else TargetEntry(),
+            spaces={name: _space(entry) for name, entry in fields.objects("spaces").items()}
+            if "spaces" in fields.data
+            else {},
         )
         _refuse_loose_ends(made, fields)
         return made
@@ -181,6 +205,18 @@ def _head(fields: Fields) -> HeadEntry:
     return HeadEntry(fields.text("file"), fields.texts("sources"), fields.text("kind"), tokens)
 
 
+def _space(fields: Fields) -> SpaceEntry:
+    fields.only("image", "text", "width", "scale", "bias", "made_by")
+    return SpaceEntry(
+        fields.text("image"),
+        fields.text("text"),
+        fields.whole("width"),
+        fields.number("scale"),
+        fields.number("bias"),
+        fields.text("made_by"),
+    )
+
+
 def _pattern(fields: Fields) -> PatternEntry:
     fields.only("rule", "members", "temperature", "chosen", "why", "thresholds", "cuts")
     members = tuple(_member(member) for member in fields.listed("members"))
@@ -207,11 +243,31 @@ def _temperature(fields: Fields) -> float:
 
 def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
     """Raise ModelError for a name that leads nowhere: later it would be a KeyError amid an answer."""
+    _refuse_loose_heads(made, fields)
+    if made.task == "match":
+        if not made.spaces:
+            raise fields.wrong("spaces", "at least one space")
+        for name in made.spaces:
+            for side in ("image", "text"):
+                head = fields["spaces"][name].text(side, made.heads)
+                if any(made.sources[source].modality != side for source in made.heads[head].sources):
+                    raise fields["spaces"][name].wrong(side, f"a head of {side} sources")
+        return
     wanted = 1 if made.target.kind == "number" else len(made.classes)
     if len(made.prior) != wanted:
         raise fields.wrong(
             "prior", "one number" if wanted == 1 else f"one number for each of {wanted} classes"
         )
+    for pattern in all_patterns(made.modalities):
+        for member in fields["patterns"][pattern].listed("members"):
+            member.text("head", made.heads)
+        if made.patterns[pattern].cuts and len(made.patterns[pattern].cuts) != len(made.classes):
+            raise fields["patterns"][pattern].wrong("cuts", "one number for each label")
+    for name in made.baselines:
+        fields["baselines"].text(name, made.heads)
+
+
+def _refuse_loose_heads(made: Manifest, fields: Fields) -> None:
     for name, source in made.sources.items():
         if source.modality not in made.modalities:
             raise fields["sources"][name].wrong("modality", "a modality of the schema")
@@ -220,10 +276,3 @@ def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
             raise fields["heads"][name].wrong("sources", "among the sources")
         if not set(head.tokens) <= set(head.sources):
             raise fields["heads"][name].wrong("tokens", "among its sources")
-    for pattern in all_patterns(made.modalities):
-        for member in fields["patterns"][pattern].listed("members"):
-            member.text("head", made.heads)
-        if made.patterns[pattern].cuts and len(made.patterns[pattern].cuts) != len(made.classes):
-            raise fields["patterns"][pattern].wrong("cuts", "one number for each label")
-    for name in made.baselines:
-        fields["baselines"].text(name, made.heads)

@@ -32,7 +32,7 @@ class CrossedRows:
             first = {self._of_first(source) for source in model.head(name).sources}
             if len(first) == 1:
                 shown = dict.fromkeys(model.head(name).sources, True)
-                self._alone[name] = model.head(name).logits(encoded.tables, everyone, shown), first.pop()
+                self._alone[name] = model.head(name).run(encoded.tables, everyone, shown), first.pop()
 
     @property
     def width(self) -> int:
@@ -56,7 +56,7 @@ class CrossedRows:
                 logits.append(alone[first if of_first else second])
             else:
                 head = self.model.head(member.head)
-                logits.append(head.logits(tables, np.arange(len(first)), dict.fromkeys(head.sources, True)))
+                logits.append(head.run(tables, np.arange(len(first)), dict.fromkeys(head.sources, True)))
         return answer_of(self.entry, np.stack(logits))
 
     def _of_first(self, source: str) -> bool:

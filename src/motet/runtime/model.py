@@ -51,7 +51,7 @@ class EncodedRows:
 
 
 class Head:
-    """One ONNX head: features of its sources -> logits [B, C]."""
+    """One ONNX head: features of its sources -> logits [B, C], or unit vectors [B, W] of a space."""
 
     def __init__(self, path: Path, sources: tuple[str, ...]) -> None:
         import onnxruntime
@@ -61,10 +61,11 @@ class Head:
         self.sources = sources
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._inputs = {value.name for value in self._session.get_inputs()}
+        self._output = self._session.get_outputs()[0].name
         self.tokens = {source for source in sources if f"{source}.tokens" in self._inputs}
 
-    def logits(self, tables: Mapping[str, FeatureTable], rows: Rows, shown: Mapping[str, bool]) -> Floats:
-        """Logits [n, C] of the given rows; `shown` says for each source whether these rows have it."""
+    def run(self, tables: Mapping[str, FeatureTable], rows: Rows, shown: Mapping[str, bool]) -> Floats:
+        """What it gives for the given rows [n, C]; `shown` says for each source whether these rows have it."""
         parts = []
         size = TOKEN_BATCH if self.tokens else HEAD_BATCH
         for begin in range(0, len(rows), size):
@@ -78,7 +79,7 @@ class Head:
                 else:
                     feed[f"{source}.pooled"] = tables[source].rows.dense(batch)
             known = {name: value for name, value in feed.items() if name in self._inputs}
-            parts.append(self._session.run(["logits"], known)[0])
+            parts.append(self._session.run([self._output], known)[0])
         return np.concatenate(parts)
 
 
@@ -198,7 +199,7 @@ class Model:
     def head_probabilities(self, head: str, encoded: EncodedRows, rows: Rows) -> Floats:
         """Probabilities [n, C], or numbers [n, 1], of one head by itself, without temperature: what a baseline is."""
         sources = self.manifest.heads[head].sources
-        logits = self.head(head).logits(encoded.tables, rows, dict.fromkeys(sources, True))
+        logits = self.head(head).run(encoded.tables, rows, dict.fromkeys(sources, True))
         return self.target.answers(self.target.spread(logits))
 
     def predictions(
@@ -378,7 +379,7 @@ class Model:
         for member in entry.members:
             head = self.head(member.head)
             shown = {name: self.manifest.sources[name].modality in modalities for name in head.sources}
-            logits.append(head.logits(encoded.tables, rows, shown))
+            logits.append(head.run(encoded.tables, rows, shown))
         combined = tempered(entry, self.target.spread(np.stack(logits)))
         return self.target.answers(combined)
 
