@@ -10,7 +10,17 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from motet.report import abstaining, availability, curves, intervals, sections, slices, starving, wording
+from motet.report import (
+    abstaining,
+    availability,
+    curves,
+    intervals,
+    matches,
+    sections,
+    slices,
+    starving,
+    wording,
+)
 from motet.report import confusion as matrices
 from motet.report.reading import Tree, count, mapping
 from motet.report.verdict import verdict
@@ -27,21 +37,35 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
     """
     for row, uri in thumbnails.items():
         wording.picture_uri(uri, f"thumbnails[{row}]")
+    shared = {
+        "title": title,
+        "split": evaluation.get("split"),
+        "n": count(evaluation.get("n")) or count(mapping(evaluation.get("overall")).get("n")),
+        "warnings": sections.remarks(evaluation, "warnings"),
+        "notes": sections.remarks(evaluation, "notes"),
+        "broken": sections.broken(evaluation),
+        "absent": sections.absent(evaluation),
+        "histories": curves.histories(evaluation),
+        "making": sections.making(evaluation),
+        "sources": sections.sources(evaluation),
+    }
+    if evaluation.get("task") == "match":
+        page = environment().get_template("matches.html")
+        return page.render(
+            **shared,
+            headline=matches.headline(evaluation),
+            directions=matches.directions(evaluation),
+            examples=matches.examples(evaluation, thumbnails),
+        )
     return (
         environment()
         .get_template("page.html")
         .render(
-            title=title,
+            **shared,
             task=evaluation.get("task"),
             target=evaluation.get("target", "class"),
-            split=evaluation.get("split"),
-            n=count(evaluation.get("n")) or count(mapping(evaluation.get("overall")).get("n")),
             verdict=verdict(evaluation),
             comparison=intervals.comparison(evaluation),
-            warnings=sections.remarks(evaluation, "warnings"),
-            notes=sections.remarks(evaluation, "notes"),
-            broken=sections.broken(evaluation),
-            absent=sections.absent(evaluation),
             choices=sections.choices(evaluation),
             missing=availability.missing_panels(evaluation),
             shares=availability.shares(evaluation),
@@ -53,12 +77,9 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             reliabilities=availability.reliabilities(evaluation),
             class_scores=sections.class_scores(evaluation),
             confusion=matrices.confusion(evaluation),
-            histories=curves.histories(evaluation),
             mistakes=sections.mistakes(evaluation, thumbnails),
             mistakes_known=isinstance(evaluation.get("mistakes"), list),
             suspects=sections.suspects(evaluation),
-            making=sections.making(evaluation),
-            sources=sections.sources(evaluation),
         )
     )
 

@@ -26,6 +26,8 @@ METRIC_NAMES = {
     "rmse": "RMSE",
     "mae": "MAE",
     "relative_squared_error": "relative squared error",
+    "median_rank": "median rank",
+    "mrr": "MRR",
 }
 
 # Control characters are not allowed in HTML, lone surrogates cannot be written as UTF-8 at all.
