@@ -19,6 +19,7 @@ from motet.deployment.options import ATTENTION, Options
 from motet.deployment.sources import Sources, open_sources
 from motet.deployment.views import ViewedRows, add_views, tell_cost
 from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
+from motet.encoders.pretrained import PretrainedEncoder
 from motet.errors import TableError, UsageError
 from motet.fusion import FUSIONS, Source, on_tokens
 from motet.runtime.labels_target import LabelsTarget
@@ -154,6 +155,9 @@ def prepare_rows(
     weights = _class_weights(truth[fit], classes) if options.balanced else None
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
     views = add_views(by_modality, rows, fit, options.augment, options.seed, notes)
+    for encoder in opened.encoders.values():
+        if isinstance(encoder, PretrainedEncoder):
+            encoder.open_early(cache)  # loading a network takes seconds in which others can already encode
     for encoder in opened.encoders.values():
         views.learn(encoder, fit)
     tell_cost(views, opened.encoders, cache)

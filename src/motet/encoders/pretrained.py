@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -76,11 +77,26 @@ class PretrainedEncoder:
         self.max_seconds: float | None = described.get("max_seconds")
         self.engine_name = engine_name
         self._make_engine = engine or (lambda: OnnxEngine(directory / "model.onnx"))
+        self._engine: Engine | None = None
+        self._opening = Lock()
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
         """The engine, started when first used."""
-        return self._make_engine()
+        with self._opening:
+            if self._engine is None:
+                self._engine = self._make_engine()
+            return self._engine
+
+    def open_early(self, cache: FeatureCache | None) -> None:
+        """Begin to start the engine beside other work where it is sure to be used: nothing of its own is cached yet."""
+
+        def start() -> None:
+            with contextlib.suppress(Exception):  # told when it is used
+                self.engine  # noqa: B018
+
+        if len(pooled_kept(cache, self).shelf) == 0:
+            Thread(target=start, daemon=True).start()
 
     @cached_property
     def images(self) -> ImagePreprocessor:
