@@ -84,7 +84,7 @@ def cross_validate(
                 ways["zeros"] = zeros(encoded, np.flatnonzero(have), shown)
                 head = models["concat"].head("concat")
                 seen = {s: models["concat"].manifest.sources[s].modality in shown for s in head.sources}
-                ways["dropout"] = head.logits(encoded.tables, np.flatnonzero(have), seen)
+                ways["dropout"] = head.run(encoded.tables, np.flatnonzero(have), seen)
                 for way, answers in ways.items():
                     correct = answers.argmax(axis=1) == truth[have]
                     right.setdefault(pattern, {}).setdefault(way, []).append(correct)

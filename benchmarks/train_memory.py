@@ -100,7 +100,7 @@ def stand_in(place: Path, modality: str) -> Path:
     source.mkdir()
     (source / "config.json").write_text(json.dumps({"model_type": "stand-in", "modality": modality}))
     save_file({"weight": torch.zeros(1)}, source / "model.safetensors")
-    identity = torch_pretrained._identity(source, modality)
+    identity = torch_pretrained._identity(source, modality, None)
     prepared = place / "cache" / "encoders" / identity
     prepared.mkdir(parents=True)
     described = {
