@@ -1,0 +1,112 @@
+"""Retrieval measured: ranks of right answers become recall@k, median rank and mean reciprocal rank.
+
+Q queries, G things in the gallery, W width of the space. A query and a thing belong together where their ids are equal:
+of a picture's id there may be several sentences.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.errors import UsageError
+
+Floats = npt.NDArray[np.floating]
+Ids = npt.NDArray[np.int64]
+Metric = dict[str, float]
+RECALL_AT = (1, 5, 10)
+AT_ONCE = 2**23  # similarities that are held at a time
+DRAWN_AT_ONCE = 2**22
+
+
+def first_right_ranks(queries: Floats, gallery: Floats, query_ids: Ids, gallery_ids: Ids) -> Ids:
+    """The rank [Q], from 1, of each query's best right answer: one more than the wrong ones that are at least as near.
+
+    queries [Q, W], gallery [G, W]: compared by their dot products. A tie counts as though the wrong answer stood first,
+    so that a model that finds everything alike is not taken for a good one. A query without a right answer in
+    the gallery has rank G + 1. Never more than some million similarities are held at once.
+
+    Raises UsageError for numbers that are not finite.
+    """
+    for name, vectors in (("queries", queries), ("gallery", gallery)):
+        if not np.isfinite(vectors).all():
+            row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+            raise UsageError(f"{name}, row {row}: a vector that is not finite cannot be compared")
+    queries, gallery = queries.astype(np.float32, copy=False), gallery.astype(np.float32, copy=False)
+    ranks = np.empty(len(queries), np.int64)
+    size = max(1, AT_ONCE // max(len(gallery), 1))
+    for begin in range(0, len(queries), size):
+        here = slice(begin, begin + size)
+        similarity = queries[here] @ gallery.T
+        right = query_ids[here, None] == gallery_ids
+        best = np.where(right, similarity, -np.inf).max(axis=1, initial=-np.inf)
+        wrong = (similarity >= best[:, None]) & ~right
+        ranks[here] = 1 + wrong.sum(axis=1)
+    return ranks
+
+
+def retrieval_metrics(
+    ranks: Ids, pictures: Ids, gallery: int, *, draws: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """One direction of `evaluation.json`: {"n", "gallery", "metrics": {"recall@1": {"value", "low", "high"}, ...}}.
+
+    ranks [Q] from `first_right_ranks`; pictures [Q]: which picture each query belongs to. Intervals are the percentile
+    bootstrap over pictures (2.5 % to 97.5 %), since sentences of one picture succeed and fail together.
+    """
+    order = np.argsort(ranks, kind="stable")
+    ranks, pictures = ranks[order], pictures[order]
+    _, unit = np.unique(pictures, return_inverse=True)
+    units = int(unit.max()) + 1 if len(unit) else 0
+    random = np.random.default_rng(seed)
+    draws = max(100, min(draws, draws * 10_000 // max(len(ranks), 1)))
+    values = _measured(ranks, np.ones((1, len(ranks))))[0]
+    at_once = max(1, DRAWN_AT_ONCE // max(len(ranks), 1))
+    drawn = np.concatenate(
+        [
+            _measured(ranks, random.multinomial(units, np.full(units, 1 / units), size)[:, unit])
+            for begin in range(0, draws, at_once)
+            if (size := min(at_once, draws - begin))
+        ]
+    )
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    names = [*(f"recall@{k}" for k in RECALL_AT), "median_rank", "mrr"]
+    return {
+        "n": len(ranks),
+        "gallery": gallery,
+        "metrics": {
+            name: {"value": float(values[i]), "low": float(low[i]), "high": float(high[i])}
+            for i, name in enumerate(names)
+        },
+    }
+
+
+def both_directions(
+    images: Floats, texts: Floats, picture: Ids, *, draws: int = 1000, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """`directions` of `evaluation.json` of P pictures [P, W] and S sentences [S, W].
+
+    picture [S] : which picture each sentence belongs to.
+    """
+    here = np.arange(len(images))
+    asked = np.unique(picture)  # a picture without a sentence can be found, and is not asked for
+    return {
+        "text->image": retrieval_metrics(
+            first_right_ranks(texts, images, picture, here), picture, len(images), draws=draws, seed=seed
+        ),
+        "image->text": retrieval_metrics(
+            first_right_ranks(images[asked], texts, asked, picture), asked, len(texts), draws=draws, seed=seed
+        ),
+    }
+
+
+def _measured(ranks: Ids, weights: npt.NDArray[Any]) -> Floats:
+    """Recall at each k, median rank and mean reciprocal rank [d, 5] of sorted ranks [Q], weighed [d, Q]."""
+    total = weights.sum(axis=1)
+    shares = [(weights * (ranks <= k)).sum(axis=1) / total for k in RECALL_AT]
+    along = weights.cumsum(axis=1)
+    lower = ranks[(along < total[:, None] / 2).sum(axis=1)]
+    upper = ranks[np.minimum((along <= total[:, None] / 2).sum(axis=1), len(ranks) - 1)]
+    reciprocal = (weights / ranks).sum(axis=1) / total
+    return np.stack([*shares, (lower + upper) / 2, reciprocal], axis=1)
