@@ -41,8 +41,9 @@ class StandardisedLinear(nn.Module):
 
     def read(self, x: Tensor, seen: Tensor) -> Tensor:
         """Return [..., H] of x [..., D]; where `seen` [...] is False, x is never looked at and gives b."""
+        return self.standardised(x, seen) @ self.weight + self.bias
+
+    def standardised(self, x: Tensor, seen: Tensor) -> Tensor:
+        """Return (x - mean) * scale [..., D], zeros where `seen` [...] is False."""
         # Chosen before the product: a NaN that is multiplied by zero is still a NaN, in the gradient too.
-        standardised = torch.where(
-            seen.unsqueeze(-1), (x - self.mean) * self.scale, torch.zeros_like(self.mean)
-        )
-        return standardised @ self.weight + self.bias
+        return torch.where(seen.unsqueeze(-1), (x - self.mean) * self.scale, torch.zeros_like(self.mean))

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from motet.encoders import FeatureTable, SparseRows
-from motet.fusion import Fusion, Projection, StandardisedLinear
+from motet.fusion import Projection, Source, StandardisedLinear
 from motet.training.designs import LatentRows, csr
 from motet.training.latent_tokens import TokenBasis, tokens_to_latent
 from motet.training.threads import one_thread
@@ -52,7 +53,14 @@ def to_latent(tables: Mapping[str, FeatureTable], rows: Rows, *, seed: int) -> L
     return Latent(made, bases)
 
 
-def multiply_out(fusion: Fusion, bases: Bases) -> None:
+class FirstLayers(Protocol):
+    """What reads sources through one first layer each: `projections[k].linear` reads source k."""
+
+    sources: tuple[Source, ...]
+    projections: nn.ModuleList
+
+
+def multiply_out(fusion: FirstLayers, bases: Bases) -> None:
     """Replace each first layer that was trained behind a basis by one that reads the whole source, in place.
 
     bases : as `to_latent` gave them; coordinates of sparse rows are not standardised, so neither is what is read.

@@ -1,0 +1,76 @@
+"""The objectives and added terms of matching, by name: a further one is a file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from motet.errors import UsageError
+from motet.tasks.match.adversarial import Adversarial
+from motet.tasks.match.batch import MatchBatch, MatchObjective
+from motet.tasks.match.cycle import Cycle
+from motet.tasks.match.distance import Distance
+from motet.tasks.match.infonce import InfoNCE
+from motet.tasks.match.local import Local
+from motet.tasks.match.masked import Masked
+from motet.tasks.match.sigmoid import Sigmoid
+from motet.tasks.match.triplet import Triplet
+
+# Each makes an objective for a space of the given width.
+OBJECTIVES: Mapping[str, Callable[[int], MatchObjective]] = {
+    "infonce": lambda width: InfoNCE(),
+    "sigmoid": lambda width: Sigmoid(),
+    "triplet": lambda width: Triplet(),
+}
+TERMS: Mapping[str, Callable[[int], MatchObjective]] = {
+    "distance": lambda width: Distance(),
+    "adversarial": Adversarial,
+    "cycle": Cycle,
+    "masked": Masked,
+    "local": lambda width: Local(),
+    "triplet": lambda width: Triplet(),
+}
+
+
+class WeightedObjective(MatchObjective):
+    """An objective and added terms, each with its weight: L = L_0 + sum w_i L_i."""
+
+    def __init__(
+        self, first: MatchObjective, terms: Mapping[str, MatchObjective], weights: Mapping[str, float]
+    ) -> None:
+        super().__init__()
+        self.first, self.terms = first, nn.ModuleDict(dict(terms))
+        self.weights = dict(weights)
+
+    @property
+    def scale(self) -> Any:
+        """The factor that makes a logit of a cosine."""
+        return self.first.scale
+
+    @property
+    def bias(self) -> Any:
+        """Added to a logit."""
+        return self.first.bias
+
+    def forward(self, batch: MatchBatch) -> Tensor:
+        """Return the loss, a number."""
+        loss: Tensor = self.first(batch)
+        for name, term in self.terms.items():
+            loss = loss + self.weights[name] * term(batch)
+        return loss
+
+
+def make_objective(name: str, width: int, terms: Mapping[str, float] | None = None) -> WeightedObjective:
+    """Make an objective for a space of some width, with added terms by name and weight.
+
+    Raises UsageError for a name that is none.
+    """
+    if name not in OBJECTIVES:
+        raise UsageError(f"no objective {name!r}: one of {', '.join(OBJECTIVES)}")
+    terms = terms or {}
+    for term in terms:
+        if term not in TERMS:
+            raise UsageError(f"no term {term!r}: one of {', '.join(TERMS)}")
+    return WeightedObjective(OBJECTIVES[name](width), {term: TERMS[term](width) for term in terms}, terms)
