@@ -13,7 +13,7 @@ import pytest
 
 from motet.model.directory import sha256
 
-STAGES = ("save_encoder", "export_head", "write_manifest", "model_card", "mistake_thumbnails", "write_report")
+STAGES = ("save_encoder", "export_head", "write_manifest", "model_card", "shown_thumbnails", "write_report")
 
 
 def state(directory: Path) -> dict[str, str]:

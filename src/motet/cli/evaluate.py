@@ -46,7 +46,7 @@ def evaluate(
     from motet.cli.paths import check_model, check_table
     from motet.cli.results import print_evaluation
     from motet.encoders import FeatureCache
-    from motet.report import mistake_thumbnails, write_report
+    from motet.report import shown_thumbnails, write_report
     from motet.runtime import Model
     from motet.runtime import evaluate as measure
     from motet.runtime.writing import PAGES, check_output
@@ -59,7 +59,7 @@ def evaluate(
     read = opened.read(table, image_root=image_root)
     evaluation = measure(opened, read, all_rows=all_rows, slices=slices or ())
     if report is not None:
-        pictures = mistake_thumbnails(read, opened.manifest.schema, evaluation)
+        pictures = shown_thumbnails(read, opened.manifest.schema, evaluation)
         write_report(report, evaluation, title=read.name, thumbnails=pictures)
         message(f"report: {report}")
     if json:

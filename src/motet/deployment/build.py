@@ -7,7 +7,6 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from motet.data.targets import unread_labels
 from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
+from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache, save_encoder
 from motet.errors import TableError
 from motet.evaluation import label_errors
@@ -33,22 +33,11 @@ from motet.model import (
     table_digest,
     write_manifest,
 )
-from motet.report import mistake_thumbnails, write_report
+from motet.report import shown_thumbnails, write_report
 from motet.runtime import Model, evaluate
 from motet.runtime.evaluate import shown_cells
 
 SUSPECTS = 50  # rows with a suspect label that are shown
-PACKAGES = (
-    "torch",
-    "transformers",
-    "onnxruntime",
-    "numpy",
-    "scikit-learn",
-    "tokenizers",
-    "pillow",
-    "pyarrow",
-    "soundfile",
-)
 
 
 def build_model(
@@ -107,7 +96,7 @@ def build_model(
             model_card(manifest, evaluation if measured else None), encoding="utf-8"
         )
         if measured:
-            pictures = mistake_thumbnails(table, schema, evaluation)
+            pictures = shown_thumbnails(table, schema, evaluation)
             write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
         write_manifest(making, manifest)
     return evaluation
@@ -171,7 +160,7 @@ def _write(
             "notes": fitted.prepared.notes,
         },
         seed=options.seed,
-        versions={"motet": __version__, "python": platform.python_version(), **_versions()},
+        versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
         target=fitted.prepared.target.entry,
     )
 
@@ -250,13 +239,3 @@ def _suspects(table: Table, schema: Schema, found: Labels, fitted: Fitted) -> di
 
 def _sides(split: Split) -> dict[str, int]:
     return {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -15,7 +15,7 @@ from motet.fusion import Source
 
 
 class HeadGraph(nn.Module):
-    """A head with flat inputs, in the order of `inputs_of` its sources -> logits [B, C]."""
+    """A head with flat inputs, in the order of `inputs_of` its sources -> logits [B, C], or vectors [B, W]."""
 
     def __init__(self, head: Any) -> None:
         super().__init__()
@@ -40,15 +40,15 @@ def inputs_of(source: Source) -> tuple[str, ...]:
     return tuple(f"{source.name}.{each}" for each in (*read, "present"))
 
 
-def export_head(head: Any, path: Path) -> None:
-    """Write `path`.onnx (inputs as `inputs_of` each source, output `logits`) and `path`.safetensors.
+def export_head(head: Any, path: Path, *, output: str = "logits") -> None:
+    """Write `path`.onnx (inputs as `inputs_of` each source, one output) and `path`.safetensors.
 
     The graph is checked against PyTorch at another batch size and other numbers of positions, with absent rows and
     rows of hidden positions among them.
     """
     graph = HeadGraph(head)
     random = torch.Generator().manual_seed(0)
-    axes = {"logits": {0: "batch"}}
+    axes = {output: {0: "batch"}}
 
     def inputs(rows: int) -> dict[str, Tensor]:
         made: dict[str, Tensor] = {}
@@ -65,6 +65,6 @@ def export_head(head: Any, path: Path) -> None:
         return made
 
     example, check = inputs(2), inputs(5)
-    export_onnx(graph, example, check, path.with_name(f"{path.name}.onnx"), outputs=("logits",), dynamic=axes)
+    export_onnx(graph, example, check, path.with_name(f"{path.name}.onnx"), outputs=(output,), dynamic=axes)
     tensors = {name: tensor.contiguous() for name, tensor in head.state_dict().items()}
     save_file(tensors, path.with_name(f"{path.name}.safetensors"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from motet.data import Cells, ImageCells, TextCells, script_of
-from motet.deployment.options import ATTENTION, Options
+from motet.deployment.options import ATTENTION
 from motet.encoders import FROM_SCRATCH, Encoder, cache_directory, source_name
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
@@ -21,6 +21,33 @@ from motet.training.from_scratch import fit_small
 
 Rows = npt.NDArray[np.int64]
 ENGINE_ROWS = 32  # training rows that engines are compared on
+
+
+class SourceOptions(Protocol):
+    """What options of every task say about encoders."""
+
+    @property
+    def lexical(self) -> bool:
+        """Whether `text:lexical` stands beside a neural text encoder."""
+        ...
+
+    @property
+    def accept_licence(self) -> bool:
+        """Whether a licence that forbids commercial use is accepted."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Everything random follows from it."""
+        ...
+
+    def encoders_of(self, modality: str) -> tuple[str, ...]:
+        """What the user names as encoders of a modality."""
+        ...
+
+    def pooling_of(self, modality: str) -> str | None:
+        """How a modality's pretrained encoders pool; None for their own convention."""
+        ...
 
 
 @dataclass
@@ -34,23 +61,24 @@ class Sources:
 
 def open_sources(
     by_modality: Mapping[str, Cells],
-    truth: npt.NDArray[np.int64],
+    truth: npt.NDArray[np.int64] | None,
     classes: int,
     train: Rows,
     validation: Rows,
-    options: Options,
+    options: SourceOptions,
     class_weights: npt.NDArray[np.float32] | None,
 ) -> Sources:
     """Open what the options name for each modality; learn `small` encoders from the training rows.
 
-    truth [N] : class of each row of the table, of which only training and validation rows are looked at.
+    truth [N] : class of each row of the table, of which only training and validation rows are looked at; None where
+        no class is learned, and so no `small` encoder.
     """
     made = Sources()
     for modality, cells in by_modality.items():
         for name in dict.fromkeys(options.encoders_of(modality)):
             encoder: Encoder
             measured: dict[str, Any] = {"chosen": "numpy"}
-            if name == FROM_SCRATCH and isinstance(cells, ImageCells | TextCells):
+            if name == FROM_SCRATCH and truth is not None and isinstance(cells, ImageCells | TextCells):
                 directory, epochs = fit_small(
                     modality,
                     cells,

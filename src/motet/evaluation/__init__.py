@@ -19,6 +19,7 @@ from motet.evaluation.metrics import (
 from motet.evaluation.multilabel import label_table, multilabel_metrics, row_label_loss
 from motet.evaluation.regression import r_squared, regression_metrics
 from motet.evaluation.reliability import reliability
+from motet.evaluation.retrieval import both_directions, first_right_ranks, retrieval_metrics
 from motet.evaluation.risk_coverage import risk_coverage, risk_coverage_by_class
 from motet.evaluation.slices import slice_metrics
 
@@ -26,11 +27,13 @@ __all__ = [
     "LabelErrors",
     "accuracy",
     "additive_projection",
+    "both_directions",
     "class_table",
     "classification_metrics",
     "confusion_matrix",
     "evaluate_patterns",
     "expected_calibration_error",
+    "first_right_ranks",
     "interaction_gap",
     "label_errors",
     "label_table",
@@ -43,6 +46,7 @@ __all__ = [
     "r_squared",
     "regression_metrics",
     "reliability",
+    "retrieval_metrics",
     "risk_coverage",
     "risk_coverage_by_class",
     "row_contributions",

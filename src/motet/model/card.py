@@ -19,10 +19,85 @@ METRICS = {
     "mae": "MAE",
 }
 
+MATCH_METRICS = {
+    "recall@1": "recall@1",
+    "recall@5": "recall@5",
+    "recall@10": "recall@10",
+    "median_rank": "median rank",
+}
+
 
 def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
     """Markdown with Hugging Face front matter: what the model does, how well for each pattern, how to run it."""
+    lines = (
+        _match_lines(manifest, evaluation)
+        if manifest.task == "match"
+        else _answer_lines(manifest, evaluation)
+    )
     licences = sorted({entry.licence for entry in manifest.sources.values()})
+    lines += [
+        "## What it is made of",
+        "",
+        *(
+            f"- {_code(name)}: {_cell(e.encoder)}, licence {_cell(e.licence)}"
+            for name, e in manifest.sources.items()
+        ),
+        "",
+        f"Licences of its encoders: {_cell(', '.join(licences))}. The licence of the training data is yours to state.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _match_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list[str]:
+    lines = [
+        "---",
+        "library_name: motet",
+        "pipeline_tag: other",
+        "tags:",
+        "- multimodal",
+        "- retrieval",
+        "- zero-shot",
+        "---",
+        "",
+        "# One space for pictures and words",
+        "",
+        f"It puts pictures and sentences as vectors of {next(iter(manifest.spaces.values())).width} numbers into one "
+        "space, in which those that belong together are near.",
+        "",
+    ]
+    if evaluation is not None:
+        shown = MATCH_METRICS
+        lines += [
+            f"## Measured on {evaluation['n']} {evaluation['split']} pictures",
+            "",
+            f"| direction | space | queries | gallery | {' | '.join(shown.values())} |",
+            "|---|---|---|---" + "|---" * len(shown) + "|",
+        ]
+        spaces = {"this model": evaluation, **evaluation["baselines"]}
+        for direction in evaluation["directions"]:
+            for name, measured in spaces.items():
+                entry = measured["directions"][direction]
+                figures = (_interval(entry["metrics"][metric]) for metric in shown)
+                lines.append(
+                    f"| {direction} | {_cell(name)} | {entry['n']} | {entry['gallery']} | {' | '.join(figures)} |"
+                )
+        lines += ["", "95 % intervals, over pictures. More in `report.html` and `evaluation.json`.", ""]
+    return [
+        *lines,
+        "## Use",
+        "",
+        "```python",
+        "import motet",
+        "",
+        'model = motet.load("path/to/this/directory")',
+        'vectors = model.embed_texts(["a dog on a beach"]).vectors',
+        "```",
+        "",
+    ]
+
+
+def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list[str]:
     lines = [
         "---",
         "library_name: motet",
@@ -63,7 +138,8 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
             figures = (_interval(entry["metrics"][metric]) for metric in shown)
             lines.append(f"| {name} | {entry['n']} | {' | '.join(figures)} |")
         lines += ["", "More in `report.html` and `evaluation.json`.", ""]
-    lines += [
+    return [
+        *lines,
         "## Use",
         "",
         "```python",
@@ -73,17 +149,7 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
         'model.predict("table.csv")',
         "```",
         "",
-        "## What it is made of",
-        "",
-        *(
-            f"- {_code(name)}: {_cell(e.encoder)}, licence {_cell(e.licence)}"
-            for name, e in manifest.sources.items()
-        ),
-        "",
-        f"Licences of its encoders: {_cell(', '.join(licences))}. The licence of the training data is yours to state.",
-        "",
     ]
-    return "\n".join(lines)
 
 
 def _answers(manifest: Manifest) -> str:

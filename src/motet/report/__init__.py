@@ -7,8 +7,8 @@ pictures that both carry inside them. Nothing here measures: every figure shown 
 from __future__ import annotations
 
 from motet.report.card import render_card
-from motet.report.gallery import mistake_thumbnails
+from motet.report.gallery import shown_thumbnails
 from motet.report.page import render_report, write_report
 from motet.report.thumbnails import thumbnail
 
-__all__ = ["mistake_thumbnails", "render_card", "render_report", "thumbnail", "write_report"]
+__all__ = ["render_card", "render_report", "shown_thumbnails", "thumbnail", "write_report"]

@@ -1,8 +1,8 @@
-"""The pictures of the gallery of mistakes."""
+"""The pictures of the galleries: mistakes of a classifier, queries and answers of a model that matches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from motet.errors import MediaError
 from motet.report.thumbnails import thumbnail
 
 
-def mistake_thumbnails(table: Table, schema: Schema, evaluation: Mapping[str, Any]) -> dict[int, str]:
-    """Small pictures, as data URIs, of the rows in the evaluation's gallery of mistakes."""
+def shown_thumbnails(table: Table, schema: Schema, evaluation: Mapping[str, Any]) -> dict[int, str]:
+    """Small pictures, as data URIs, of the rows that the evaluation's galleries show."""
     if not schema.inputs("image"):
         return {}
-    rows = np.array([mistake["row"] for mistake in evaluation.get("mistakes", [])], np.int64)
+    rows = np.unique(np.array([*_rows(evaluation)], np.int64))
     shown: dict[int, str] = {}
     pictures = ImageCells(table, schema.inputs("image"))
     for row, of_row in zip(rows.tolist(), pictures.take(rows), strict=True):
@@ -28,3 +28,10 @@ def mistake_thumbnails(table: Table, schema: Schema, evaluation: Mapping[str, An
             except MediaError:
                 continue
     return shown
+
+
+def _rows(evaluation: Mapping[str, Any]) -> Iterator[int]:
+    yield from (mistake["row"] for mistake in evaluation.get("mistakes", []))
+    for queries in evaluation.get("examples", {}).values():
+        for query in queries:
+            yield from (one["image_row"] for one in (query, *query["found"]) if "image_row" in one)

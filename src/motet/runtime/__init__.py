@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from motet.runtime.combination import COMBINERS, combine, log_softmax
 from motet.runtime.evaluate import evaluate
-from motet.runtime.model import EncodedRows, Model, load
+from motet.runtime.loading import load
+from motet.runtime.match_model import MatchModel
+from motet.runtime.model import EncodedRows, Model
 from motet.runtime.prediction import Prediction
 
 __all__ = [
     "COMBINERS",
     "EncodedRows",
+    "MatchModel",
     "Model",
     "Prediction",
     "combine",

@@ -384,11 +384,6 @@ class Model:
         return self.target.answers(combined)
 
 
-def load(path: str | Path) -> Model:
-    """Open a model directory for prediction; needs no PyTorch."""
-    return Model(path)
-
-
 def _ids(table: Table, column: str | None) -> list[str | int] | None:
     if column is None or column not in table.columns:
         return None

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from motet.encoders import FeatureTable, SparseRows
 from motet.fusion import Projection, Source, StandardisedLinear
@@ -39,16 +39,29 @@ class Latent:
     bases: Bases
 
 
-def to_latent(tables: Mapping[str, FeatureTable], rows: Rows, *, seed: int) -> Latent:
-    """Project each sparse source, and tokens, on at most 256 dimensions learned from `rows`; the others stay."""
+def to_latent(
+    tables: Mapping[str, FeatureTable],
+    rows: Rows,
+    *,
+    seed: int,
+    dimensions: int = DIMENSIONS,
+    most_rows: int = BASIS_ROWS,
+) -> Latent:
+    """Project each sparse source, and tokens, on a few dimensions learned from `rows`; the others stay.
+
+    dimensions : of a sparse source at most. most_rows : a sample of this many gives them.
+    """
     made: dict[str, FeatureTable] = dict(tables)
     bases: dict[str, Floats | TokenBasis] = {}
     for name, table in tables.items():
         if table.tokens is not None:
             tokens, bases[name] = tokens_to_latent(table, rows)
             made[name] = replace(table, tokens=tokens)
-        if isinstance(table.rows, SparseRows) and table.width > DIMENSIONS:
-            basis = bases[name] = _basis(table.rows, rows[table.present[rows]], seed)
+        if isinstance(table.rows, SparseRows) and table.width > dimensions:
+            mine = rows[table.present[rows]]
+            if len(mine) > most_rows:
+                mine = np.sort(np.random.default_rng(seed).choice(mine, most_rows, replace=False))
+            basis = bases[name] = _basis(table.rows, mine, dimensions, seed)
             made[name] = FeatureTable(_project(table.rows, basis), table.present, table.issues)
     return Latent(made, bases)
 
@@ -84,22 +97,39 @@ def multiply_out(fusion: FirstLayers, bases: Bases) -> None:
     fusion.sources = tuple(sources)
 
 
-def _basis(whole: SparseRows, rows: Rows, seed: int) -> Floats:
+def _basis(whole: SparseRows, rows: Rows, dimensions: int, seed: int) -> Floats:
     """V s [D, L]: the leading right singular vectors, times what gives the rows' coordinates unit deviation."""
-    if len(rows) > BASIS_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, BASIS_ROWS, replace=False))
     if len(rows) == 0:
         return np.zeros((whole.width, 1), np.float32)
     with one_thread():
         x = csr(whole.take(rows))  # [n, D]
         transposed = x.t().to_sparse_csr()
-        # From x x' = U S^2 U', which is small where rows are few: V = x' U / S, and the coordinates x V are U S.
-        squares, left = torch.linalg.eigh(x @ transposed.to_dense())
-        count = min(DIMENSIONS, len(rows))
-        lengths = squares[-count:].flip(0).clamp(min=1e-6).sqrt()
-        basis = transposed @ (left[:, -count:].flip(1) / lengths)
-        scaled: Floats = (basis / (left[:, -count:].flip(1) * lengths).std().clamp(min=1e-6)).numpy()
+        count = min(dimensions, len(rows))
+        if len(rows) <= BASIS_ROWS:
+            # From x x' = U S^2 U', which is small where rows are few: V = x' U / S.
+            squares, left = torch.linalg.eigh(x @ transposed.to_dense())
+            lengths = squares[-count:].flip(0).clamp(min=1e-6).sqrt()
+            vectors = transposed @ (left[:, -count:].flip(1) / lengths)
+        else:
+            vectors = _subspace(x, transposed, count, seed)
+        scaled: Floats = (vectors / (x @ vectors).std().clamp(min=1e-6)).numpy()
     return scaled
+
+
+def _subspace(x: Tensor, transposed: Tensor, count: int, seed: int) -> Tensor:
+    """The leading right singular vectors [D, count] of x [n, D], nearly.
+
+    Source: Halko et al., "Finding Structure with Randomness", arXiv 0909.4061, algorithm 4.4 (randomized subspace
+    iteration), with two iterations and eight vectors more than are kept.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    found = torch.randn(x.shape[1], count + 8, generator=generator)
+    for _ in range(2):
+        found, _ = torch.linalg.qr(x @ found)
+        found, _ = torch.linalg.qr(transposed @ found)
+    _, _, rotation = torch.linalg.svd(x @ found, full_matrices=False)
+    vectors: Tensor = found @ rotation[:count].T
+    return vectors
 
 
 def _project(whole: SparseRows, basis: Floats) -> LatentRows:

@@ -26,6 +26,8 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Tables = Mapping[str, FeatureTable]
 ENCODED_AT_ONCE = 4096
+# Of sparse words: sentences are short and many, and their rare words say which picture is meant.
+LATENT_DIMENSIONS, LATENT_ROWS = 512, 30_000
 CCA_DIMENSIONS = 150
 CCA_ROWS = 50_000
 
@@ -72,7 +74,7 @@ class MatchSettings:
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
     warmup: float = 0.1
-    patience: int = 5
+    patience: int = 10
     members: int = 1
     aligned: bool = False
     seed: int = 0
@@ -171,7 +173,7 @@ def _fit_one(
     sampler = _Sampler(features, train_sentences, settings.sentences)
     history: list[Epoch] = []
     highest, best_epoch, best = -1.0, 0, _copied(towers)
-    kept = (float(objective.scale), float(objective.bias))
+    kept = (_number(objective.scale), _number(objective.bias))
     for epoch in range(1, epochs + 1):
         towers.train()
         total = 0.0
@@ -197,7 +199,7 @@ def _fit_one(
         advance(1)
         if found is None or found > highest:
             highest, best_epoch, best = (-1.0 if found is None else found), epoch, _copied(towers)
-            kept = (float(objective.scale), float(objective.bias))
+            kept = (_number(objective.scale), _number(objective.bias))
         if epoch - best_epoch >= settings.patience:
             break
     towers.load_state_dict(best)
@@ -260,7 +262,9 @@ class _Side:
 
     @classmethod
     def of(cls, modality: str, given: Tables, rows: Rows, settings: MatchSettings) -> _Side:
-        latent = to_latent(given, rows, seed=settings.seed)
+        latent = to_latent(
+            given, rows, seed=settings.seed, dimensions=LATENT_DIMENSIONS, most_rows=LATENT_ROWS
+        )
         sources = tuple(Source(name, modality, table.width) for name, table in latent.tables.items())
         moments = {name: standardisation(table, rows) for name, table in latent.tables.items()}
         return cls(sources, latent.tables, latent.bases, moments, settings)
@@ -357,3 +361,7 @@ def _held_reciprocal_rank(
 
 def _copied(towers: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in towers.state_dict().items()}
+
+
+def _number(value: Tensor | float) -> float:
+    return float(value.detach()) if isinstance(value, Tensor) else float(value)

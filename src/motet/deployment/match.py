@@ -1,0 +1,245 @@
+"""From a table of pictures and sentences to a model of one space: encode once, train, write, measure what ships."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet import __version__
+from motet.data import ImageCells, Pairs, Schema, Table, TextCells, read_pairs, split_pairs
+from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION
+from motet.deployment.heads import export_head
+from motet.deployment.match_options import MatchOptions
+from motet.deployment.sources import Sources, open_sources
+from motet.deployment.versions import package_versions
+from motet.encoders import FeatureCache, FeatureTable, save_encoder
+from motet.encoders.pretrained import PretrainedEncoder
+from motet.errors import TableError
+from motet.model import (
+    HeadEntry,
+    Manifest,
+    SourceEntry,
+    SpaceEntry,
+    check_place,
+    file_name,
+    model_card,
+    new_model_directory,
+    table_digest,
+    write_manifest,
+)
+from motet.progress import progress
+from motet.report import shown_thumbnails, write_report
+from motet.runtime.evaluate_matches import evaluate_matches
+from motet.runtime.match_model import MatchModel
+from motet.training.matching import Matched, PairFeatures, fit_cca, fit_match
+
+Rows = npt.NDArray[np.int64]
+TRAINED, CCA, ZERO_SHOT = "trained", "cca", "zero-shot"
+
+
+def build_match_model(table: Table, schema: Schema, place: Path, options: MatchOptions) -> dict[str, Any]:
+    """Train one space on the pictures of a table and their sentences, and write the model directory `place`.
+
+    Returns its evaluation: the saved model measured on the test pictures, beside canonical correlation over the same
+    features and, where both encoders are of one pair that was trained together, that pair as it is.
+
+    Raises TableError where no row has a picture and words, or no training picture can be decoded.
+    """
+    begun = time.perf_counter()
+    check_place(place)
+    pairs = read_pairs(table, schema)
+    sides, said = split_pairs(
+        pairs,
+        table,
+        schema,
+        test_size=options.test_size,
+        validation_size=options.validation_size,
+        seed=options.seed,
+    )
+    notes = [*table.notes, *pairs.notes, *said]
+    clock = time.perf_counter()
+    opened, features = _encode(table, schema, pairs, sides, options)
+    seconds = {"encode": round(time.perf_counter() - clock, 3)}
+    there = np.logical_and.reduce([made.present for made in features.images.values()])
+    broken = [issue for made in features.images.values() for issue in made.issues]
+    sides = np.where(there, sides, -1)
+    train, held = (np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION))
+    if not len(train):
+        first = f" ({broken[0].reason})" if broken else ""
+        raise TableError(
+            f"{table.name}: no training picture can be decoded{first}: mend the cells of its columns"
+        )
+    if len(held) < 2:
+        notes.append(
+            "fewer than two validation pictures: nothing could say when to stop, so training ran to its end"
+        )
+    clock = time.perf_counter()
+    spaces = _spaces(features, opened, train, held, options)
+    seconds["train"] = round(time.perf_counter() - clock, 3)
+    with new_model_directory(place) as making:
+        manifest = _write(making, spaces, opened, table, schema, sides, options, notes)
+        write_manifest(making, manifest)
+        tested = np.flatnonzero(sides == TEST)
+        evaluation: dict[str, Any] = {
+            "schema_version": 1,
+            "task": "match",
+            "split": "test",
+            "n": 0,
+            "seconds": {},
+        }
+        if len(tested):
+            model = MatchModel(making, cache=FeatureCache() if options.cache else None)
+            evaluation = evaluate_matches(model, table, tested, pairs=pairs)
+        evaluation["notes"] = list(dict.fromkeys([*notes, *evaluation.get("notes", [])]))
+        told = {(issue.row, issue.column): issue for issue in (*pairs.issues, *broken) if issue.broken}
+        evaluation["broken"] = [told[key].to_json() for key in sorted(told)]
+        evaluation.setdefault("issues", {})["broken"] = len(told)
+        evaluation["history"] = {TRAINED: [epoch.to_json() for epoch in spaces[TRAINED].history]}
+        evaluation["data"] = {"name": table.name, "rows": _counted(sides)}
+        evaluation["seed"] = options.seed
+        evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
+        text = json.dumps(evaluation, ensure_ascii=False, indent=1)
+        (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        measured = "directions" in evaluation
+        (making / "README.md").write_text(
+            model_card(manifest, evaluation if measured else None), encoding="utf-8"
+        )
+        if measured:
+            pictures = shown_thumbnails(table, schema, evaluation)
+            write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
+        write_manifest(making, manifest)
+    return evaluation
+
+
+def _encode(
+    table: Table, schema: Schema, pairs: Pairs, sides: npt.NDArray[np.int8], options: MatchOptions
+) -> tuple[Sources, PairFeatures]:
+    """Encode each picture and each sentence once; what learns from words learns from training sentences."""
+    cells: Mapping[str, ImageCells | TextCells] = {
+        "image": ImageCells(table, schema.inputs("image")),
+        "text": pairs.sentences,
+    }
+    rows = {"image": pairs.rows, "text": np.arange(len(pairs.picture))}
+    fit = {"image": pairs.rows[sides == TRAIN], "text": np.flatnonzero(sides[pairs.picture] == TRAIN)}
+    cache = FeatureCache() if options.cache else None
+    opened = Sources()
+    for modality, column in cells.items():
+        found = open_sources({modality: column}, None, 0, fit[modality], fit[modality][:0], options, None)
+        opened.encoders.update(found.encoders)
+        opened.engines.update(found.engines)
+    for encoder in opened.encoders.values():
+        if isinstance(encoder, PretrainedEncoder):
+            encoder.open_early(cache)
+    made: dict[str, dict[str, FeatureTable]] = {"image": {}, "text": {}}
+    for name, encoder in opened.encoders.items():
+        modality = encoder.modality
+        encoder.fit(cells[modality], fit[modality])
+        made[modality][name] = encoder.encode(cells[modality], rows[modality], cache=cache)
+    return opened, PairFeatures(made["image"], made["text"], pairs.picture, pairs.same)
+
+
+def _spaces(
+    features: PairFeatures, opened: Sources, train: Rows, held: Rows, options: MatchOptions
+) -> dict[str, Matched]:
+    """The space that answers, and its baselines after it."""
+    aligned = _aligned(features, opened, options)
+    settings = replace(
+        options.training,
+        objective=options.objective,
+        terms=dict(options.terms),
+        seed=options.seed,
+        aligned=aligned is not None,
+        width=options.training.width if aligned is None else aligned,
+    )
+    with progress("training both towers", settings.members * settings.epochs) as advance:
+        made = {TRAINED: fit_match(features, train, held, settings, advance=advance)}
+    made[CCA] = fit_cca(features, train, seed=options.seed)
+    if aligned is not None:
+        made[ZERO_SHOT] = fit_match(
+            features, train, held, replace(settings, epochs=0, least_steps=0, members=1)
+        )
+    return made
+
+
+def _aligned(features: PairFeatures, opened: Sources, options: MatchOptions) -> int | None:
+    """The width that both encoders share where they are one pretrained pair (CLIP); else None."""
+    encoders = list(opened.encoders.values())
+    images, texts = ([e for e in encoders if e.modality == modality] for modality in ("image", "text"))
+    if len(images) != 1 or len(texts) != 1 or options.image_encoders != options.text_encoders:
+        return None
+    if not all(isinstance(encoder, PretrainedEncoder) for encoder in encoders):
+        return None
+    return images[0].width if images[0].width == texts[0].width else None
+
+
+def _write(
+    making: Path,
+    spaces: Mapping[str, Matched],
+    opened: Sources,
+    table: Table,
+    schema: Schema,
+    sides: npt.NDArray[np.int8],
+    options: MatchOptions,
+    notes: list[str],
+) -> Manifest:
+    (making / "heads").mkdir()
+    heads: dict[str, HeadEntry] = {}
+    entries: dict[str, SpaceEntry] = {}
+    for name, space in spaces.items():
+        for side, tower in (("image", space.image), ("text", space.text)):
+            head = f"{name}-{side}"
+            export_head(tower, making / "heads" / head, output="embedding")
+            heads[head] = HeadEntry(f"heads/{head}.onnx", tuple(s.name for s in tower.sources), "tower")
+        made_by = {CCA: "canonical correlation", ZERO_SHOT: "both encoders as they are"}.get(name)
+        said = " + ".join(
+            [options.objective, *(f"{weight:g} {term}" for term, weight in options.terms.items())]
+        )
+        entries[name] = SpaceEntry(
+            f"{name}-image", f"{name}-text", space.image.width, space.scale, space.bias, made_by or said
+        )
+    sources = {}
+    for name, encoder in opened.encoders.items():
+        directory = f"encoders/{file_name(name)}"
+        save_encoder(encoder, making / directory)
+        sources[name] = SourceEntry(
+            encoder.modality,
+            encoder.name,
+            directory,
+            encoder.width,
+            encoder.licence,
+            encoder.fingerprint,
+            opened.engines[name],
+        )
+    return Manifest(
+        task="match",
+        classes=(),
+        class_type="string",
+        prior=(),
+        schema=schema,
+        sources=sources,
+        heads=heads,
+        patterns={},
+        baselines={},
+        training={
+            "options": {**asdict(options), "terms": dict(options.terms)},
+            "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
+            "rows": _counted(sides),
+            "best_epoch": spaces[TRAINED].best_epoch,
+            "notes": notes,
+        },
+        seed=options.seed,
+        versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
+        spaces=entries,
+    )
+
+
+def _counted(sides: npt.NDArray[np.int8]) -> dict[str, int]:
+    return {name: int((sides == side).sum()) for side, name in enumerate(NAMES)}

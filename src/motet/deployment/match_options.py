@@ -1,0 +1,61 @@
+"""What a user may say about learning a space for pictures and words, checked before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from motet.errors import UsageError
+from motet.tasks.match import OBJECTIVES, TERMS
+from motet.training.matching import MatchSettings
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """What a user may say; every default is `motet train --task match`'s.
+
+    image_encoders, text_encoders, lexical, pooling, accept_licence, test_size, validation_size, seed, cache : as in
+        `Options`.
+    objective, terms : see `tasks.match`; terms with their weights.
+    """
+
+    image_encoders: tuple[str, ...] = ("auto",)
+    text_encoders: tuple[str, ...] = ("auto",)
+    lexical: bool = True
+    pooling: tuple[str, ...] = ()
+    objective: str = "infonce"
+    terms: Mapping[str, float] = field(default_factory=dict)
+    training: MatchSettings = field(default_factory=MatchSettings)
+    accept_licence: bool = False
+    test_size: float = 0.15
+    validation_size: float = 0.15
+    seed: int = 0
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise UsageError(f"no objective {self.objective!r}: one of {', '.join(OBJECTIVES)}")
+        for term, weight in self.terms.items():
+            if term not in TERMS:
+                raise UsageError(f"no term {term!r}: one of {', '.join(TERMS)}")
+            if not weight > 0:
+                raise UsageError(f"term {term}: a weight is a number above 0, not {weight!r}")
+        if "small" in (*self.image_encoders, *self.text_encoders):
+            raise UsageError(
+                "an encoder 'small' learns from classes, and matching has none: name a pretrained or an embedded one"
+            )
+        if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
+            raise UsageError("test and validation sizes are shares of the pictures: from 0 to below 1")
+        if self.test_size + self.validation_size >= 1:
+            raise UsageError(
+                "test and validation sizes together leave no pictures to train on: below 1 in sum"
+            )
+
+    def encoders_of(self, modality: str) -> tuple[str, ...]:
+        """What the user names as encoders of a modality."""
+        return self.image_encoders if modality == "image" else self.text_encoders
+
+    def pooling_of(self, modality: str) -> str | None:
+        """How a modality's pretrained encoders pool; None for their own convention."""
+        said = dict(one.rpartition("=")[::2] for one in self.pooling)
+        return said.get(modality, said.get(""))

@@ -1,0 +1,21 @@
+"""A model directory opened as what its task makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motet.encoders import FeatureCache
+from motet.model import ModelDirectory
+from motet.runtime.match_model import MatchModel
+from motet.runtime.model import Model
+
+
+def load(path: str | Path, *, cache: FeatureCache | None = None) -> Model | MatchModel:
+    """Open a model directory; needs no PyTorch.
+
+    A model that was trained to classify or to tell numbers is a `Model`, one that matches pictures and words a
+    `MatchModel`. cache : where features are kept between runs; default none.
+    """
+    if ModelDirectory(path).manifest.task == "match":
+        return MatchModel(path, cache=cache)
+    return Model(path, cache=cache)
