@@ -41,13 +41,16 @@ def evaluate(
       motet evaluate model new_products.csv --report new.html --json
 
       motet evaluate model products.csv --slice brand --slice price
+
+      motet evaluate space photos.csv --report found.html
     """
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model, check_table
-    from motet.cli.results import print_evaluation
+    from motet.cli.results import print_evaluation, print_matches
     from motet.encoders import FeatureCache
+    from motet.errors import UsageError
     from motet.report import shown_thumbnails, write_report
-    from motet.runtime import Model
+    from motet.runtime import MatchModel, evaluate_matches, load
     from motet.runtime import evaluate as measure
     from motet.runtime.writing import PAGES, check_output
 
@@ -55,14 +58,21 @@ def evaluate(
         check_output(report, table, suffixes=PAGES)
     check_model(model)
     check_table(table)
-    opened = Model(model, cache=FeatureCache())
+    opened = load(model, cache=FeatureCache())
     read = opened.read(table, image_root=image_root)
-    evaluation = measure(opened, read, all_rows=all_rows, slices=slices or ())
+    if isinstance(opened, MatchModel):
+        if slices:
+            raise UsageError("--slice is for models that answer rows; this one matches pictures and words")
+        evaluation = evaluate_matches(opened, read, all_rows=all_rows)
+    else:
+        evaluation = measure(opened, read, all_rows=all_rows, slices=slices or ())
     if report is not None:
         pictures = shown_thumbnails(read, opened.manifest.schema, evaluation)
         write_report(report, evaluation, title=read.name, thumbnails=pictures)
         message(f"report: {report}")
     if json:
         print_json(evaluation)
+    elif isinstance(opened, MatchModel):
+        print_matches(evaluation)
     else:
         print_evaluation(evaluation)

@@ -60,6 +60,38 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
         message(f"{counted(broken, 'broken cell')}, treated as absent: see the report")
 
 
+def print_matches(evaluation: Mapping[str, Any]) -> None:
+    """Print both directions of a model that matches, beside its languages and baselines, with 95 % intervals."""
+    for note in evaluation.get("notes", []):
+        message(f"note: {note}")
+    if "directions" not in evaluation:
+        message("no test pictures: the model was trained, but not measured")
+        return
+    rows = []
+    for direction, entry in evaluation["directions"].items():
+        beside = {
+            **{f"  {name} sentences": one for name, one in evaluation.get("languages", {}).items()},
+            **{f"  baseline {name}": one for name, one in evaluation["baselines"].items()},
+        }
+        rows.append(_found(direction, entry))
+        rows += [_found(name, one["directions"][direction]) for name, one in beside.items()]
+    print_table(
+        f"{counted(evaluation['n'], 'picture')}; brackets: 95 % interval (bootstrap over pictures)",
+        ["direction", "queries", "gallery", "recall@1", "recall@5", "recall@10", "median rank"],
+        rows,
+    )
+    broken = evaluation["issues"]["broken"]
+    if broken:
+        message(f"{counted(broken, 'broken cell')}, treated as absent: see the report")
+
+
+def _found(name: str, entry: Mapping[str, Any]) -> list[str]:
+    shown = ("recall@1", "recall@5", "recall@10")
+    median = entry["metrics"]["median_rank"]["value"]
+    figures = (_interval(entry["metrics"][metric]) for metric in shown)
+    return [name, str(entry["n"]), str(entry["gallery"]), *figures, f"{median:g}"]
+
+
 def _row(name: str, entry: Mapping[str, Any], shown: Sequence[str]) -> list[str]:
     return [name, str(entry["n"]), *(_interval(entry["metrics"][key]) for key in shown)]
 

@@ -43,8 +43,16 @@ SHARE = 0.15  # of the rows, where nobody says how many measure, and how many ch
 
 def train(
     table: TableArgument,
-    label: Annotated[str, typer.Option("--label", help="The column that holds what is learned.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The model directory to write.")],
+    label: Annotated[
+        str | None, typer.Option("--label", help="The column that holds what is learned.")
+    ] = None,
+    task: Annotated[
+        str,
+        typer.Option(
+            help="classify (learns --label), or match: one space for pictures and words, for search and zero-shot."
+        ),
+    ] = "classify",
     target: TargetOption = "class",
     image: ImageOption = None,
     text: TextOption = None,
@@ -124,6 +132,14 @@ def train(
             metavar="DIR", help="A translation model that texts go through (repeat: there, and back)."
         ),
     ] = None,
+    objective: Annotated[str, typer.Option(help="Of --task match: infonce, sigmoid or triplet.")] = "infonce",
+    term: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=WEIGHT]",
+            help="Of --task match, added to the objective: distance, adversarial, cycle, masked, triplet (repeat).",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     image_root: ImageRootOption = None,
     strict: Annotated[
@@ -150,12 +166,15 @@ def train(
       motet train notes.parquet --label diagnosis --group patient --text-encoder ./minilm -o model --seed 1
 
       motet train products.csv --label category --slice brand --curves -o model
+
+      motet train photos.csv --task match --image photo --text caption --text caption_zh -o space
     """
     from motet.cli.balance import read_balance
     from motet.cli.console import listed, message, print_json
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_table
     from motet.cli.results import print_evaluation
+    from motet.cli.train_match import read_terms, refuse_options, train_match
     from motet.data import infer_schema, read_table
     from motet.errors import UsageError
     from motet.model import check_place
@@ -170,11 +189,49 @@ def train(
     test_share, val_share = (SHARE if size is None else size for size in (test_size, val_size))
     if test_share + val_share >= 1:
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
+    matches = _is_match(task, label)
     augmentation = _augmentation(augment, augment_image, augment_text, synonyms, back_translate)
+    if matches:
+        refuse_options(
+            {
+                "--label": label,
+                "--target": target != "class",
+                "--audio": audio,
+                "--vector": vector,
+                "--numeric": numeric,
+                "--categorical": categorical,
+                "--weight": weight,
+                "--audio-encoder": audio_encoder,
+                "--fusion": fusion != "auto",
+                "--tokens": tokens,
+                "--class-weights": class_weights,
+                "--imbalance": imbalance != "none",
+                "--time-limit": time_limit,
+                "--balance": balance,
+                "--slice": slices,
+                "--curves": curves,
+                "--augment": augment,
+            }
+        )
+    elif objective != "infonce" or term:
+        raise UsageError("--objective and --term are of --task match")
+    terms = read_terms(term or ())
     require_learning_wing()
-    from motet.deployment import Options, build_model
+    from motet.deployment import MatchOptions, Options, build_model
     from motet.training import Balance, Settings
 
+    match_options = MatchOptions(
+        image_encoders=tuple(image_encoder or ("auto",)),
+        text_encoders=tuple(text_encoder or ("auto",)),
+        lexical=not no_lexical,
+        pooling=tuple(pooling or ()),
+        objective=objective,
+        terms=terms,
+        accept_licence=accept_licence,
+        test_size=test_share,
+        validation_size=val_share,
+        seed=seed,
+    )
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
         text_encoders=tuple(text_encoder or ("auto",)),
@@ -222,6 +279,9 @@ def train(
     _say_sizes_unused(read, schema, split_column, test_size, val_size)
     if strict:
         _refuse_broken(read, schema)
+    if matches:
+        train_match(read, schema, output, match_options, json=json)
+        return
     evaluation = build_model(read, schema, output, options)
     if json:
         print_json(evaluation)
@@ -230,6 +290,18 @@ def train(
     if "overall" in evaluation:
         message(f"report: {output / 'report.html'}")
     message(f"model: {output}")
+
+
+def _is_match(task: str, label: str | None) -> bool:
+    from motet.errors import UsageError
+
+    if task not in ("classify", "match"):
+        raise UsageError(f"no task {task!r}: one of classify, match")
+    if task == "classify" and label is None:
+        raise UsageError(
+            "name the column to learn with --label, or learn from pairs without labels with --task match"
+        )
+    return task == "match"
 
 
 def _augmentation(

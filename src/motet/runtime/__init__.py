@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from motet.runtime.combination import COMBINERS, combine, log_softmax
 from motet.runtime.evaluate import evaluate
+from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.loading import load
 from motet.runtime.match_model import MatchModel
 from motet.runtime.model import EncodedRows, Model
@@ -17,6 +18,7 @@ __all__ = [
     "Prediction",
     "combine",
     "evaluate",
+    "evaluate_matches",
     "load",
     "log_softmax",
 ]
