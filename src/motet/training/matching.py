@@ -75,7 +75,7 @@ class MatchSettings:
     weight_decay: float = 0.1
     warmup: float = 0.1
     patience: int = 10
-    members: int = 1
+    members: int = 2
     aligned: bool = False
     seed: int = 0
 
