@@ -26,7 +26,7 @@ from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import ClassTarget, Target
 from motet.tasks import Objective, objective_of
-from motet.training import Fold, Probe, fit_probe, side_by_side
+from motet.training import Fold, Probe, fit_probe, is_large, side_by_side
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -70,7 +70,10 @@ class Prepared:
         return objective_of(self.target, share / share.sum())
 
     def probes(self) -> dict[str, Probe]:
-        """The linear probe of each source, fitted side by side; on views too, where they differ in it from rows."""
+        """The linear probe of each source; on views too, where they differ in it from rows.
+
+        They are fitted side by side, or, where their rows as matrices are large, one after the other on all cores.
+        """
 
         def fit(source: Source) -> Probe:
             changed = self.views.changes(source.modality)
@@ -78,7 +81,9 @@ class Prepared:
             folds = self.folds_of(source.modality)
             return fit_probe(source, whole, folds, self.objective)
 
-        fitted = side_by_side([partial(fit, source) for source in self.sources])
+        large = any(is_large(self.whole.tables[source.name], self.few) for source in self.sources)
+        jobs = [partial(fit, source) for source in self.sources]
+        fitted = [job() for job in jobs] if large else side_by_side(jobs)
         return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
 
     def folds_of(self, modality: str) -> list[Fold]:
