@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from motet.model import metric_name
 from motet.report.intervals import drawn_metric
 from motet.report.reading import Metric, Tree, count, mapping, metrics_of
-from motet.report.wording import between, figure, metric_name, pattern_words, whole
+from motet.report.wording import between, figure, pattern_words, whole
 
 
 @dataclass(frozen=True)
