@@ -9,7 +9,7 @@ the loss finds real: so no pattern is knowingly worse than its best single modal
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -167,17 +167,23 @@ def crossed_answers(
 ) -> Floats:
     """Logarithms of probabilities [n, C], or numbers [n, 1]: of each half of the rows by what the other half taught."""
     made = np.zeros(next(iter(logits.values())).shape)
-    for half in (0, 1):
-        held, learn = np.flatnonzero(halves == half), np.flatnonzero(halves != half)
-        if len(learn) == 0 or len(held) == 0:
-            learn = held = np.arange(len(labels))
-        if len(held):
-            mine = {name: values[learn] for name, values in logits.items()}
-            members = way.learn(mine, labels[learn])
-            temperature = temperature_of(target, answer(way, members, mine), labels[learn])
-            asked = answer(way, members, {name: values[held] for name, values in logits.items()})
-            made[held] = target.normal(asked / temperature)
+    for held, learn in crossed(halves):
+        mine = {name: values[learn] for name, values in logits.items()}
+        members = way.learn(mine, labels[learn])
+        temperature = temperature_of(target, answer(way, members, mine), labels[learn])
+        asked = answer(way, members, {name: values[held] for name, values in logits.items()})
+        made[held] = target.normal(asked / temperature)
     return made
+
+
+def crossed(halves: npt.NDArray[np.int64]) -> Iterator[tuple[Rows, Rows]]:
+    """Each half of the rows [n] that is answered, and the other, which teaches; where one is empty, all are both."""
+    first, second = np.flatnonzero(halves == 0), np.flatnonzero(halves == 1)
+    if len(first) and len(second):
+        yield first, second
+        yield second, first
+    elif len(halves):
+        yield np.arange(len(halves)), np.arange(len(halves))
 
 
 def _one_even_row(target: Target, logits: Mapping[str, Floats]) -> tuple[dict[str, Floats], Truth]:
