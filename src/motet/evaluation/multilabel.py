@@ -41,8 +41,8 @@ def multilabel_metrics(
     right, and log-loss a label; probabilities [N, L], labels given [N, L], and what is true [N, L], 0 or 1.
 
     Macro-F1 is over labels that occur or were given; mAP over labels that occur, null where none does; a row without
-    labels that was given none has F1 1. known : see `row_label_loss`. Each metric is {"value", "low", "high"}: the percentile bootstrap over rows
-    (Efron, 1979), 2.5 % to 97.5 %; fewer draws where there are many cells.
+    labels that was given none has F1 1. known : see `row_label_loss`. Each metric is {"value", "low", "high"}: the
+    percentile bootstrap over rows (Efron, 1979), 2.5 % to 97.5 %; fewer draws where there are many cells.
     """
     n, labels = truth.shape
     measure = _Measure(probabilities, given, truth, known)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import Schema, Table, all_patterns, make_split, read_target
-from motet.data.targets import unread_labels
+from motet.data.targets import label_notes
 from motet.deployment import Options
 from motet.deployment.held_logits import HeldLogits
 from motet.deployment.prepared import Prepared, prepare_rows
@@ -109,7 +109,7 @@ def compare(
         "modalities": list(schema.modalities),
         "rows": leaderboard(held, selection, patterns, heads.seconds, heads.parameters, options.seed),
         "chosen": {pattern: entry.chosen for pattern, entry in selection.patterns.items()},
-        "notes": [*unread_labels(found, str(schema.label)), *prepared.notes],
+        "notes": [*label_notes(found, str(schema.label)), *prepared.notes],
         "seed": options.seed,
         "seconds": {"encode": round(encoded, 3), "total": round(time.perf_counter() - begun, 3)},
     }
