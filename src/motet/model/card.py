@@ -55,7 +55,7 @@ def _match_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list[
     if evaluation is not None:
         shown = MATCH_METRICS
         lines += [
-            f"## Measured on {evaluation['n']} {evaluation['split']} pictures",
+            f"## Measured on {evaluation['n']} {evaluation['split']} {'picture' if evaluation['n'] == 1 else 'pictures'}",
             "",
             f"| direction | space | queries | gallery | {' | '.join(map(metric_name, shown))} |",
             "|---|---|---|---" + "|---" * len(shown) + "|",
@@ -110,7 +110,7 @@ def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list
     if evaluation is not None:
         shown = [name for name in METRICS if name in evaluation["overall"]["metrics"]]
         lines += [
-            f"## Measured on {evaluation['n']} {evaluation['split']} rows",
+            f"## Measured on {evaluation['n']} {evaluation['split']} {'row' if evaluation['n'] == 1 else 'rows'}",
             "",
             "Each pattern on all rows that have at least its modalities, the others hidden; 95 % intervals.",
             "",

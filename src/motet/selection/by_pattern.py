@@ -202,16 +202,17 @@ def _choose(
 ) -> tuple[Candidate, str]:
     """The candidate that answers a pattern, and why."""
     ranked = sorted(measured, key=lambda m: m[0].loss)
+    few = "1 held-out row has" if rows == 1 else f"{rows} held-out rows have"
     if forced is not None:
         named = [m for m in ranked if m[0].name == forced or m[0].name.split("-")[0] == forced]
         why = f"{forced} was asked for"
         if rows >= FEW_ROWS:
             return named[0][0], why
-        return _uncalibrated(named[0][0]), f"{why}; only {rows} held-out rows have {pattern}: temperature 1"
+        return _uncalibrated(named[0][0]), f"{why}; only {few} {pattern}: temperature 1"
     if rows < FEW_ROWS:
         # Too few rows to compare on: take the rule with the fewest assumptions.
         usual = next((c for c, _ in measured if c.name == target.usual_way), measured[0][0])
-        why = f"only {rows} held-out rows have {pattern}: taken without a comparison"
+        why = f"only {few} {pattern}: taken without a comparison"
         return _uncalibrated(usual), why + (", temperature 1" if target.calibrated else "")
     single, of_single = next(m for m in ranked if m[0].kind == SINGLE)
     best, of_best = ranked[0]
