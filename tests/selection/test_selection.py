@@ -294,7 +294,8 @@ def test_few_rows_take_late_without_a_comparison(rows: int) -> None:
     entry = chosen.patterns["image+text"]
     assert entry.chosen == "late-product"
     assert (
-        entry.why == f"only {rows} held-out rows have image+text: taken without a comparison, temperature 1"
+        entry.why
+        == f"only {rows} held-out {'row has' if rows == 1 else 'rows have'} image+text: taken without a comparison, temperature 1"
     )
     assert entry.temperature == 1 and {m.temperature for m in entry.members} == {1}
 

@@ -55,7 +55,7 @@ def _match_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list[
     if evaluation is not None:
         shown = MATCH_METRICS
         lines += [
-            f"## Measured on {evaluation['n']} {evaluation['split']} {'picture' if evaluation['n'] == 1 else 'pictures'}",
+            f"## Measured on {_counted(evaluation, 'picture')}",
             "",
             f"| direction | space | queries | gallery | {' | '.join(map(metric_name, shown))} |",
             "|---|---|---|---" + "|---" * len(shown) + "|",
@@ -110,7 +110,7 @@ def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list
     if evaluation is not None:
         shown = [name for name in METRICS if name in evaluation["overall"]["metrics"]]
         lines += [
-            f"## Measured on {evaluation['n']} {evaluation['split']} {'row' if evaluation['n'] == 1 else 'rows'}",
+            f"## Measured on {_counted(evaluation, 'row')}",
             "",
             "Each pattern on all rows that have at least its modalities, the others hidden; 95 % intervals.",
             "",
@@ -136,6 +136,10 @@ def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list
         "```",
         "",
     ]
+
+
+def _counted(evaluation: dict[str, Any], noun: str) -> str:
+    return f"{evaluation['n']} {evaluation['split']} {noun}{'' if evaluation['n'] == 1 else 's'}"
 
 
 def _answers(manifest: Manifest) -> str:
