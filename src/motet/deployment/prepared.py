@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind, row_weights
+from motet.data.decimal_marks import reading_notes
 from motet.data.missingness import input_presence, telling_absence
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
@@ -139,10 +140,13 @@ def prepare_rows(
     by_modality = cells(table, schema)
     options.training.balance.check(tuple(by_modality))
     cache = FeatureCache() if options.cache else None
-    notes = [*table.notes, *split.notes]
+    notes = [*table.notes, *split.notes, *reading_notes(table, schema.numbers)]
     weighing = row_weights(table, schema, np.concatenate([split.train, split.validation]))
     if weighing is not None and not weighing.all():
-        notes.append(f"{int((weighing == 0).sum()):,} rows of weight 0 are left out")
+        without = int((weighing == 0).sum())
+        notes.append(
+            "1 row of weight 0 is left out" if without == 1 else f"{without:,} rows of weight 0 are left out"
+        )
         kept = np.split(weighing > 0, [len(split.train)])
         split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
         weighing = weighing[weighing > 0]
