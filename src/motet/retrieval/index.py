@@ -200,7 +200,7 @@ class Index:
             parts = list(zip(self.segments, keep, strict=True))
             segment = write_segment(
                 self.place,
-                f"segment-{number:08d}",
+                number,
                 np.concatenate([segment.records[mask] for segment, mask in parts]),
                 pa.chunked_array(
                     [c for s, mask in parts for c in s.ids.filter(mask).chunks], pa.large_string()
@@ -300,7 +300,7 @@ def _append(
         raise SearchError(f"{len(vectors)} vectors, but {len(ids)} ids")
     segment = write_segment(
         place,
-        f"segment-{state.number:08d}",
+        state.number,
         encode(vectors, state.storage),
         pa.chunked_array([ids]),
         _table(metadata, ids, schema),

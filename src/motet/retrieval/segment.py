@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from motet.retrieval import approximate
 from motet.retrieval.exact import PIECE, Rows, nearest
-from motet.retrieval.state import FileEntry, SegmentEntry, entry, sync_folder
+from motet.retrieval.state import FileEntry, SegmentEntry, entry, segment_folder, sync_folder
 from motet.retrieval.storage import Floats, Records, Storage, decode, record_type
 
 Mask = npt.NDArray[np.bool_]
@@ -29,7 +29,7 @@ class Segment:
 
     def __init__(self, place: Path, described: SegmentEntry, width: int, storage: Storage) -> None:
         self.entry = described
-        folder = place / described.name
+        folder = place / described.folder
         kind = record_type(storage, width)
         self.records: Records = (
             np.memmap(folder / "vectors.bin", kind, "r") if described.rows else np.empty(0, kind)
@@ -81,7 +81,7 @@ class Segment:
 
 def write_segment(
     place: Path,
-    name: str,
+    number: int,
     records: Records,
     ids: pa.ChunkedArray,
     metadata: pa.Table,
@@ -92,7 +92,7 @@ def write_segment(
     progress: Callable[[str], None] = lambda _: None,
 ) -> SegmentEntry:
     """Write a segment's files, with an inverted file where exact search would be slow; nothing names them yet."""
-    folder = place / name
+    folder = place / segment_folder(number)
     folder.mkdir()
     records.tofile(folder / "vectors.bin")
     _write_arrow(folder / "ids.arrow", pa.table({"id": ids}))
@@ -110,7 +110,7 @@ def write_segment(
     files: tuple[FileEntry, ...] = tuple(entry(place, path) for path in sorted(folder.iterdir()))
     sync_folder(folder)
     return SegmentEntry(
-        name, len(records), tuned.probes if tuned else 0, tuned.recall if tuned else None, files
+        number, len(records), tuned.probes if tuned else 0, tuned.recall if tuned else None, files
     )
 
 

@@ -30,6 +30,7 @@ from motet.errors import SearchError
 from motet.retrieval.storage import Storage, check_storage
 
 FORMAT = 1
+OWN_FILE = re.compile(r"segment-\d{8}/[a-z]+\.(?:bin|arrow|faiss)|removed-\d{8}\.bits")
 NUMBERED = re.compile(r"(state|segment|removed)-(\d{8})(?:\.json|\.bits)?$")
 
 
@@ -46,11 +47,21 @@ class FileEntry:
 class SegmentEntry:
     """Rows that were added together; `probes` 0 means exact search, and `recall` is what was measured on build."""
 
-    name: str
+    number: int
     rows: int
     probes: int
     recall: float | None
     files: tuple[FileEntry, ...]
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in the index."""
+        return segment_folder(self.number)
+
+
+def segment_folder(number: int) -> str:
+    """Name of the folder of the segment that was written for this state."""
+    return f"segment-{number:08d}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,7 @@ def commit(place: Path, state: State) -> None:
     content["checksum"] = _checksum(content)
     unfinished = place / f".state-{state.number:08d}.unfinished"
     with unfinished.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+        file.write(json.dumps(content, ensure_ascii=False, indent=1))
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(_manifest(place, state.number))
@@ -180,6 +191,8 @@ def _read(place: Path, number: int) -> State:
         raise SearchError(f"{path}: damaged ({error})") from error
     for file in state.files():
         there = place / file.path
+        if not OWN_FILE.fullmatch(file.path):
+            raise SearchError(f"{path}: damaged (it names {file.path!r}, which is no file of an index)")
         length = there.stat().st_size if there.is_file() else None
         if length != file.bytes:
             what = "is missing" if length is None else f"has {length} bytes of {file.bytes}"
