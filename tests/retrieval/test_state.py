@@ -178,7 +178,7 @@ def test_what_is_no_index_is_said(tmp_path, kind):
         place.mkdir()
         if kind == "other":
             (place / "picture.jpg").write_bytes(b"")
-    with pytest.raises(SearchError, match="no such index|no index here"):
+    with pytest.raises(SearchError, match=r"no such index|no index here"):
         Index.open(place)
 
 

@@ -105,13 +105,15 @@ def _others(index: Any, queries: Floats, k: int, probes: int, own: Rows | None, 
 
 
 def search(
-    index: Any, queries: Floats, k: int, probes: int, allowed: npt.NDArray[np.bool_] | None = None
+    index: Any, queries: Floats, k: int, probes: int, bits: npt.NDArray[np.uint8] | None = None
 ) -> Rows:
-    """Rows [Q, k] found in the nearest `probes` lists, -1 where there are no more. allowed : [rows], None for all."""
+    """Rows [Q, k] found in the nearest `probes` lists, -1 where there are no more.
+
+    bits : one a row, the lowest of a byte first, 1 where the row may be found; None for all.
+    """
     library = faiss()
     settings = library.SearchParametersIVF(nprobe=probes)
-    if allowed is not None:
-        bits = np.packbits(allowed, bitorder="little")
+    if bits is not None:
         settings.sel = library.IDSelectorBitmap(bits)
     rows: Rows = index.search(queries, k, params=settings)[1]
     return rows
@@ -126,6 +128,9 @@ def read(path: Path) -> Any:
     """Open the structure, its lists memory-mapped."""
     library = faiss()
     try:
-        return library.read_index(str(path), library.IO_FLAG_MMAP | library.IO_FLAG_READ_ONLY)
+        index = library.read_index(str(path), library.IO_FLAG_MMAP | library.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
         raise SearchError(f"{path}: FAISS cannot read this file: build the index again") from error
+    # else each search starts 32 threads that only touch the lists: it costs more than the search
+    library.downcast_InvertedLists(index.invlists).prefetch_nthread = 0
+    return index

@@ -13,7 +13,7 @@ Rows = npt.NDArray[np.int64]
 
 # A matrix product rounds by how it is cut into pieces: the k-th score is known no better than this.
 ROUNDING = 1e-5
-PIECE = 32_768
+PIECE = 8192  # rows decoded at once: few enough to stay in the processor's cache
 QUERIES = 256
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,23 @@ SAMPLED_QUERIES = 1000
 NEIGHBOURS = 10
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """The rows of a segment that may be found: `mask` [rows]."""
+
+    mask: Mask
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are."""
+        return int(self.mask.sum())
+
+    @cached_property
+    def bits(self) -> npt.NDArray[np.uint8]:
+        """One bit a row, the lowest of a byte first."""
+        return np.packbits(self.mask, bitorder="little")
+
+
 class Segment:
     """A segment, opened: `records` [n], `ids` [n] and `metadata` (n rows), none of them read before it is used."""
 
@@ -36,7 +54,7 @@ class Segment:
         )
         self.ids: pa.ChunkedArray = _read_arrow(folder / "ids.arrow").column(0)
         self.metadata = _read_arrow(folder / "metadata.arrow")
-        self._lists = approximate.read(folder / "lists.faiss") if described.probes else None
+        self._lists: Any = approximate.read(folder / "lists.faiss") if described.probes else None
 
     def __len__(self) -> int:
         return self.entry.rows
@@ -46,36 +64,39 @@ class Segment:
         """All vectors of a segment that is small enough for exact search, decoded once."""
         return decode(self.records)
 
-    def search(self, queries: Floats, k: int, allowed: Mask | None = None) -> tuple[Floats, Rows]:
-        """Scores and rows [Q, k'] of the best rows that are allowed [n]; k' the smaller of k and those allowed."""
-        passing = len(self) if allowed is None else int(allowed.sum())
+    def search(self, queries: Floats, k: int, allowed: Allowed | None = None) -> tuple[Floats, Rows]:
+        """Scores and rows [Q, k'] of the best rows that are allowed; k' the smaller of k and their number."""
+        passing = len(self) if allowed is None else allowed.count
         k = min(k, passing)
         if k == 0:
             return np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64)
-        if self._lists is None or passing * queries.shape[1] <= EXACT_NUMBERS // 2:
+        if self._lists is None:
             return nearest(queries, k, lambda: self._pieces(allowed))
         return self._approximate(queries, k, allowed, passing)
 
-    def _pieces(self, allowed: Mask | None) -> Iterator[tuple[Rows, Floats]]:
+    def _pieces(self, allowed: Allowed | None) -> Iterator[tuple[Rows, Floats]]:
         small = self.records.size * self.records.dtype["codes"].shape[0] <= EXACT_NUMBERS
         if small and allowed is None:
             yield np.arange(len(self)), self._vectors
             return
-        rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+        rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed.mask)
         for begin in range(0, len(rows), PIECE):
             piece = rows[begin : begin + PIECE]
             yield piece, self._vectors[piece] if small else decode(self.records[piece])
 
     def _approximate(
-        self, queries: Floats, k: int, allowed: Mask | None, passing: int
+        self, queries: Floats, k: int, allowed: Allowed | None, passing: int
     ) -> tuple[Floats, Rows]:
+        bits = None if allowed is None else allowed.bits
+        lists: int = self._lists.nlist
         # where one row in ten passes, ten times as many lists hold as many neighbours
-        lists = self._lists.nlist  # type: ignore[union-attr]
         probes = min(lists, int(np.ceil(self.entry.probes * len(self) / passing)))
-        rows = approximate.search(self._lists, queries, k, probes, allowed)
+        if passing * queries.shape[1] <= EXACT_NUMBERS // 10:
+            probes = lists
+        rows = approximate.search(self._lists, queries, k, probes, bits)
         short = np.flatnonzero((rows < 0).any(1))
         if len(short):
-            rows[short] = approximate.search(self._lists, queries[short], k, lists, allowed)
+            rows[short] = approximate.search(self._lists, queries[short], k, lists, bits)
         return _ordered(queries, rows, self.records)
 
 
@@ -136,8 +157,8 @@ def _tuned(lists: Any, records: Records, target: float, queries: Floats | None) 
 def _ordered(queries: Floats, rows: Rows, records: Records) -> tuple[Floats, Rows]:
     """Scores by the stored vectors, the same bits as exact search gives; best first, then by row."""
     scores = np.empty(rows.shape, np.float32)
-    for begin in range(0, len(rows), 1024):
-        part = slice(begin, begin + 1024)
+    for begin in range(0, len(rows), 64):
+        part = slice(begin, begin + 64)
         vectors = decode(records[rows[part].ravel()]).reshape(*rows[part].shape, -1)
         scores[part] = (vectors * queries[part, None]).sum(2)
     order = np.lexsort((rows, -scores), axis=1)
