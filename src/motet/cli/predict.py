@@ -10,7 +10,8 @@ import typer
 from motet.cli.options import DebugOption, ImageRootOption, JsonOption, ModelArgument
 
 if TYPE_CHECKING:
-    from motet.runtime import Model, Prediction
+    from motet.encoders import FeatureCache
+    from motet.runtime import Model, Prediction, ZeroShot
 
 
 def predict(
@@ -39,6 +40,20 @@ def predict(
         float | None,
         typer.Option("--abstain-below", metavar="P", help="Mark answers with less confidence for a person."),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            help="Of a model that matches: classes it never saw, as 'shoe, bag, hat', or @FILE with one a line.",
+        ),
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--template",
+            help="With --labels: a sentence with {} where the class goes, as 'a photo of a {}' (repeat for several).",
+        ),
+    ] = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Add what each modality adds to the confidence (Shapley values)."),
@@ -63,11 +78,14 @@ def predict(
       motet predict model products.csv -o answers.csv --coverage 0.95 --abstain-below 0.6
 
       motet predict model --image shoe.jpg --text "running shoe, size 42" --explain --card shoe.html
+
+      motet predict space photos.csv --labels "cat, dog, bird" --template "a photo of a {}" -o answers.csv
+
+      motet predict space --image cat.jpg --labels "猫，狗，鸟" --template "一张{}的照片"
     """
     from motet.cli.paths import check_model, check_picture, check_table
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
-    from motet.runtime import Model
     from motet.runtime.writing import PAGES, check_output
 
     single = image is not None or text is not None or audio is not None
@@ -94,7 +112,7 @@ def predict(
     if table is not None and output is not None:
         check_table(table)
         check_output(output, table)
-    opened = Model(model, cache=FeatureCache() if table is not None else None)
+    opened = _opened(model, FeatureCache() if table is not None else None, labels, template or [])
     if table is not None:
         assert output is not None
         _table(opened, table, output, image_root, asked, explain, json)
@@ -102,8 +120,31 @@ def predict(
         _sample(opened, image, text, audio, card, asked, explain, json)
 
 
+def _opened(
+    place: Path, cache: FeatureCache | None, labels: str | None, templates: list[str]
+) -> Model | ZeroShot:
+    """The model; one that matches pictures and words answers between the labels that are given."""
+    from motet.errors import UsageError
+    from motet.runtime import MatchModel, ZeroShot, load
+    from motet.runtime.zero_shot import PLACE, read_labels
+
+    model = load(place, cache=cache)
+    if isinstance(model, MatchModel):
+        if labels is None:
+            raise UsageError(
+                f"{place} matches pictures and words and has no classes of its own: give some, as "
+                "--labels 'cat, dog, bird'"
+            )
+        return ZeroShot(model, read_labels(labels), templates or (PLACE,))
+    if labels is not None or templates:
+        raise UsageError(
+            f"--labels and --template are for a model that matches; {place} has classes of its own"
+        )
+    return model
+
+
 def _table(
-    model: Model,
+    model: Model | ZeroShot,
     table: str,
     output: Path,
     image_root: Path | None,
@@ -115,7 +156,6 @@ def _table(
     from collections.abc import Iterator
 
     from motet.cli.console import counted, message, print_json
-    from motet.runtime.table_notes import pattern_notes
     from motet.runtime.writing import formula_cells, write_predictions
 
     read = model.read(table, image_root=image_root)
@@ -143,10 +183,10 @@ def _table(
         named=identity in read.columns,
         sets=asked["coverage"] is not None,
         abstains=asked["abstain_below"] is not None,
-        kind=model.target.kind,
+        kind=model.manifest.target.kind,
         explained=model.manifest.modalities if explain else (),
     )
-    notes = [*read.notes, *pattern_notes(patterns, model.manifest.patterns)]
+    notes = [*read.notes, *model.notes_on(patterns)]
     for note in notes[len(read.notes) :]:
         message(f"note: {note}")
     for problem in issues[:10]:
@@ -176,7 +216,7 @@ def _table(
 
 
 def _sample(
-    model: Model,
+    model: Model | ZeroShot,
     image: Path | None,
     text: str | None,
     audio: Path | None,
@@ -189,7 +229,6 @@ def _sample(
     from motet.data.media import decode_image, read_media
     from motet.errors import MediaError, UsageError
     from motet.report import render_card, thumbnail
-    from motet.runtime.table_notes import pattern_notes
 
     schema = model.manifest.schema
     row: dict[str, list[object]] = {}
@@ -219,7 +258,7 @@ def _sample(
     )[0]
     if answer.issue:
         message(f"issue: {answer.issue}")
-    for note in pattern_notes({answer.pattern: 1}, model.manifest.patterns):
+    for note in model.notes_on({answer.pattern: 1}):
         message(f"note: {note}")
     if card is not None:
         page = render_card(answer.to_json(), picture=picture, text=text)

@@ -179,6 +179,7 @@ def train(
     from motet.errors import UsageError
     from motet.model import check_place
 
+    matches = _is_match(task, label)
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
     check_place(output)
@@ -189,7 +190,6 @@ def train(
     test_share, val_share = (SHARE if size is None else size for size in (test_size, val_size))
     if test_share + val_share >= 1:
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
-    matches = _is_match(task, label)
     augmentation = _augmentation(augment, augment_image, augment_text, synonyms, back_translate)
     if matches:
         refuse_options(

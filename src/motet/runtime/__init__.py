@@ -9,6 +9,7 @@ from motet.runtime.loading import load
 from motet.runtime.match_model import MatchModel
 from motet.runtime.model import EncodedRows, Model
 from motet.runtime.prediction import Prediction
+from motet.runtime.zero_shot import ZeroShot
 
 __all__ = [
     "COMBINERS",
@@ -16,6 +17,7 @@ __all__ = [
     "MatchModel",
     "Model",
     "Prediction",
+    "ZeroShot",
     "combine",
     "evaluate",
     "evaluate_matches",

@@ -22,7 +22,7 @@ from motet.model import MANIFEST, ModelDirectory, PatternEntry
 from motet.runtime.combination import COMBINERS, tempered
 from motet.runtime.prediction import Prediction
 from motet.runtime.prediction_sets import LEVELS
-from motet.runtime.table_notes import column_notes
+from motet.runtime.table_notes import column_notes, pattern_notes
 from motet.runtime.targets import target_of
 
 Floats = npt.NDArray[np.floating]
@@ -316,6 +316,10 @@ class Model:
             for row, one in zip(mine, told, strict=True):
                 made[row] = one
         return made
+
+    def notes_on(self, patterns: Mapping[str, int]) -> list[str]:
+        """What is to be said of so many rows of each pattern."""
+        return pattern_notes(patterns, self.manifest.patterns)
 
     def evaluate(
         self,

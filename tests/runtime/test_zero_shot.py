@@ -1,0 +1,115 @@
+"""Zero-shot: classes told by sentences, held against the arithmetic done by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import motet as motet_package
+from motet.data import infer_schema, read_table
+from motet.deployment import MatchOptions, build_match_model
+from motet.errors import UsageError
+from motet.runtime import ZeroShot
+from motet.runtime.zero_shot import read_labels
+from motet.training.matching import MatchSettings
+
+LABELS = ("headphones", "shirt", "书", "lamp")
+
+
+@pytest.fixture(scope="module")
+def space(catalogue: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    table = read_table(catalogue.table)
+    schema = infer_schema(table, image=["image"], text=["title", "description"], split="split")
+    settings = MatchSettings(width=16, hidden=16, epochs=2, least_steps=4, members=1)
+    place = tmp_path_factory.mktemp("zero") / "space"
+    build_match_model(table, schema, place, MatchOptions(("descriptor",), ("lexical",), training=settings))
+    return place
+
+
+def test_a_class_is_the_mean_of_its_sentences(space: Path) -> None:
+    model = motet_package.load(space)
+    made = ZeroShot(model, LABELS, ["a photo of a {}", "一张{}的照片"])
+    for place, label in enumerate(LABELS):
+        said = model.embed_texts([f"a photo of a {label}", f"一张{label}的照片"]).vectors
+        mean = said.mean(axis=0)
+        np.testing.assert_allclose(
+            made.class_vectors[place], mean / np.linalg.norm(mean), rtol=1e-4, atol=1e-6
+        )
+
+
+def test_probabilities_are_the_softmax_of_scaled_cosines(space: Path) -> None:
+    model = motet_package.load(space)
+    made = ZeroShot(model, LABELS, scale=7.0)
+    (answer,) = made.predict([{"title": "wool shirt"}])
+    (one,) = model.embed_texts(["wool shirt"]).vectors
+    weights = np.exp(7 * made.class_vectors @ one)
+    assert answer.pattern == "text" and answer.probabilities is not None
+    assert list(answer.probabilities) == list(LABELS)
+    np.testing.assert_allclose(list(answer.probabilities.values()), weights / weights.sum(), rtol=1e-4)
+
+
+def test_each_row_has_its_own_answer_and_nothing_is_even(space: Path, catalogue: Any) -> None:
+    made = ZeroShot(motet_package.load(space), LABELS)
+    table = read_table(catalogue.table)
+    whole = made.predict(catalogue.table)
+    assert [one.id for one in whole] == table.column("id").to_pylist()
+    for row in (0, 7, 30):
+        cells = {name: table.column(name)[row].as_py() for name in ("id", "image", "title", "description")}
+        (alone,) = made.predict([cells], image_root=Path(catalogue.table).parent)
+        assert alone.pattern == whole[row].pattern
+        np.testing.assert_allclose(
+            list(alone.probabilities.values()), list(whole[row].probabilities.values()), atol=1e-4
+        )
+    (nothing,) = made.predict([{"title": " ", "description": None}])
+    assert nothing.pattern == "none" and set(nothing.probabilities.values()) == {0.25}
+
+
+@pytest.mark.parametrize(
+    ("labels", "templates", "said"),
+    [
+        (("one",), ("{}",), "at least two labels"),
+        (("a", "b", "a"), ("{}",), "label 'a' is given twice"),
+        (("a", " "), ("{}",), "a label is empty"),
+        (("a", "b"), ("a photo",), "does not say where the class goes"),
+    ],
+)
+def test_labels_and_templates_are_checked(
+    space: Path, labels: tuple[str, ...], templates: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        ZeroShot(motet_package.load(space), labels, templates)
+
+
+def test_labels_come_from_words_or_a_file(tmp_path: Path) -> None:
+    assert read_labels("cat, dog ，鸟,") == ("cat", "dog", "鸟")
+    (tmp_path / "classes.txt").write_text("cat, big\n\n 狗 \n", encoding="utf-8-sig")
+    assert read_labels(f"@{tmp_path / 'classes.txt'}") == ("cat, big", "狗")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_labels(f"@{tmp_path / 'nothing.txt'}")
+
+
+def test_predict_on_the_command_line(
+    motet: Callable[..., Any], space: Path, catalogue: Any, tmp_path: Path, model_directory: Path
+) -> None:
+    done = motet("predict", space, catalogue.table, "--labels", ",".join(LABELS), "-o", tmp_path / "a.csv")
+    assert done.code == 0, done.err
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(read_table(catalogue.table))
+    assert {row["prediction"] for row in rows} <= set(LABELS)
+    asked = ("predict", space, "--text", "a warm shirt", "--labels", "shirt, lamp", "--json")
+    assert json.loads(motet(*asked).out)["probabilities"].keys() == {"shirt", "lamp"}
+    for arguments, said in (
+        (("predict", space, "--text", "a"), "has no classes of its own"),
+        (("predict", model_directory, "--text", "a", "--labels", "a,b"), "has classes of its own"),
+        ((*asked, "--coverage", "0.9"), "zero-shot has no held-out rows"),
+        ((*asked, "--explain"), "zero-shot has no held-out rows"),
+    ):
+        refused = motet(*arguments)
+        assert refused.code == 2 and said in refused.err
