@@ -96,8 +96,8 @@ def recall_of(found: Rows, truth: Rows) -> float:
 
 def _others(index: Any, queries: Floats, k: int, probes: int, own: Rows | None, part: slice) -> Rows:
     if own is None:
-        return search(index, queries, k, probes)
-    found = search(index, queries, k + 1, probes)
+        return search(index, queries, k, probes)[1]
+    found = search(index, queries, k + 1, probes)[1]
     # the query's own row goes last, then is cut off
     order = np.argsort(found == own[part, None], axis=1, kind="stable")
     others: Rows = np.take_along_axis(found, order, 1)[:, :k]
@@ -106,8 +106,8 @@ def _others(index: Any, queries: Floats, k: int, probes: int, own: Rows | None, 
 
 def search(
     index: Any, queries: Floats, k: int, probes: int, bits: npt.NDArray[np.uint8] | None = None
-) -> Rows:
-    """Rows [Q, k] found in the nearest `probes` lists, -1 where there are no more.
+) -> tuple[Floats, Rows]:
+    """Scores and rows [Q, k] found in the nearest `probes` lists, -1 where there are no more.
 
     bits : one a row, the lowest of a byte first, 1 where the row may be found; None for all.
     """
@@ -115,8 +115,8 @@ def search(
     settings = library.SearchParametersIVF(nprobe=probes)
     if bits is not None:
         settings.sel = library.IDSelectorBitmap(bits)
-    rows: Rows = index.search(queries, k, params=settings)[1]
-    return rows
+    scores, rows = index.search(queries, k, params=settings)
+    return scores, rows
 
 
 def write(index: Any, path: Path) -> None:

@@ -26,7 +26,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset
 
 from motet.errors import UsageError
 
@@ -65,6 +64,8 @@ def parse_filter(text: str, schema: pa.Schema | None = None) -> pc.Expression:
 
 def passing(table: pa.Table, where: str | pc.Expression) -> npt.NDArray[np.bool_]:
     """Which rows of a table a filter lets pass [rows]; UsageError where it does not fit the table."""
+    import pyarrow.dataset  # takes longer to import than all else here, and opening an index needs none of it
+
     expression = parse_filter(where, table.schema) if isinstance(where, str) else where
     try:
         answer = pyarrow.dataset.dataset(table).to_table(columns={"passes": expression}).column("passes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +65,7 @@ class Index:
         recall: float = 0.95,
         storage: str = "float16",
         queries: npt.ArrayLike | None = None,
+        about: Mapping[str, str] | None = None,
         progress: Say = _quiet,
     ) -> Index:
         """Write a new index and open it.
@@ -77,6 +78,7 @@ class Index:
         recall : share of the true ten neighbours that approximate search must find; 1 means exact search throughout.
         storage : float32, float16, or int8.
         queries : [Q, D] like those that will be asked, to measure recall by; default: rows of the index ask for others.
+        about : what the maker wants to find again in `state.about`, such as where the pictures lie.
         progress : is told what was built and measured, in a sentence.
 
         SearchError where the vectors are not finite or not of unit length, or ids repeat; UsageError for settings.
@@ -87,7 +89,7 @@ class Index:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise SearchError(f"{place}: something stands there already: give the index another name")
         array = check_vectors(vectors)
-        state = State(1, model, array.shape[1], kind, recall, ())
+        state = State(1, model, array.shape[1], kind, recall, (), about=dict(about or {}))
         asked = None if queries is None else check_vectors(queries, array.shape[1], what="queries")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +157,8 @@ class Index:
             found = segment.search(asked, k, live if where is None else _both(live, segment, where))
             scores.append(found[0])
             rows.append(found[1] + start)
+        if len(self.segments) == 1:
+            return Hits(self._ids_of(rows[0]), scores[0], rows[0])
         return self._merged(np.concatenate(scores, 1), np.concatenate(rows, 1), k)
 
     def add(

@@ -70,6 +70,10 @@ class Segment:
         k = min(k, passing)
         if k == 0:
             return np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64)
+        if passing == k:  # all of them, however many queries ask
+            every = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed.mask)
+            rows = np.broadcast_to(every, (len(queries), k))
+            return _ordered(self._scores(queries, rows), rows)
         if self._lists is None:
             return nearest(queries, k, lambda: self._pieces(allowed))
         return self._approximate(queries, k, allowed, passing)
@@ -93,11 +97,22 @@ class Segment:
         probes = min(lists, int(np.ceil(self.entry.probes * len(self) / passing)))
         if passing * queries.shape[1] <= EXACT_NUMBERS // 10:
             probes = lists
-        rows = approximate.search(self._lists, queries, k, probes, bits)
+        scores, rows = approximate.search(self._lists, queries, k, probes, bits)
         short = np.flatnonzero((rows < 0).any(1))
         if len(short):
-            rows[short] = approximate.search(self._lists, queries[short], k, lists, bits)
-        return _ordered(queries, rows, self.records)
+            scores[short], rows[short] = approximate.search(self._lists, queries[short], k, lists, bits)
+        if self.records.dtype["codes"].base == np.int8:
+            scores = self._scores(queries, rows)  # FAISS has INT8 codes of its own, with other scales
+        return _ordered(scores, rows)
+
+    def _scores(self, queries: Floats, rows: Rows) -> Floats:
+        """Dot products [Q, k] with the stored vectors of rows [Q, k]."""
+        scores = np.empty(rows.shape, np.float32)
+        for begin in range(0, len(rows), 64):
+            part = slice(begin, begin + 64)
+            vectors = decode(self.records[rows[part].ravel()]).reshape(*rows[part].shape, -1)
+            scores[part] = (vectors * queries[part, None]).sum(2)
+        return scores
 
 
 def write_segment(
@@ -154,13 +169,8 @@ def _tuned(lists: Any, records: Records, target: float, queries: Floats | None) 
     return approximate.tune(lists, queries, truth, own, target)
 
 
-def _ordered(queries: Floats, rows: Rows, records: Records) -> tuple[Floats, Rows]:
-    """Scores by the stored vectors, the same bits as exact search gives; best first, then by row."""
-    scores = np.empty(rows.shape, np.float32)
-    for begin in range(0, len(rows), 64):
-        part = slice(begin, begin + 64)
-        vectors = decode(records[rows[part].ravel()]).reshape(*rows[part].shape, -1)
-        scores[part] = (vectors * queries[part, None]).sum(2)
+def _ordered(scores: Floats, rows: Rows) -> tuple[Floats, Rows]:
+    """Best first, then by row."""
     order = np.lexsort((rows, -scores), axis=1)
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 

@@ -22,7 +22,7 @@ import os
 import re
 import shutil
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def segment_folder(number: int) -> str:
 
 @dataclass(frozen=True)
 class State:
-    """What an index holds. `model` is the fingerprint of the model that made its vectors."""
+    """What an index holds. `model` is the fingerprint of the model that made its vectors, `about` its maker's words."""
 
     number: int
     model: str
@@ -75,6 +75,7 @@ class State:
     recall: float
     segments: tuple[SegmentEntry, ...]
     removed: FileEntry | None = None
+    about: dict[str, str] = field(default_factory=dict)
 
     def files(self) -> list[FileEntry]:
         """All files that the state needs."""
