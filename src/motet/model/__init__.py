@@ -9,6 +9,8 @@ from motet.model.directory import (
     check_place,
     file_name,
     new_model_directory,
+    read_files,
+    write_files,
     write_manifest,
 )
 from motet.model.manifest import (
@@ -36,6 +38,8 @@ __all__ = [
     "file_name",
     "model_card",
     "new_model_directory",
+    "read_files",
     "table_digest",
+    "write_files",
     "write_manifest",
 ]
