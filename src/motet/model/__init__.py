@@ -9,6 +9,8 @@ from motet.model.directory import (
     check_place,
     file_name,
     new_model_directory,
+    read_files,
+    write_files,
     write_manifest,
 )
 from motet.model.manifest import (
@@ -39,6 +41,8 @@ __all__ = [
     "metric_name",
     "model_card",
     "new_model_directory",
+    "read_files",
     "table_digest",
+    "write_files",
     "write_manifest",
 ]
