@@ -212,9 +212,8 @@ def prepare_rows(
     for name, made in tables.items():
         have[opened.encoders[name].modality] &= made.present[: len(rows)]
     broken = _broken(table, by_modality, tables, rows)
-    if found.kind == "class":
-        there = input_presence(table, schema, rows, have, broken)
-        notes += telling_absence(there, truth, found.classes, seed=options.seed)
+    there = input_presence(table, schema, rows, have, broken)
+    notes += telling_absence(there, found, rows, seed=options.seed)
     wanted = found.truth[rows]
     target, prior = _target(found, wanted[fit])
     counted = weighing

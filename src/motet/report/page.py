@@ -69,6 +69,7 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             comparison=intervals.comparison(evaluation),
             choices=sections.choices(evaluation),
             missing=availability.missing_panels(evaluation),
+            missing_score=availability.missing_score(evaluation),
             shares=availability.shares(evaluation),
             interactions=availability.interactions(evaluation),
             paired=count(mapping(evaluation.get("emap")).get("n")),

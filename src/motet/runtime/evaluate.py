@@ -26,7 +26,7 @@ from motet.evaluation import (
     slice_metrics,
 )
 from motet.model import table_digest
-from motet.runtime.insight import class_insight
+from motet.runtime.insight import insight
 from motet.runtime.known_answers import KnownAnswers
 from motet.runtime.table_notes import pattern_notes
 
@@ -114,7 +114,7 @@ def evaluate(
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
-        **(class_insight(known, answers, truth) if manifest.tells_classes else {}),
+        **insight(known, answers, truth),
         **_slices(model, table, rows, slices, answers, truth),
         "issues": {
             "broken": len(broken),

@@ -22,7 +22,7 @@ from motet.evaluation import row_contributions, row_patterns
 from motet.model import MANIFEST, PatternEntry
 from motet.runtime.combination import COMBINERS, tempered
 from motet.runtime.opened import OpenedModel
-from motet.runtime.prediction import Prediction
+from motet.runtime.prediction import Contribution, Prediction
 from motet.runtime.prediction_sets import LEVELS
 from motet.runtime.table_notes import column_notes, pattern_notes
 from motet.runtime.targets import target_of
@@ -220,14 +220,12 @@ class Model(OpenedModel):
         coverage : 0.5 to 0.99: each answer gets the classes that hold the right one, or the interval that holds the
             number, in this share of rows like those held out in training, whatever their pattern.
         abstain_below : answers with less confidence are marked.
-        explain : each answer gets what each modality of its row adds to its probability (`row_contributions`), at 2^M
-            passes through the heads instead of one.
-        Raises UsageError for a coverage out of range, or of a model that has no thresholds; and for an explanation of
-        answers that are not one class.
+        explain : each answer gets what each modality of its row adds to its probability, to its number, or to the
+            probability of each label that is given (`row_contributions`), at 2^M passes through the heads instead of
+            one.
+        Raises UsageError for a coverage out of range, or of a model that has no thresholds.
         """
         self._check_asked(coverage, abstain_below)
-        if explain and not self.manifest.tells_classes:
-            raise UsageError(f"{self.directory.path}: only answers that are one class can be explained")
         by_modality = cells(table, self.manifest.schema)
         names = _ids(table, self.manifest.schema.id)
         noted: dict[int, list[str]] = {}
@@ -240,7 +238,7 @@ class Model(OpenedModel):
                 noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
             patterns = row_patterns(encoded.present)
             told = self.told(answers, patterns, coverage=coverage)
-            given = self.contributions(encoded, answers) if explain else None
+            given = self.contributions(encoded, answers, told) if explain else None
             yield [
                 Prediction(
                     id=names[row] if names is not None else int(row),
@@ -253,12 +251,22 @@ class Model(OpenedModel):
                 for i, (row, pattern, one) in enumerate(zip(rows, patterns, told, strict=True))
             ]
 
-    def contributions(self, encoded: EncodedRows, answers: Floats) -> list[dict[str, float]]:
-        """What each modality of each row [N] adds to the probability of its predicted class; answers [N, C]."""
-        values = row_contributions(lambda shown: self.probabilities(encoded, shown), encoded.present, answers)
+    def contributions(
+        self, encoded: EncodedRows, answers: Floats, told: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Contribution]]:
+        """What each modality of each row [N] adds to its answer, as its Prediction has it; answers [N, C], and what is
+        told of them."""
+        answered = self.target.explained(answers)
+        values = row_contributions(
+            lambda shown: self.probabilities(encoded, shown), encoded.present, answers, answered
+        )
         return [
-            {name: float(values[name][row]) for name, have in encoded.present.items() if have[row]}
-            for row in range(len(answers))
+            {
+                name: self.target.contribution(values[name][row], one)
+                for name, have in encoded.present.items()
+                if have[row]
+            }
+            for row, one in enumerate(told)
         ]
 
     def told(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,9 +62,13 @@ class NumberTarget(Target):
         errors: Floats = ((answers[:, 0] - truth) / self.scale) ** 2
         return errors
 
-    def score_of(self, combined: Floats, truth: Truth) -> float:
+    def score_of(self, answers: Floats, truth: Truth) -> float:
         """R2."""
-        return r_squared(self.answers(combined)[:, 0], truth)
+        return r_squared(answers[:, 0], truth)
+
+    def explained(self, answers: Floats) -> Callable[[Floats], Floats]:
+        """The number [B]."""
+        return lambda others: others[:, 0]
 
     def thresholds(self, answers: Floats, truth: Truth) -> tuple[float | None, ...]:
         """Half the width of the interval of each level: split conformal prediction.

@@ -158,7 +158,7 @@ def _measure(
     temperature = temperature_of(target, answer(way, members, logits), labels)
     held = crossed_answers(way, logits, labels, halves, target)
     losses = target.losses(held, labels)
-    loss, score = float(losses.mean()), target.score_of(held, labels)
+    loss, score = float(losses.mean()), target.score_of(target.answers(held), labels)
     return Candidate(way.name, way.kind, way.rule, members, temperature, loss, score, named), losses
 
 

@@ -391,5 +391,5 @@ def _validate(
     if objective.shift is not None:
         answers = answers + objective.shift.numpy()  # held rows have the shares that the shift takes away
     calibrated = target.losses(answers / temperature_of(target, answers, truth), truth)
-    right = target.score_of(answers, truth) if target.score == "accuracy" else None
+    right = target.score_of(target.answers(answers), truth) if target.score == "accuracy" else None
     return float(calibrated.mean()), (float(target.losses(answers, truth).mean()), right)
