@@ -15,13 +15,18 @@ from motet.deployment import Options, build_model
 from motet.encoders import ArrayRows, FeatureTable
 from motet.errors import TableError, UsageError
 from motet.fusion import FUSIONS, Source
-from motet.runtime import load
+from motet.runtime import load, log_softmax
 from motet.runtime.target import ClassTarget
 from motet.tasks import FusedClassifier, objective_of
 from motet.training import Fold, Settings, fit_probe, predict_logits, train_heads
 
 SOURCE = Source("tabular:x", "tabular", 2)
 TWO = ClassTarget(("often", "rare"))
+
+
+def alike(fold: Fold) -> ClassTarget:
+    """Both classes count as much as the other, as `Options.classes_alike` has it."""
+    return ClassTarget(("often", "rare"), len(fold.fit) / (2 * np.bincount(fold.labels[fold.fit])))
 
 
 def rare_fold(n: int = 2000) -> tuple[Fold, np.ndarray]:
@@ -34,14 +39,15 @@ def rare_fold(n: int = 2000) -> tuple[Fold, np.ndarray]:
 
 
 def test_an_adjusted_linear_head_minimises_the_adjusted_loss() -> None:
-    """Its weights are those of the plain one; its gradient of the loss with the shift, and the penalty, is zero."""
+    """Its gradient of the loss with the shift, and the penalty, is zero; its penalty is chosen with classes alike."""
     fold, values = rare_fold()
     prior = np.bincount(fold.labels[fold.fit]) / len(fold.fit)
-    plain = fit_probe(SOURCE, fold, [fold], objective_of(TWO))
-    objective = objective_of(TWO, prior)
+    objective = objective_of(alike(fold), prior)
     adjusted = fit_probe(SOURCE, fold, [fold], objective)
-    assert plain.inverse_penalty == adjusted.inverse_penalty and plain.tried == adjusted.tried
-    np.testing.assert_allclose(adjusted.held_logits[0] + np.log(prior), plain.held_logits[0], atol=1e-5)
+    truth = fold.labels[fold.held]
+    losses = -log_softmax(adjusted.held_logits[0])[np.arange(len(truth)), truth]
+    told = np.average(losses, weights=1 / prior[truth])
+    assert adjusted.tried[adjusted.inverse_penalty] == pytest.approx(told) == min(adjusted.tried.values())
     linear = adjusted.module.linear
     x = (torch.from_numpy(values[fold.fit]) - linear.mean) * linear.scale
     w, b = (p.detach().clone().requires_grad_() for p in (linear.weight, linear.bias))
@@ -57,7 +63,7 @@ def test_logit_adjustment_finds_the_rare_class(kind: str) -> None:
     prior = np.bincount(fold.labels[fold.fit]) / len(fold.fit)
     found = {}
     for name, adjust in (("plain", None), ("adjusted", prior)):
-        objective = objective_of(TWO, adjust)
+        objective = objective_of(TWO if adjust is None else alike(fold), adjust)
         if kind == "linear":
             logits = fit_probe(SOURCE, fold, [fold], objective).held_logits[0]
         else:
@@ -154,6 +160,26 @@ def test_a_weight_that_is_none_is_refused(cell: Any, said: str) -> None:
     with pytest.raises(TableError, match="0 in every"):
         table = read_table({**data, "count": [0] * 120})
         row_weights(table, schema, np.arange(120))
+
+
+@pytest.mark.parametrize("imbalance", ["weights", "logit-adjustment"])
+def test_answers_of_equal_classes_are_chosen_and_calibrated_as_such(imbalance: str, tmp_path: Path) -> None:
+    """x is 1 in one of ten rows of the frequent class, six of ten of the rare one: see the test of temperatures in
+    tests/selection. What the loss of equal classes leaves has temperature 1 only where they are counted alike."""
+    random = np.random.default_rng(0)
+    order = random.permutation(900)
+    x = np.repeat([0, 1, 0, 1], [720, 80, 40, 60]) + random.normal(0, 1e-3, 900)  # rows alike would not be parted
+    data = {
+        "y": np.repeat(["often", "rare"], [800, 100])[order].tolist(),
+        "size": x[order].tolist(),
+    }
+    table = read_table(data)
+    schema = infer_schema(table, label="y", numeric=("size",))
+    evaluation = build_model(table, schema, tmp_path / "model", Options(cache=False, imbalance=imbalance))
+    chosen = evaluation["selection"]["tabular"]
+    assert chosen["temperature"] == pytest.approx(1, abs=0.1)
+    assert "with every class counted alike" in chosen["why"]
+    assert any("every class counts alike" in note for note in evaluation["notes"])
 
 
 def test_out_of_time_the_linear_heads_answer(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from motet.data import all_patterns
 from motet.model import HeadEntry
 from motet.runtime import combine, log_softmax
+from motet.runtime.target import ClassTarget
 from motet.selection import fit_temperature, select
 from motet.selection.ensemble import greedy_mean, greedy_product, stacked_weights
 
@@ -338,16 +339,18 @@ def test_the_greedy_mean_takes_the_steps_that_a_slow_search_takes(seed: int) -> 
             break
         best = min(losses)
         taken.append(int(np.argmin(losses)))
-    np.testing.assert_allclose(greedy_mean(logs, labels), np.bincount(taken, minlength=4) / len(taken))
+    np.testing.assert_allclose(
+        greedy_mean(logs, labels, np.ones(50)), np.bincount(taken, minlength=4) / len(taken)
+    )
 
 
 @pytest.mark.parametrize("search", [greedy_mean, greedy_product])
 @pytest.mark.parametrize("seed", range(5))
 def test_an_ensemble_is_no_worse_than_its_best_head_where_it_was_learned(
-    search: Callable[[Floats, Labels], Floats], seed: int
+    search: Callable[[Floats, Labels, Floats], Floats], seed: int
 ) -> None:
     logs, labels = probabilities_of(5, 40, seed)
-    shares = search(logs, labels)
+    shares = search(logs, labels, np.ones(40))
     assert shares.sum() == pytest.approx(1) and (shares >= 0).all()
     rule = "mean" if search is greedy_mean else "product"
     together = combine(rule, logs, np.ones(logs.shape[:2], bool), shares)
@@ -364,7 +367,7 @@ def test_stacked_weights_are_the_minimum_that_scipy_finds(seed: int) -> None:
         return loss_of(np.tensordot(weights, logs, 1), labels) + 1e-3 * float(np.square(weights - 1).sum())
 
     found = minimize(loss, np.ones(3), bounds=[(0, None)] * 3, method="L-BFGS-B", options={"ftol": 1e-14})
-    assert loss(stacked_weights(logs, labels)) == pytest.approx(found.fun, abs=1e-5)
+    assert loss(stacked_weights(logs, labels, np.ones(60))) == pytest.approx(found.fun, abs=1e-5)
 
 
 @settings(max_examples=60, deadline=None)
@@ -396,6 +399,64 @@ def test_temperature_brings_back_what_logits_were_multiplied_by() -> None:
     # drawn from the softmax itself, so the true temperature is 1; its standard error here is about 0.006
     for factor in (0.25, 1.0, 4.0):
         assert fit_temperature(logits * factor, labels) == pytest.approx(factor, rel=0.025)
+
+
+@pytest.mark.parametrize("learn", [greedy_mean, greedy_product, stacked_weights])
+def test_a_row_that_counts_three_times_is_as_three_rows(
+    learn: Callable[[Floats, Labels, Floats], Floats],
+) -> None:
+    moved = 0.0
+    for seed in range(4):
+        logs, labels = probabilities_of(4, 40, seed)
+        times = np.random.default_rng(seed).integers(0, 4, 40)
+        rows = np.repeat(np.arange(40), times)
+        counted = learn(logs, labels, times / times.mean())
+        np.testing.assert_allclose(counted, learn(logs[:, rows], labels[rows], np.ones(len(rows))), atol=1e-6)
+        moved = max(moved, np.abs(counted - learn(logs, labels, np.ones(40))).max())
+    assert moved > 0.05
+
+
+def test_classes_counted_alike_leave_a_posterior_of_equal_classes_as_it_is() -> None:
+    """x is 1 in one of ten rows of the frequent class and in six of ten of the rare one.
+
+    With classes in equal shares, P(rare | x = 1) is .6 / (.6 + .1), and P(often | x = 0) is .9 / (.9 + .4): logits of
+    just that are calibrated where every class counts alike, and then alone.
+    """
+    x = np.repeat([0, 1, 0, 1], [720, 80, 40, 60])
+    labels = np.repeat([0, 1], [800, 100])
+    logits = np.log(np.array([[0.9, 0.4], [0.1, 0.6]]))[x]
+    counts = ClassTarget(("often", "rare"), np.array([900 / 1600, 900 / 200])).counts(labels)
+    assert counts.mean() == pytest.approx(1)
+    assert fit_temperature(logits, labels, counts) == pytest.approx(1, abs=0.01)  # less the doubt of 1 / 902
+    by_shares = fit_temperature(logits, labels)
+    assert by_shares == pytest.approx(lowest(logits, labels)[0], rel=5e-3) and abs(by_shares - 1) > 0.1
+
+
+def test_the_choice_counts_every_class_alike_where_the_target_says_so() -> None:
+    """Of 10 rows one is rare. One modality's head always says the frequent class, surely; the other tells the rare
+    class in 8 of 10 rows, and the frequent one in 7 of 10. By shares the first is better, by classes the second."""
+    n = 500
+    labels = (np.arange(n) % 10 == 0).astype(np.int64)
+    random = np.random.default_rng(0)
+    told = np.where(random.random(n) < np.where(labels == 1, 0.8, 0.7), labels, 1 - labels)
+    logits = {
+        "image:usual": np.tile([1.1, -1.1], (n, 1)),
+        "image:rare": np.eye(2)[told] * np.log(3),
+    }
+    for balance, best in ((None, "image:usual"), (np.array([10 / 18, 10 / 2]), "image:rare")):
+        selection = select(
+            heads_of(dict.fromkeys(logits, "image")),
+            dict.fromkeys(logits, "image"),
+            ["image"],
+            lambda head, shown, rows: logits[head][rows],
+            {"image": np.ones(n, bool)},
+            labels,
+            np.array([0.9, 0.1]),
+            target=ClassTarget(("often", "rare"), balance),
+        )
+        single = [c for c in selection.candidates["image"] if c.name in logits]
+        assert single[0].name == best
+        assert ("every class counted alike" in selection.patterns["image"].why) == (balance is not None)
 
 
 def test_temperature_without_rows_is_one() -> None:

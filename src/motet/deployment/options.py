@@ -129,6 +129,11 @@ class Options:
         return self.class_weights == "balanced" or self.imbalance == "weights"
 
     @property
+    def classes_alike(self) -> bool:
+        """Whether answers are to be those of classes in equal shares, by either way."""
+        return self.balanced or self.imbalance == "logit-adjustment"
+
+    @property
     def fusions(self) -> tuple[str, ...]:
         """The fusion strategies to train: the usual ones to choose from, the one that is forced, or none."""
         if self.fusion == AUTO_FUSION:

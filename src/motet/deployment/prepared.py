@@ -161,7 +161,8 @@ def prepare_rows(
     fit = np.arange(len(split.train) if supervised else len(rows))
     for modality, column in by_modality.items():
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
-    weights = _class_weights(truth[fit], classes) if options.balanced else None
+    balance = _class_weights(truth[fit], classes) if options.classes_alike else None
+    weights = balance if options.balanced else None
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
     views = add_views(by_modality, rows, fit, options.augment, options.seed, notes)
     for encoder in opened.encoders.values():
@@ -215,7 +216,9 @@ def prepare_rows(
     there = input_presence(table, schema, rows, have, broken)
     notes += telling_absence(there, found, rows, seed=options.seed)
     wanted = found.truth[rows]
-    target, prior = _target(found, wanted[fit])
+    target, prior = _target(found, wanted[fit], balance)
+    if balance is not None:
+        notes.append("every class counts alike where held-out rows choose and calibrate, as in the loss")
     counted = weighing
     if weights is not None:
         counted = weights[truth] if weighing is None else weights[truth] * weighing
@@ -247,14 +250,16 @@ def prepare_rows(
     )
 
 
-def _target(found: Labels, fitted: npt.NDArray[Any]) -> tuple[Target, Floats]:
+def _target(found: Labels, fitted: npt.NDArray[Any], balance: Floats | None) -> tuple[Target, Floats]:
     """The target, and the answer to rows that have nothing, from what is true of the rows that are fitted on."""
     if found.kind == "number":
         mean, deviation = float(fitted.mean()), float(fitted.std())
         return NumberTarget(mean, deviation or 1.0), np.array([mean])
     if found.kind == "labels":
         return LabelsTarget(found.classes), fitted.mean(axis=0, dtype=np.float64)
-    return ClassTarget(found.classes), np.bincount(fitted, minlength=len(found.classes)) / len(fitted)
+    return ClassTarget(found.classes, balance), np.bincount(fitted, minlength=len(found.classes)) / len(
+        fitted
+    )
 
 
 def _at_hand(table: FeatureTable) -> FeatureTable:

@@ -57,6 +57,10 @@ class Target(ABC):
         """Combined logits [n, C] and truth [n] as answers of one class each."""
         return combined, truth
 
+    def counts(self, truth: Truth) -> Floats:
+        """How much each row [n] counts, 1 on average, where held-out answers are compared and calibrated."""
+        return np.ones(len(truth))
+
     def even_truth(self) -> Truth:
         """What may be true of one row that tells nothing."""
         return np.zeros(1, np.int64)
@@ -74,7 +78,7 @@ class Target(ABC):
         """What each answer costs [B]."""
 
     def losses(self, combined: Floats, truth: Truth) -> Floats:
-        """What each row costs [B], from combined logits."""
+        """What each row costs [B], from combined logits, as much as it counts where candidates are chosen."""
         return self.row_losses(self.answers(combined), truth)
 
     @abstractmethod
@@ -130,13 +134,29 @@ class Target(ABC):
 
 
 class ClassTarget(Target):
-    """One of several classes: O = C logits, a softmax, log-loss."""
+    """One of several classes: O = C logits, a softmax, log-loss.
+
+    balance [C] : how much a row of each class counts where held-out answers are compared and calibrated; None for all
+    alike.
+    """
 
     kind = "class"
     confident = True
 
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self.classes, self.outputs = classes, len(classes)
+    def __init__(self, classes: tuple[str, ...], balance: Floats | None = None) -> None:
+        self.classes, self.outputs, self.balance = classes, len(classes), balance
+
+    @property
+    def loss_words(self) -> str:  # type: ignore[override]
+        """What candidates are chosen by."""
+        return "log-loss" if self.balance is None else "log-loss with every class counted alike"
+
+    def counts(self, truth: Truth) -> Floats:
+        """By the class of each row."""
+        if self.balance is None or not len(truth):
+            return super().counts(truth)
+        counts: Floats = self.balance[truth] / self.balance[truth].mean()
+        return counts
 
     def normal(self, combined: Floats) -> Floats:
         """Logarithms of probabilities [B, C]."""
@@ -150,6 +170,10 @@ class ClassTarget(Target):
     def row_losses(self, answers: Floats, truth: Truth) -> Floats:
         """Log-loss of each row, in nats."""
         return row_log_loss(np.log(np.maximum(answers, LEAST)), truth)
+
+    def losses(self, combined: Floats, truth: Truth) -> Floats:
+        """The same from combined logits, times what a row of its class counts."""
+        return self.counts(truth) * row_log_loss(log_softmax(combined), truth)
 
     def score_of(self, answers: Floats, truth: Truth) -> float:
         """Accuracy."""

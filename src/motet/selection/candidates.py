@@ -6,7 +6,6 @@ K heads, n rows, C classes. A way is learned on some rows and measured on others
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,8 @@ from motet.selection.way import COMBINED, FUSED, SINGLE, Expert, Learn, Logits, 
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
+# (logits of each head [n, C], labels [n], how much each row counts [n]) -> members
+LearnFlat = Callable[[Logits, Labels, Floats], tuple[Member, ...]]
 
 
 def ways(
@@ -47,29 +48,32 @@ def ways(
     if isinstance(target, NumberTarget):
         late = [experts[modality] for modality in sorted(shown)] if len(shown) > 1 else []
         return number_ways(list(unimodal.values()), fused, late, target)
+
+    def way(name: str, kind: str, rule: str, names: Sequence[str], learn: LearnFlat) -> Way:
+        return Way(name, kind, rule, tuple(names), _of_flat(learn, target))
+
     found = []
     for names in unimodal.values():
-        found += [Way(name, SINGLE, "product", (name,), _plain((name,))) for name in names]
+        found += [way(name, SINGLE, "product", [name], _plain([name])) for name in names]
         if len(names) > 1:
-            found.append(Way(" x ".join(names), SINGLE, "product", tuple(names), _plain(tuple(names))))
-    found += [Way(name, FUSED, "product", (name,), _plain((name,))) for name in fused]
+            found.append(way(" x ".join(names), SINGLE, "product", names, _plain(names)))
+    found += [way(name, FUSED, "product", [name], _plain([name])) for name in fused]
     if len(shown) > 1:
         chosen = [experts[modality] for modality in sorted(shown)]
-        theirs = tuple(head for expert in chosen for head in expert.heads)
+        theirs = [head for expert in chosen for head in expert.heads]
         found += [
-            Way("late-product", COMBINED, "product", theirs, _late(chosen)),
-            Way("late-mean", COMBINED, "mean", theirs, _late(chosen)),
-            Way("late-vote", COMBINED, "vote", theirs, _late(chosen)),
-            Way("late-stacked", COMBINED, "product", theirs, _stacked(chosen)),
+            way("late-product", COMBINED, "product", theirs, _late(chosen)),
+            way("late-mean", COMBINED, "mean", theirs, _late(chosen)),
+            way("late-vote", COMBINED, "vote", theirs, _late(chosen)),
+            way("late-stacked", COMBINED, "product", theirs, _stacked(chosen)),
         ]
-    everything = [*(name for names in unimodal.values() for name in names), *fused]
-    if len(everything) > 1:
-        every = tuple(everything)
+    every = [*(name for names in unimodal.values() for name in names), *fused]
+    if len(every) > 1:
         found += [
-            Way("ensemble-mean", COMBINED, "mean", every, _greedy(everything, greedy_mean)),
-            Way("ensemble-product", COMBINED, "product", every, _greedy(everything, greedy_product)),
+            way("ensemble-mean", COMBINED, "mean", every, _greedy(every, greedy_mean)),
+            way("ensemble-product", COMBINED, "product", every, _greedy(every, greedy_product)),
         ]
-    return [replace(way, learn=_of_flat(way.learn, target)) for way in found]
+    return found
 
 
 def answer(way: Way, members: Sequence[Member], logits: Logits) -> Floats:
@@ -80,40 +84,41 @@ def answer(way: Way, members: Sequence[Member], logits: Logits) -> Floats:
     return combine(way.rule, stacked, np.ones(stacked.shape[:2], bool), weights, temperatures)
 
 
-def _of_flat(learn: Learn, target: Target) -> Learn:
+def _of_flat(learn: LearnFlat, target: Target) -> Learn:
     """The same from logits [n, ...] of a target, each answer of which is one of several classes."""
 
     def learn_flat(logits: Logits, truth: Truth) -> tuple[Member, ...]:
         pairs = {name: target.flat(values, truth) for name, values in logits.items()}
-        return learn({name: flat for name, (flat, _) in pairs.items()}, next(iter(pairs.values()))[1])
+        labels = next(iter(pairs.values()))[1]
+        return learn({name: flat for name, (flat, _) in pairs.items()}, labels, target.counts(labels))
 
     return learn_flat
 
 
-def _plain(names: tuple[str, ...]) -> Learn:
-    return lambda logits, labels: tuple(Member(name) for name in names)
+def _plain(names: Sequence[str]) -> LearnFlat:
+    return lambda logits, labels, counts: tuple(Member(name) for name in names)
 
 
-def _late(experts: Sequence[Expert]) -> Learn:
+def _late(experts: Sequence[Expert]) -> LearnFlat:
     """Each modality's expert as it is calibrated by itself."""
 
-    def learn(logits: Logits, labels: Labels) -> tuple[Member, ...]:
+    def learn(logits: Logits, labels: Labels, counts: Floats) -> tuple[Member, ...]:
         return tuple(
             Member(head, temperature=temperature)
             for expert in experts
-            for temperature in [_calibration(expert, logits, labels)]
+            for temperature in [_calibration(expert, logits, labels, counts)]
             for head in expert.heads
         )
 
     return learn
 
 
-def _stacked(experts: Sequence[Expert]) -> Learn:
+def _stacked(experts: Sequence[Expert]) -> LearnFlat:
     """Each modality's expert with a weight that is learned."""
 
-    def learn(logits: Logits, labels: Labels) -> tuple[Member, ...]:
+    def learn(logits: Logits, labels: Labels, counts: Floats) -> tuple[Member, ...]:
         logs = np.stack([sum(log_softmax(logits[head]) for head in expert.heads) for expert in experts])
-        weights = stacked_weights(logs, labels)
+        weights = stacked_weights(logs, labels, counts)
         return tuple(
             Member(head, weight=float(weight))
             for expert, weight in zip(experts, weights, strict=True)
@@ -124,20 +129,23 @@ def _stacked(experts: Sequence[Expert]) -> Learn:
     return learn
 
 
-def _greedy(names: Sequence[str], search: Callable[[Floats, Labels], Floats]) -> Learn:
+def _greedy(names: Sequence[str], search: Callable[[Floats, Labels, Floats], Floats]) -> LearnFlat:
     """Calibrated heads with the shares that a greedy search gives them."""
 
-    def learn(logits: Logits, labels: Labels) -> tuple[Member, ...]:
-        temperatures = [fit_temperature(logits[name], labels) for name in names]
+    def learn(logits: Logits, labels: Labels, counts: Floats) -> tuple[Member, ...]:
+        temperatures = [fit_temperature(logits[name], labels, counts) for name in names]
         logs = np.stack([log_softmax(logits[n] / t) for n, t in zip(names, temperatures, strict=True)])
         return tuple(
             Member(name, float(share), temperature)
-            for name, share, temperature in zip(names, search(logs, labels), temperatures, strict=True)
+            for name, share, temperature in zip(
+                names, search(logs, labels, counts), temperatures, strict=True
+            )
             if share > 0
         )
 
     return learn
 
 
-def _calibration(expert: Expert, logits: Logits, labels: Labels) -> float:
-    return fit_temperature(np.sum([log_softmax(logits[head]) for head in expert.heads], axis=0), labels)
+def _calibration(expert: Expert, logits: Logits, labels: Labels, counts: Floats) -> float:
+    product = np.sum([log_softmax(logits[head]) for head in expert.heads], axis=0)
+    return fit_temperature(product, labels, counts)

@@ -30,7 +30,7 @@ from motet.encoders.torch_small import (
     write_encoder,
 )
 from motet.errors import TableError, UsageError
-from motet.evaluation import log_loss
+from motet.evaluation import row_log_loss
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 from motet.progress import progress
 from motet.runtime.combination import log_softmax
@@ -233,7 +233,7 @@ def _train(
                 mean.update_parameters(module)
                 optimizer.zero_grad()
                 total, seen = total + float(loss.detach()) * len(batch.rows), seen + len(batch.rows)
-            validated = _validate(averaged, reader, labels, validation, accelerator.device)
+            validated = _validate(averaged, reader, labels, validation, accelerator.device, class_weights)
             history.append(Epoch(number, total / max(seen, 1), *validated))
             watched = validated[0] if validated[0] is not None else history[-1].train_loss
             if watched < best - 1e-4:
@@ -247,9 +247,14 @@ def _train(
 
 
 def _validate(
-    module: nn.Module, reader: Reader, labels: Labels, rows: Rows, device: torch.device
+    module: nn.Module,
+    reader: Reader,
+    labels: Labels,
+    rows: Rows,
+    device: torch.device,
+    class_weights: Tensor | None,
 ) -> tuple[float | None, float | None]:
-    """Log-loss and accuracy over those of the rows that can be read; nothing where there is none."""
+    """Log-loss, weighted as in training, and accuracy over the rows that can be read; nothing where there is none."""
     module.eval()
     logits, read = [], []
     with torch.inference_mode():
@@ -261,7 +266,9 @@ def _validate(
     if not read:
         return None, None
     answers, wanted = np.concatenate(logits), np.concatenate(read)
-    return log_loss(log_softmax(answers), wanted), float((answers.argmax(axis=1) == wanted).mean())
+    share = None if class_weights is None else class_weights.cpu().numpy()[wanted]
+    loss = np.average(row_log_loss(log_softmax(answers), wanted), weights=share)
+    return float(loss), float((answers.argmax(axis=1) == wanted).mean())
 
 
 def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:

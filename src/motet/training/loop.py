@@ -388,8 +388,6 @@ def _validate(
         return None, (None, None)
     target, truth = objective.target, np.concatenate(labels)
     answers = target.spread(np.concatenate(logits))
-    if objective.shift is not None:
-        answers = answers + objective.shift.numpy()  # held rows have the shares that the shift takes away
     calibrated = target.losses(answers / temperature_of(target, answers, truth), truth)
     right = target.score_of(target.answers(answers), truth) if target.score == "accuracy" else None
     return float(calibrated.mean()), (float(target.losses(answers, truth).mean()), right)

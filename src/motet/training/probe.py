@@ -113,8 +113,8 @@ class _Fit:
         weight, bias = self._solve(inverse_penalty)
         target = self.objective.target
         logits = np.full((len(self.checked), target.outputs), np.nan)
-        told = (self.check @ weight + bias).numpy()
-        logits[self.checked] = told - self._shift.numpy()
+        told = (self.check @ weight + bias - self._shift).numpy()
+        logits[self.checked] = told
         if not self.can_choose:
             return logits, 0.0
         wanted = self.fold.labels[self.fold.held[self.checked]]
