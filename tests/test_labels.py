@@ -111,7 +111,7 @@ def test_the_command_trains_measures_and_predicts_labels(motet: Any, tmp_path: P
     asked = ("--label", "y", "--text", "text", "--numeric", "size", "--target", "labels", "-o", place)
     ran = motet("train", table, *asked, "--text-encoder", "lexical")
     assert ran.code == 0, ran.err
-    assert "micro F1" in ran.out and "mAP" in ran.out
+    assert "micro-F1" in ran.out and "mAP" in ran.out
     page = (place / "report.html").read_text()
     assert "micro-F1" in page and "Worst answers" in page and "romance" in page
     assert "any of 3 labels" in (place / "README.md").read_text()

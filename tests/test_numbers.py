@@ -106,7 +106,7 @@ def test_the_command_trains_measures_and_predicts_numbers(motet: Any, tmp_path: 
     assert ran.code == 0, ran.err
     assert "R2" in ran.out and "such as 'unknown' in row 5" in ran.err
     page = (place / "report.html").read_text()
-    assert "R²" in page and "Farthest off" in page and "relative squared error" in page
+    assert "R2" in page and "Farthest off" in page and "relative squared error" in page
     card = (place / "README.md").read_text()
     assert "- regression" in card and "| R2 | RMSE | MAE |" in card
     ran = motet("evaluate", place, table, "--json")

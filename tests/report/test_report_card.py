@@ -109,3 +109,20 @@ def test_what_each_modality_adds_goes_on_from_where_the_one_before_ended() -> No
     shown = rows(read(render_card(told, picture=None, text=None, title="t")).one("table", "steps"))[1:]
     assert [row[:2] for row in shown] == [["nothing shown", "0.140"], ["image", "+0.720"], ["text", "−0.050"]]
     assert steps(prediction()) == [] == steps({"confidence": None, "contributions": {"image": 0.1}})
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"set": ["boots", "shoes"]}, "One of boots, shoes: right in 95 % of rows like those held out"),
+        ({"set": ["boots"]}, "Only boots: right in 95 %"),
+        ({"interval": [-2.5, 14.25], "probabilities": None}, "Between -2.5 and 14.25: right in 95 %"),
+        ({"interval": [None, None]}, "Any number: too few rows were held out for an interval"),
+        ({"abstain": True}, "Less sure than asked"),
+    ],
+)
+def test_what_was_asked_for_is_on_the_card(asked: dict[str, object], said: str) -> None:
+    page = read(render_card({**prediction(), **asked}, picture=None, text=None, title="t", coverage=0.95))
+    assert said in page.text
+    plain = read(render_card({**prediction(), "abstain": False}, picture=None, text=None, title="t")).text
+    assert "right in" not in plain and "Less sure" not in plain

@@ -261,7 +261,7 @@ def _sample(
     for note in model.notes_on({answer.pattern: 1}):
         message(f"note: {note}")
     if card is not None:
-        page = render_card(answer.to_json(), picture=picture, text=text)
+        page = render_card(answer.to_json(), picture=picture, text=text, coverage=asked["coverage"])
         card.write_text(page, encoding="utf-8")
         message(f"card: {card}")
     if json:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data.classes import Labels, TargetKind, labels
+from motet.data.decimal_marks import reading_notes
 from motet.data.decoding import WAYS, Decoded, decode_all
 from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
 from motet.data.findings import warnings_of
@@ -18,7 +19,7 @@ from motet.data.modalities import Cells, cells
 from motet.data.schema import Schema, pattern_name
 from motet.data.splits import NAMES, split_sides
 from motet.data.table import CellIssue, Table
-from motet.data.targets import read_target, unread_labels
+from motet.data.targets import label_notes, read_target
 from motet.data.text_cells import TextCells
 from motet.data.vector_cells import VectorCells
 from motet.errors import TableError
@@ -109,7 +110,7 @@ def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKi
     broken = sorted((issue for issue in issues if issue.broken), key=lambda issue: issue.row)
     presence = _presence(made, digests)
     content, note = _content(table, schema, made, digests)
-    notes = [*table.notes, *unread, *([note] if note else [])]
+    notes = [*table.notes, *reading_notes(table, schema.numbers), *unread, *([note] if note else [])]
     notes += [
         f"{one.crowd} {WAYS[modality].things} with nearly the same outline were not compared with each other"
         for modality, one in decoded.items()
@@ -142,7 +143,7 @@ def _labels(
     except TableError as error:
         errors.append(str(error))
         return None
-    notes += unread_labels(found, schema.label)
+    notes += label_notes(found, schema.label)
     return found if target == "class" else None
 
 

@@ -117,7 +117,7 @@ def filled_cells(table: Table, column: Column) -> Bools:
     if column.kind == "vector" and column.role == "input":
         return VectorCells(table, column.name).present.copy()
     if column.kind == "numeric" and column.role == "input":
-        return TabularCells(table, [column.name], []).present
+        return TabularCells(table, [column.name], [], {column.name: column.decimal}).present
     if column.kind in ("vector", "audio", "other"):
         return np.array(cells.is_valid().to_numpy(), bool)
     return has_words(text_of(cells, column.name)[0])

@@ -68,7 +68,8 @@ class MultimodalEstimator(ABC):
 
     Attributes
     ----------
-    model_ : the fitted `motet.runtime.Model`: every prediction comes from it, exactly as it would after saving.
+    model_ : the fitted `motet.runtime.Model`: every prediction comes from it, exactly as it would after saving. Its
+        files live as long as it does, with or without the estimator.
     evaluation_ : what was measured on the test rows (the content of `evaluation.json`).
 
     A fitted one can be copied and pickled (to other processes, as scikit-learn does); to keep a model use `save`,
@@ -191,29 +192,8 @@ class MultimodalEstimator(ABC):
         folder = tempfile.TemporaryDirectory(prefix="motet-")
         place = Path(folder.name) / "model"
         self.evaluation_ = build_model(table, schema, place, options)
-        self._folder = folder  # lives as long as the estimator
-        self.model_ = Model(place)
+        self.model_ = Model(place, folder=folder)
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Parameters and results; of the model the bytes of its files, since open ONNX sessions cannot be copied."""
-        state = {name: value for name, value in self.__dict__.items() if name not in ("model_", "_folder")}
-        if hasattr(self, "model_"):
-            place = self.model_.directory.path
-            files = sorted(path for path in place.rglob("*") if path.is_file())
-            state["_files"] = {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        files = state.pop("_files", None)
-        self.__dict__.update(state)
-        if files is not None:
-            self._folder = tempfile.TemporaryDirectory(prefix="motet-")
-            place = Path(self._folder.name) / "model"
-            for name, content in files.items():
-                (place / name).parent.mkdir(parents=True, exist_ok=True)
-                (place / name).write_bytes(content)
-            self.model_ = Model(place)
 
     @abstractmethod
     def predict(self, X: Any) -> npt.NDArray[Any]:

@@ -9,6 +9,8 @@ from motet.model.directory import (
     check_place,
     file_name,
     new_model_directory,
+    read_files,
+    write_files,
     write_manifest,
 )
 from motet.model.manifest import (
@@ -20,10 +22,12 @@ from motet.model.manifest import (
     SpaceEntry,
     TargetEntry,
 )
+from motet.model.metric_names import METRIC_NAMES, metric_name
 from motet.model.table_digest import table_digest
 
 __all__ = [
     "MANIFEST",
+    "METRIC_NAMES",
     "HeadEntry",
     "Manifest",
     "Member",
@@ -34,8 +38,11 @@ __all__ = [
     "TargetEntry",
     "check_place",
     "file_name",
+    "metric_name",
     "model_card",
     "new_model_directory",
+    "read_files",
     "table_digest",
+    "write_files",
     "write_manifest",
 ]

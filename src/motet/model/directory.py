@@ -184,6 +184,19 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
+def read_files(directory: Path) -> dict[str, bytes]:
+    """The content of every file in a directory, by its name from there."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
+
+
+def write_files(directory: Path, files: dict[str, bytes]) -> None:
+    """The same files in another directory."""
+    for name, content in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(content)
+
+
 def _inside(name: str) -> bool:
     return (
         not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts and "\\" not in name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from motet.report.page import environment
-from motet.report.reading import Tree, mapping, number
+from motet.report.reading import Tree, listing, mapping, number
 from motet.report.sections import excerpt
 from motet.report.wording import pattern_words, picture_uri, words
 
@@ -37,11 +37,19 @@ class Step:
     width: float
 
 
-def render_card(prediction: Tree, *, picture: str | None, text: str | None, title: str = "Prediction") -> str:
+def render_card(
+    prediction: Tree,
+    *,
+    picture: str | None,
+    text: str | None,
+    title: str = "Prediction",
+    coverage: float | None = None,
+) -> str:
     """Return the card of one prediction as one HTML page that opens offline.
 
-    `prediction` is a Prediction record (id, prediction, confidence, pattern, probabilities, issue, contributions),
-    `picture` a data URI (see `thumbnail`). Raises UsageError where the picture is anything else.
+    `prediction` is a Prediction record (id, prediction, confidence, pattern, probabilities, issue, set or interval,
+    abstain, contributions), `picture` a data URI (see `thumbnail`), `coverage` what the set or the interval was asked
+    for. Raises UsageError where the picture is anything else.
     """
     if picture is not None:
         picture_uri(picture, "picture")
@@ -55,6 +63,8 @@ def render_card(prediction: Tree, *, picture: str | None, text: str | None, titl
             title=title,
             answers=answers,
             confidence=number(prediction.get("confidence")),
+            covering=covering(prediction, coverage),
+            abstains=prediction.get("abstain") is True,
             pattern=pattern_words(pattern) if isinstance(pattern, str) else None,
             issue=words(issue) if issue else None,
             picture=picture,
@@ -63,6 +73,21 @@ def render_card(prediction: Tree, *, picture: str | None, text: str | None, titl
             steps=steps(prediction),
         )
     )
+
+
+def covering(prediction: Tree, coverage: float | None) -> str:
+    """Say which classes, or which numbers, hold the right one as often as was asked; empty where nothing was."""
+    classes, ends = prediction.get("set"), listing(prediction.get("interval"))
+    if isinstance(classes, list):
+        said = f"One of {words(classes)}" if len(classes) > 1 else f"Only {words(classes)}"
+    elif len(ends) == 2:
+        low, high = map(number, ends)
+        if low is None or high is None:
+            return "Any number: too few rows were held out for an interval"
+        said = f"Between {words(low)} and {words(high)}"
+    else:
+        return ""
+    return said if coverage is None else f"{said}: right in {100 * coverage:g} % of rows like those held out"
 
 
 def bars(prediction: Tree) -> list[Bar]:

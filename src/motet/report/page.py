@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from motet.model import metric_name
 from motet.report import (
     abstaining,
     availability,
@@ -122,7 +123,7 @@ def environment() -> Environment:
         figure=wording.figure,
         whole=wording.whole,
         between=wording.between,
-        metric_name=wording.metric_name,
+        metric_name=metric_name,
         language=wording.language,
     )
     made.globals.update(drawing=curves)

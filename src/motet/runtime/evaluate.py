@@ -18,7 +18,7 @@ from motet.data import Labels, Schema, Table, column_slices, encode_target, row_
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
-from motet.data.targets import unread_labels, unseen_labels
+from motet.data.targets import label_notes, unseen_labels
 from motet.errors import TableError
 from motet.evaluation import (
     evaluate_patterns,
@@ -78,7 +78,7 @@ def evaluate(
     split = found if split is None else split
     target = model.target
     labels = encode_target(table, manifest.schema, target.kind, manifest.classes)
-    notes += unread_labels(labels, str(manifest.schema.label))
+    notes += label_notes(labels, str(manifest.schema.label))
     notes += unseen_labels(labels, manifest.classes)
     rows = _labelled(table, labels, rows, split, str(manifest.schema.label), notes)
     truth = labels.truth[rows]

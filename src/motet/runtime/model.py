@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
 from motet.encoders import Encoder, FeatureCache, FeatureTable, features_of, load_encoder
 from motet.errors import ModelError, UsageError
 from motet.evaluation import row_contributions, row_patterns
-from motet.model import MANIFEST, ModelDirectory, PatternEntry
+from motet.model import MANIFEST, ModelDirectory, PatternEntry, read_files, write_files
 from motet.runtime.combination import COMBINERS, tempered
 from motet.runtime.prediction import Prediction
 from motet.runtime.prediction_sets import LEVELS
@@ -90,10 +91,18 @@ class Model:
     ----------
     path : a model directory; every file is compared with its hash when it is first opened.
     cache : where features are kept between runs; default none.
+    folder : the temporary folder that holds `path`, where there is one: it is removed with the model.
     """
 
-    def __init__(self, path: str | Path, *, cache: FeatureCache | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        cache: FeatureCache | None = None,
+        folder: TemporaryDirectory[str] | None = None,
+    ) -> None:
         self.directory = ModelDirectory(path)
+        self._folder = folder  # files are opened when they are first needed, so it lives as long as the model
         self.manifest = self.directory.manifest
         for pattern, entry in self.manifest.patterns.items():
             if entry.members and entry.rule not in COMBINERS:
@@ -107,11 +116,17 @@ class Model:
         self._heads: dict[str, Head] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Where it lies: open ONNX sessions cannot be copied, and are opened again when they are needed."""
-        return {"path": self.directory.path.absolute(), "cache": self.cache}
+        """Where it lies, or its files where they lie in a temporary folder; what is open is opened again."""
+        path = self.directory.path.absolute()
+        return {"path": path, "cache": self.cache, "files": read_files(path) if self._folder else None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["path"], cache=state["cache"])  # type: ignore[misc]
+        path, folder = state["path"], None
+        if state["files"] is not None:
+            folder = TemporaryDirectory(prefix="motet-")
+            path = Path(folder.name) / path.name
+            write_files(path, state["files"])
+        self.__init__(path, cache=state["cache"], folder=folder)  # type: ignore[misc]
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -57,9 +57,9 @@ class NumberTarget(Target):
         numbers: Floats = combined.astype(np.float64) * self.scale + self.mean
         return numbers
 
-    def losses(self, combined: Floats, truth: Truth) -> Floats:
+    def row_losses(self, answers: Floats, truth: Truth) -> Floats:
         """Squared error of each row, in variances of the training rows: near 1 for their mean."""
-        errors: Floats = ((self.answers(combined)[:, 0] - truth) / self.scale) ** 2
+        errors: Floats = ((answers[:, 0] - truth) / self.scale) ** 2
         return errors
 
     def score_of(self, combined: Floats, truth: Truth) -> float:

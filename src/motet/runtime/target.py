@@ -16,7 +16,7 @@ import numpy.typing as npt
 from motet.data import TargetKind
 from motet.evaluation import class_table, classification_metrics, row_log_loss
 from motet.model import PatternEntry, TargetEntry
-from motet.runtime.combination import log_softmax
+from motet.runtime.combination import LEAST, log_softmax
 from motet.runtime.prediction_sets import fit_thresholds, prediction_sets, threshold_at
 
 Floats = npt.NDArray[np.floating]
@@ -68,8 +68,12 @@ class Target(ABC):
         """Probabilities [B, C] of the classes or labels; numbers [B, 1]."""
 
     @abstractmethod
+    def row_losses(self, answers: Floats, truth: Truth) -> Floats:
+        """What each answer costs [B]."""
+
     def losses(self, combined: Floats, truth: Truth) -> Floats:
-        """What each row costs [B]."""
+        """What each row costs [B], from combined logits."""
+        return self.row_losses(self.answers(combined), truth)
 
     @abstractmethod
     def score_of(self, combined: Floats, truth: Truth) -> float:
@@ -122,9 +126,9 @@ class ClassTarget(Target):
         probabilities: Floats = np.exp(log_softmax(combined))
         return probabilities
 
-    def losses(self, combined: Floats, truth: Truth) -> Floats:
+    def row_losses(self, answers: Floats, truth: Truth) -> Floats:
         """Log-loss of each row, in nats."""
-        return row_log_loss(log_softmax(combined), truth)
+        return row_log_loss(np.log(np.maximum(answers, LEAST)), truth)
 
     def score_of(self, combined: Floats, truth: Truth) -> float:
         """Accuracy."""
