@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from tests.retrieval.conftest import unit
+from made_vectors import unit
 
 from motet.errors import SearchError
 from motet.retrieval.contact_sheet import Shown, contact_sheet

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.retrieval.conftest import MODEL, described, names, unit
+from made_vectors import MODEL, described, names, unit
 
 from motet.errors import SearchError, UsageError
 from motet.retrieval import Index, approximate, segment

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.retrieval.conftest import MODEL, described, names, unit
+from made_vectors import MODEL, described, names, unit
 
+import motet
 from motet.errors import SearchError
 from motet.retrieval import Index
 from motet.retrieval.locking import only_writer
@@ -213,7 +214,7 @@ def test_old_files_are_swept(small):
 WRITER = """
 import sys
 from motet.retrieval import Index
-from tests.retrieval.conftest import described, names, unit
+from made_vectors import described, names, unit
 index = Index.open(sys.argv[1])
 print("ready", flush=True)
 number = 1000
@@ -228,9 +229,12 @@ while True:
 
 def test_readers_see_whole_states_while_another_process_writes_and_is_killed(small):
     """A state holds the first forty rows and, between an `add` and a `remove`, three more."""
-    root = Path(__file__).parents[2]
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(motet.__file__).parents[1])])
     writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(small.place)], cwd=root, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, str(small.place)],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert writer.stdout is not None
     try:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from motet.cli.index_collection import read_collection
 from motet.cli.index_search import IndexArgument, match_model, search
 from motet.cli.options import DebugOption, ImageRootOption, TableArgument
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from motet.data import Table
-    from motet.runtime import MatchModel
 
 app = typer.Typer(
     help="Search a collection of pictures with words, pictures, or both.",
@@ -60,11 +54,18 @@ def build(
     opened = match_model(model)
     if output.exists():
         raise SearchError(f"{output}: something stands there already: give the index another name")
-    vectors, ids, kept, read = _embedded(opened, table, id, image_root)
+    read = read_collection(opened, table, id, image_root)
     made = Index.create(
-        output, vectors, ids, kept.data, model=opened.fingerprint, recall=recall, storage=storage, progress=message,
-        about=_about(opened, read),
-    )  # fmt: skip
+        output,
+        read.vectors,
+        read.ids,
+        read.metadata,
+        model=opened.fingerprint,
+        recall=recall,
+        storage=storage,
+        about=read.about,
+        progress=message,
+    )
     message(f"{output}: {counted(len(made), 'picture')}")
 
 
@@ -83,8 +84,8 @@ def add(
 
     opened = match_model(model)
     there = Index.open(index, model=opened.fingerprint)
-    vectors, ids, kept, _ = _embedded(opened, table, id, image_root)
-    there.add(vectors, ids, kept.data, progress=message)
+    read = read_collection(opened, table, id, image_root, there.schema)
+    there.add(read.vectors, read.ids, read.metadata, progress=message)
     message(f"{index}: {counted(len(there), 'picture')}")
 
 
@@ -153,64 +154,3 @@ def export(
     except ImportError as error:
         raise SearchError(f"{error.name} is not installed: install motet[search-export]") from error
     message(f"{name}: {counted(rows, 'row')}")
-
-
-def _embedded(
-    model: MatchModel, table: str, id: str | None, image_root: Path | None
-) -> tuple[npt.NDArray[np.float32], list[str], Table, Table]:
-    """Vectors and ids of the rows with a picture, what is kept of their columns, and the whole table."""
-    import numpy as np
-
-    from motet.cli.console import counted, listed, message
-    from motet.cli.paths import check_table
-    from motet.data import ImageCells, Table
-
-    check_table(table)
-    read = model.read(table, image_root=image_root)
-    columns = model.manifest.schema.inputs("image")
-    for note in read.notes:
-        message(f"note: {note}")
-    ids = _ids(model, read, id, columns)
-    embedded = model.embed_images(ImageCells(read, columns))
-    rows = np.flatnonzero(embedded.present)
-    if len(rows) < len(read):
-        message(f"{counted(len(read) - len(rows), 'row')} without a picture that can be read: left out")
-    if embedded.issues:
-        message(f"broken: {listed([f'row {one.row}: {one.reason}' for one in embedded.issues])}")
-    scalar = [one.name for one in read.data.schema if not (_nested(one.type))]
-    return (
-        embedded.vectors[rows],
-        [ids[row] for row in rows],
-        Table(read.data.select(scalar).take(rows)),
-        read,
-    )
-
-
-def _nested(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
-def _ids(model: MatchModel, table: Table, column: str | None, pictures: tuple[str, ...]) -> list[str]:
-    import pyarrow as pa
-
-    from motet.errors import UsageError
-
-    if column is None:
-        column = model.manifest.schema.id
-        if column is None or column not in table.columns:
-            column = pictures[0]
-    try:
-        ids: list[str | None] = table.column(column).cast(pa.large_string()).to_pylist()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise UsageError(f"the column {column!r} holds no ids: name one with --id") from None
-    if None in ids:
-        raise UsageError(f"the column {column!r} has no id in row {ids.index(None)}: name another with --id")
-    return [str(one) for one in ids]
-
-
-def _about(model: MatchModel, table: Table) -> dict[str, str]:
-    """Where the sheet finds the pictures."""
-    about = {"image": model.manifest.schema.inputs("image")[0]}
-    return about if table.root is None else {**about, "image_root": str(table.root.absolute())}
