@@ -168,7 +168,9 @@ def test_answers_of_equal_classes_are_chosen_and_calibrated_as_such(imbalance: s
     tests/selection. What the loss of equal classes leaves has temperature 1 only where they are counted alike."""
     random = np.random.default_rng(0)
     order = random.permutation(900)
-    x = np.repeat([0, 1, 0, 1], [720, 80, 40, 60]) + random.normal(0, 1e-3, 900)  # rows alike would not be parted
+    x = np.repeat([0, 1, 0, 1], [720, 80, 40, 60]) + random.normal(
+        0, 1e-3, 900
+    )  # rows alike would not be parted
     data = {
         "y": np.repeat(["often", "rare"], [800, 100])[order].tolist(),
         "size": x[order].tolist(),
