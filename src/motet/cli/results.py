@@ -80,6 +80,30 @@ def print_matches(evaluation: Mapping[str, Any]) -> None:
         message(f"{counted(broken, 'broken cell')}, treated as absent: see the report")
 
 
+def print_zero_shot(measured: Mapping[str, Any]) -> None:
+    """Print how well classes are told apart by sentences about them, and by a few examples too."""
+    rows = [
+        [
+            "zero-shot",
+            "0",
+            _interval(measured["metrics"]["accuracy"]),
+            _interval(measured["metrics"]["log_loss"]),
+        ]
+    ]
+    for count, ways in measured["few_shot"].items():
+        for name, title in (("cache", "cache of examples"), ("probe", "probe from the sentences")):
+            if name in ways:
+                metrics = ways[name]["accuracy"], ways[name]["log_loss"]
+                rows.append([title, count, *map(_interval, metrics)])
+    print_table(
+        f"{measured['label']}: {counted(measured['n'], 'picture')}, {len(measured['classes'])} classes, by chance "
+        f"{measured['chance']:.3f}",
+        ["answered by", "examples a class", METRIC_NAMES["accuracy"], METRIC_NAMES["log_loss"]],
+        rows,
+        left=("answered by",),
+    )
+
+
 def _found(name: str, entry: Mapping[str, Any]) -> list[str]:
     median = entry["metrics"]["median_rank"]["value"]
     figures = (_interval(entry["metrics"][metric]) for metric in FOUND)

@@ -56,6 +56,7 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             **shared,
             headline=matches.headline(evaluation),
             directions=matches.directions(evaluation),
+            zero_shot=matches.zero_shot(evaluation),
             examples=matches.examples(evaluation, thumbnails),
         )
     return (
