@@ -76,7 +76,7 @@ def interactions(evaluation: Tree) -> list[str]:
     """Say for each part of the modalities what the model loses without its interaction with the others (EMAP)."""
     read = mapping(evaluation.get("emap"))
     found = []
-    names = list(mapping(evaluation.get("shapley")).get("values") or ())
+    names = [*mapping(mapping(evaluation.get("shapley")).get("values"))]
     for name, read_part in mapping(read.get("parts")).items():
         part = mapping(read_part)
         gaps = mapping(part.get("gap"))

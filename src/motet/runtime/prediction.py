@@ -45,7 +45,8 @@ class Prediction:
         if not isinstance(self.prediction, list):
             whole = self.prediction if isinstance(self.prediction, float) else self.confidence
             shares = {name: value for name, value in self.contributions.items() if isinstance(value, float)}
-            return [(str(self.prediction), whole or 0.0, shares)]
+            name = self.prediction if isinstance(self.prediction, str) else f"{self.prediction:g}"
+            return [(name, whole or 0.0, shares)]
         by_modality = {name: value for name, value in self.contributions.items() if isinstance(value, dict)}
         return [
             (label, (self.probabilities or {})[label], {name: by[label] for name, by in by_modality.items()})
