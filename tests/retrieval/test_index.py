@@ -179,6 +179,8 @@ def test_what_does_not_fit_is_refused(tmp_path, small):
         small.search(unit(1, 8))
     with pytest.raises(UsageError, match="k 0"):
         small.search(unit(1), 0)
+    with pytest.raises(UsageError, match="queries: 3, at least 100"):
+        Index.create(tmp_path / "other", unit(1), ["a"], model=MODEL, queries=unit(3))
     with pytest.raises(UsageError, match="no storage 'float8'"):
         Index.create(tmp_path / "other", unit(1), ["a"], model=MODEL, storage="float8")
     assert len(small) == 40
@@ -262,6 +264,14 @@ def test_removed_rows_are_not_found_approximately(clustered):
     index.remove(first)
     assert not {*index.search(unit(1), 10).ids[0]} & {*first}
     assert index.search(unit(1), 4990).rows.shape == (1, 4990)
+
+
+def test_the_recall_that_is_told_is_that_of_queries_it_was_not_chosen_by(tmp_path, monkeypatch):
+    monkeypatch.setattr(segment, "EXACT_NUMBERS", 2000)
+    queries = unit(200, seed=7)
+    index = Index.create(tmp_path / "index", unit(2000), names(2000), model=MODEL, queries=queries)
+    assert recall(index, unit(2000), queries[:100]) >= 0.95
+    assert index.state.segments[0].recall == pytest.approx(recall(index, unit(2000), queries[100:]))
 
 
 def test_full_recall_means_exact_search(tmp_path, monkeypatch):

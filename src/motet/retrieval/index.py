@@ -18,12 +18,15 @@ from motet.errors import SearchError, UsageError
 from motet.retrieval.exact import Rows
 from motet.retrieval.filters import passing
 from motet.retrieval.hits import Hits
+from motet.retrieval.incoming import check_ids, check_metadata
 from motet.retrieval.locking import only_writer
 from motet.retrieval.segment import Allowed, Mask, Segment, write_segment
 from motet.retrieval.state import FileEntry, State, commit, entry, newest, next_number, verify
 from motet.retrieval.storage import Floats, check_storage, check_vectors, decode, encode
 
 Say = Callable[[str], None]
+ATTEMPTS = 3
+LEAST_QUERIES = 100  # to measure recall by, half of which choose and half of which tell
 FEW = 100  # ids that are read one by one sooner than Arrow's `take` begins
 
 
@@ -38,12 +41,27 @@ class Index:
     product of unit vectors. Readers need no lock and are never in the way of the one process that may write.
     """
 
-    def __init__(self, place: Path, state: State) -> None:
+    def __init__(self, place: Path, model: str | None = None) -> None:
         self.place = place
-        self._load(state)
+        self._load(model)
 
-    def _load(self, state: State) -> None:
-        self.state = state
+    def _load(self, model: str | None) -> None:
+        for attempt in range(ATTEMPTS):
+            self.state = newest(self.place)
+            if model not in (None, self.state.model):
+                raise SearchError(
+                    f"{self.place}: made by the model {self.state.model}, not by {model}: vectors of two models cannot "
+                    "be compared; build an index with this model"
+                )
+            try:
+                self._map()
+                return
+            except FileNotFoundError:  # a writer came two states further in between
+                if attempt == ATTEMPTS - 1:
+                    raise
+
+    def _map(self) -> None:
+        state = self.state
         self.segments = [Segment(self.place, one, state.width, state.storage) for one in state.segments]
         self._starts = np.cumsum([0, *map(len, self.segments)])
         self._live = _live(self.place, state, int(self._starts[-1]))
@@ -92,6 +110,10 @@ class Index:
         array = check_vectors(vectors)
         state = State(1, model, array.shape[1], kind, recall, (), about=dict(about or {}))
         asked = None if queries is None else check_vectors(queries, array.shape[1], what="queries")
+        if asked is not None and len(asked) < LEAST_QUERIES:
+            raise UsageError(
+                f"queries: {len(asked)}, at least {LEAST_QUERIES} are wanted to measure recall by"
+            )
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             making = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.making-"))
@@ -99,7 +121,7 @@ class Index:
             raise SearchError(f"{place}: no folder can be made here: {error.strerror or error}") from error
         try:
             making.chmod(0o755)
-            _append(making, state, array, _ids(ids), metadata, None, asked, progress)
+            _append(making, state, array, check_ids(ids), metadata, None, asked, progress)
             if place.exists():
                 place.rmdir()
             making.rename(place)
@@ -113,20 +135,7 @@ class Index:
 
         Where a newer state is damaged, a warning says what is gone.
         """
-        place = Path(place)
-        for attempt in range(3):
-            state = newest(place)
-            if model is not None and state.model != model:
-                raise SearchError(
-                    f"{place}: made by the model {state.model}, not by {model}: vectors of two models cannot be "
-                    "compared; build an index with this model"
-                )
-            try:
-                return cls(place, state)
-            except FileNotFoundError:  # a writer replaced the state in between
-                if attempt == 2:
-                    raise
-        raise AssertionError
+        return cls(Path(place), model)
 
     def __len__(self) -> int:
         return int(self._starts[-1]) if self._live is None else int(self._live.sum())
@@ -143,7 +152,7 @@ class Index:
 
     def refresh(self) -> None:
         """Go on to the newest state."""
-        self._load(newest(self.place))
+        self._load(self.state.model)
 
     def search(self, queries: npt.ArrayLike, k: int = 10, where: str | pc.Expression | None = None) -> Hits:
         """The k best rows for each query.
@@ -175,7 +184,7 @@ class Index:
         SearchError where an id is there already, or the columns of `metadata` are not those of the index.
         """
         with self._writing():
-            array, names = check_vectors(vectors, self.width), _ids(ids)
+            array, names = check_vectors(vectors, self.width), check_ids(ids)
             for start, segment in zip(self._starts, self.segments, strict=False):
                 there = pc.is_in(segment.ids, value_set=names).to_numpy()
                 taken = np.flatnonzero(there & self._living(int(start), len(segment)))
@@ -189,7 +198,7 @@ class Index:
     def remove(self, ids: Iterable[str]) -> None:
         """Remove rows by id; their room is freed by `compact`. SearchError for an id that is not there."""
         with self._writing():
-            wanted = _ids(list(dict.fromkeys(ids)))
+            wanted = check_ids(list(dict.fromkeys(ids)))
             gone = np.concatenate([_found(segment, wanted) for segment in self.segments])
             live = np.ones(len(gone), bool) if self._live is None else self._live.copy()
             if int((gone & live).sum()) < len(wanted):
@@ -226,7 +235,7 @@ class Index:
         """The vector [D] of a row, as it is stored; SearchError for an id that is not there."""
         for start, segment in zip(self._starts, self.segments, strict=False):
             live = self._living(int(start), len(segment))
-            row = np.flatnonzero(_found(segment, _ids([id])) & live)
+            row = np.flatnonzero(_found(segment, check_ids([id])) & live)
             if len(row):
                 vector: Floats = decode(segment.records[row[:1]])[0]
                 return vector
@@ -310,55 +319,13 @@ def _append(
         state.number,
         encode(vectors, state.storage),
         pa.chunked_array([ids]),
-        _table(metadata, ids, schema),
+        check_metadata(metadata, ids, schema),
         storage=state.storage,
         recall=state.recall,
         queries=queries,
         progress=progress,
     )
     commit(place, replace(state, segments=(*state.segments, segment)))
-
-
-def _table(metadata: pa.Table | None, ids: pa.Array, schema: pa.Schema | None) -> pa.Table:
-    """Metadata in the columns of the index, where it has any; without metadata, the ids are what can be filtered by."""
-    rows = len(ids)
-    metadata = pa.table({"id": ids}) if metadata is None else metadata
-    if metadata.num_rows != rows:
-        raise SearchError(f"{rows} vectors, but {metadata.num_rows} rows of metadata")
-    names = metadata.column_names
-    if len(set(names)) < len(names):
-        raise SearchError(f"metadata: two columns have the same name among {', '.join(names)}")
-    if schema is None:
-        # a column without any value yet: words fit in later, as null nothing would
-        kinds = [
-            (one.name, pa.string() if pa.types.is_null(one.type) else one.type) for one in metadata.schema
-        ]
-        return metadata.cast(pa.schema(kinds)).combine_chunks()
-    if set(names) != set(schema.names):
-        raise SearchError(
-            f"metadata: columns {', '.join(names)}, but the index has {', '.join(schema.names)}"
-        )
-    try:
-        return metadata.select(schema.names).cast(schema).combine_chunks()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise SearchError(f"metadata: does not fit the columns of the index: {error}") from error
-
-
-def _ids(ids: Sequence[str] | pa.Array) -> pa.Array:
-    """Ids as an Arrow array; SearchError where one is not a string, or repeats."""
-    try:
-        names = ids if isinstance(ids, pa.Array) else pa.array(ids, pa.large_string())
-        names = names.cast(pa.large_string())
-    except (pa.ArrowException, TypeError, UnicodeEncodeError) as error:
-        raise SearchError(f"ids: each is to be a string ({error})") from error
-    if names.null_count:
-        raise SearchError("ids: one is null, but each row needs an id")
-    if pc.count_distinct(names).as_py() < len(names):
-        counts = pc.value_counts(names)
-        twice = next(one["values"] for one in counts.to_pylist() if one["counts"] > 1)
-        rows = np.flatnonzero(pc.equal(names, twice).to_numpy(zero_copy_only=False))
-        raise SearchError(f"ids: {twice!r} repeats, in rows {rows[0]} and {rows[1]}")
-    return names
 
 
 def _both(live: Allowed | None, segment: Segment, where: str | pc.Expression) -> Allowed:
