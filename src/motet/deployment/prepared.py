@@ -53,6 +53,7 @@ class Prepared:
     target: Target
     prior: Floats
     adjusted: bool  # whether logits are adjusted by the shares of the classes
+    split: Split  # the rows that are used: without those of weight 0 on the train and validation sides
     held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
@@ -203,7 +204,9 @@ def prepare_rows(
     have = {modality: column.present[rows] for modality, column in by_modality.items()}
     for name, made in tables.items():
         have[opened.encoders[name].modality] &= made.present[: len(rows)]
-    broken = _broken(table, by_modality, tables, rows)
+    issues = _issues(table, by_modality, tables, rows)
+    broken = [issue for issue in issues if issue.broken]
+    notes += _repaired([issue for issue in issues if not issue.broken], schema)
     if found.kind == "class":
         there = input_presence(table, schema, rows, have, broken)
         notes += telling_absence(there, truth, found.classes, seed=options.seed)
@@ -235,6 +238,7 @@ def prepare_rows(
         target,
         prior,
         options.imbalance == "logit-adjustment",
+        split,
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         broken,
         notes,
@@ -261,16 +265,30 @@ def _at_hand(table: FeatureTable) -> FeatureTable:
     return replace(table, rows=ArrayRows(table.rows.dense(np.arange(len(table)))))
 
 
-def _broken(
+def _issues(
     table: Table, by_modality: Mapping[str, Cells], tables: Mapping[str, FeatureTable], rows: Rows
 ) -> list[CellIssue]:
-    """Each broken cell of the rows once, in order."""
+    """What is wrong with cells of the rows, once for each cell, in order."""
     issues = [*table.issues]
     issues += [issue for column in by_modality.values() for issue in column.issues]
     issues += [issue for made in tables.values() for issue in made.issues]
     known = set(rows.tolist())
-    unique = {(issue.row, issue.column): issue for issue in issues if issue.broken and issue.row in known}
+    issues.sort(key=lambda issue: issue.broken)  # of a cell that was mended and is broken the latter counts
+    unique = {(issue.row, issue.column): issue for issue in issues if issue.row in known}
     return [unique[key] for key in sorted(unique)]
+
+
+def _repaired(issues: Sequence[CellIssue], schema: Schema) -> list[str]:
+    """A note on cells that were mended or cut and are used, where there are any."""
+    read = {column.name for column in schema.columns if column.role != "ignored"}
+    mended = [issue for issue in issues if issue.column in read]
+    if not mended:
+        return []
+    first = mended[0]
+    cells = "cell" if len(mended) == 1 else "cells"
+    return [
+        f"{len(mended):,} {cells} mended, and used: such as row {first.row}, column {first.column!r}: {first.reason}"
+    ]
 
 
 def _refuse_unseen(

@@ -5,6 +5,7 @@ Needs numpy, Pillow, tokenizers, pyarrow and onnxruntime, never PyTorch.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -102,7 +103,11 @@ class Model:
         folder: TemporaryDirectory[str] | None = None,
     ) -> None:
         self.directory = ModelDirectory(path)
-        self._folder = folder  # files are opened when they are first needed, so it lives as long as the model
+        self._temporary = folder is not None
+        if (
+            folder is not None
+        ):  # files are opened when they are first needed, so it lives as long as the model
+            weakref.finalize(self, folder.cleanup)
         self.manifest = self.directory.manifest
         for pattern, entry in self.manifest.patterns.items():
             if entry.members and entry.rule not in COMBINERS:
@@ -118,7 +123,7 @@ class Model:
     def __getstate__(self) -> dict[str, Any]:
         """Where it lies, or its files where they lie in a temporary folder; what is open is opened again."""
         path = self.directory.path.absolute()
-        return {"path": path, "cache": self.cache, "files": read_files(path) if self._folder else None}
+        return {"path": path, "cache": self.cache, "files": read_files(path) if self._temporary else None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         path, folder = state["path"], None
