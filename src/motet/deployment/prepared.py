@@ -128,9 +128,10 @@ def prepare_rows(
     """Encode the training and validation rows, and part them.
 
     folds : how many (default three, or one fifth held out where there are over 20,000 rows). Where an encoder learned
-    from labels of the training rows (`small`), only validation rows are held out, and heads are fitted on the others.
+    from labels of the training rows (`small`), and without `options.refit`, only validation rows are held out, and
+    heads are fitted on the others.
 
-    Raises TableError where no row to fit on has a modality.
+    Raises TableError where no row to fit on has a modality, and where there are no validation rows without a refit.
     """
     by_modality = cells(table, schema)
     options.training.balance.check(tuple(by_modality))
@@ -150,7 +151,13 @@ def prepare_rows(
         raise UsageError(
             f"an encoder {FROM_SCRATCH!r} learns classes, not {options.target}: name another encoder"
         )
-    fit = np.arange(len(split.train) if supervised else len(rows))
+    if not (options.refit or len(split.validation)):
+        raise TableError(
+            f"{table.name}: without a refit validation rows choose and calibrate, and there are none: give --val-size "
+            "(in Python validation_size=), or leave --no-refit (refit=False) out"
+        )
+    apart = supervised or not options.refit  # validation rows are fitted on by nothing
+    fit = np.arange(len(split.train) if apart else len(rows))
     for modality, column in by_modality.items():
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
     balance = _class_weights(truth[fit], classes) if options.classes_alike else None
@@ -170,7 +177,7 @@ def prepare_rows(
         tables[name] = _at_hand(views.features(encoder, cache=cache, tokens=reads))
         _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
     few = sample(fit, truth, options.seed)
-    if supervised:
+    if apart:
         held = sample(np.arange(len(split.train), len(rows)), truth, options.seed)
         some = np.concatenate([few, held])
         parts = [np.arange(len(few), len(some))] if len(held) else []
