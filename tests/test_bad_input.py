@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import random
+import struct
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import motet as package
 
@@ -112,6 +116,16 @@ def test_one_class(refused: Motet) -> None:
 def test_a_label_that_is_a_quantity(refused: Motet) -> None:
     rows = [{**row, "kind": f"{n}.5"} for n, row in enumerate(products())]
     refused(rows, code=2, said=["'kind'", "quantity", "make classes"])
+
+
+def test_labels_that_are_lists(refused: Motet, tmp_path: Path) -> None:
+    rows = products()
+    columns = {"title": [row["title"] for row in rows], "kind": [[row["kind"]] for row in rows]}
+    pq.write_table(pa.table(columns), tmp_path / "lists.parquet")
+    refused(
+        tmp_path / "lists.parquet",
+        said=["'kind' holds no class in any of its 36 rows", "row 0", "--target labels"],
+    )
 
 
 def test_duplicated_column_names(refused: Motet, tmp_path: Path) -> None:
@@ -228,6 +242,80 @@ def test_a_label_seen_only_among_given_test_rows(train: Motet) -> None:
     done = train(rows)
     assert done.code == 0, done.err
     assert json.loads(done.out)["n"] == 11
+
+
+def png_of(pixels: int) -> bytes:
+    """A PNG whose header promises pixels x pixels of colour, in a few bytes."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", pixels, pixels, 8, 2, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(b"0" * 999))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("face", ["command line", "estimator"])
+def test_pictures_of_every_kind_in_one_table(train: Motet, tmp_path: Path, face: str) -> None:
+    """Each broken one is listed by its row and reason, and its row trains with what else it has."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    picture = Image.effect_noise((40, 30), 60).convert("RGB")
+    whole = io.BytesIO()
+    picture.save(whole, "JPEG")
+    picture.save(tmp_path / "outside.png")
+    files = {
+        "cut.jpg": whole.getvalue()[:600],
+        "bomb.png": png_of(60_000),
+        "drawn.svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+        "layers.psd": b"8BPS\0\1" + bytes(40),
+        "empty.jpg": b"",
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    picture.save(folder / "scan.tif")
+    (folder / "link.png").symlink_to(tmp_path / "outside.png")
+    broken = {
+        "cut.jpg": "truncated",
+        "bomb.png": "60000 x 60000 pixels",
+        "drawn.svg": "SVG is not read",
+        "layers.psd": "PSD is not read",
+        "empty.jpg": "empty (0 bytes)",
+        "scan.tif": "TIFF is not read",
+        "link.png": "leaves the image root",
+        "../outside.png": "leaves the image root",
+        str(tmp_path / "outside.png"): "leaves the image root",
+        "nowhere.jpg": "no such file",
+    }
+    fine = {"cmyk.jpg": "CMYK", "palette.png": "P", "alpha.png": "RGBA", "deep.png": "I;16", "grey.png": "L"}
+    for name, mode in fine.items():
+        picture.convert("L" if mode == "I;16" else mode).convert(mode).save(folder / name)
+    cells = [*broken, *fine, *["grey.png"] * 21]
+    rows = [{**row, "photo": cell} for row, cell in zip(products(len(cells)), cells, strict=True)]
+    if face == "estimator":
+        classifier = package.MultimodalClassifier(
+            image="photo", text="title", image_encoder="descriptor", fusion="late", image_root=folder
+        )
+        evaluation = classifier.fit(rows, label="kind").evaluation_
+    else:
+        done = train(rows, "--image", "photo", "--text", "title", "--image-root", folder)
+        assert done.code == 0, done.err
+        evaluation = json.loads(done.out)
+    assert evaluation["issues"]["broken"] == len(broken)
+    told = {cells[issue["row"]]: issue for issue in evaluation["broken"]}
+    assert set(told) == set(broken)
+    for cell, reason in broken.items():
+        assert reason in told[cell]["reason"] and told[cell]["column"] == "photo"
+
+
+def test_mended_words_are_counted(train: Motet, tmp_path: Path) -> None:
+    rows = [{**row, "title": f"{row['title']}\x07"} if n < 9 else row for n, row in enumerate(products())]
+    done = train(rows, "--test-size", "0")
+    assert done.code == 0, done.err
+    notes = json.loads(done.out)["notes"]
+    assert (
+        "9 cells mended, and used: such as row 0, column 'title': control characters became spaces" in notes
+    )
 
 
 def test_one_cell_of_ten_megabytes(train: Motet, motet: Motet, tmp_path: Path) -> None:

@@ -511,6 +511,15 @@ class TestSizesAndASplitColumn:
         assert "is followed: --test-size and --val-size are not used" in done.err
         assert json.loads(done.out)["data"]["rows"] == {"train": 30, "validation": 30, "test": 30}
 
+    def test_without_a_refit_validation_rows_are_fitted_on_by_nothing(
+        self, train: Motet, tmp_path: Path
+    ) -> None:
+        done = train("part", "train train val test", "--split-column", "part", "--no-refit")
+        assert done.code == 0, done.err
+        fitted = json.loads((tmp_path / "model" / "motet.json").read_text())["training"]["fitted"]
+        sides = json.loads(done.out)["data"]["rows"]
+        assert fitted["rows"] == sides["train"] and fitted["held_out"] == [sides["validation"]]
+
     def test_validation_rows_are_taken_where_the_column_has_none(self, train: Motet) -> None:
         done = train("part", "train train test", "--split-column", "part", "--val-size", "0.4")
         assert done.code == 0 and "not used" not in done.err

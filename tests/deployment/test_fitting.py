@@ -16,6 +16,10 @@ from motet.deployment import Options, cross_fitting
 from motet.deployment.build import build_model
 from motet.deployment.cross_fitting import parts_to_hold, sample
 from motet.deployment.fitting import Fitted, fit_heads
+from motet.errors import TableError
+from motet.evaluation import log_loss
+from motet.runtime import log_softmax
+from motet.training import predict_logits
 
 WORDS = {"a": "red round apple", "b": "long green cucumber", "c": "yellow bent banana"}
 
@@ -54,6 +58,28 @@ def test_heads_are_fitted_on_all_rows_that_are_not_test_rows() -> None:
     assert sum(made.record["held_out"]) == 170 and len(made.record["held_out"]) == 3
     assert made.record["probe_rows"] == 170
     assert made.prepared.notes == []
+
+
+def test_without_a_refit_the_heads_that_ship_are_those_that_were_measured() -> None:
+    """On the validation rows, which no head was fitted on, each answers what was measured of it."""
+    made = fitted(columns(240), fusion="concat", refit=False, validation_size=0.25)
+    (fold,) = made.prepared.folds
+    assert (made.record["rows"], made.record["held_out"]) == (144, [60])
+    truth = fold.labels[fold.held]
+    for name, module in made.modules.items():
+        logits = predict_logits(module, made.prepared.whole.tables, 144 + np.arange(60))
+        if name in made.probes:
+            np.testing.assert_allclose(logits, made.probes[name].held_logits[0], atol=1e-4)
+        else:
+            best = made.history[name][made.record["best_epochs"][name] - 1]
+            assert log_loss(log_softmax(logits), truth) == pytest.approx(best.validation_loss, abs=1e-4)
+    assert set(made.modules) == {"text:lexical", "tabular:tabular", "concat"}
+    assert made.record["epochs"] == made.record["best_epochs"]
+
+
+def test_without_a_refit_and_validation_rows_nothing_could_choose() -> None:
+    with pytest.raises(TableError, match=r"there are none: give --val-size .* or leave --no-refit"):
+        fitted(columns(60), refit=False, validation_size=0.0)
 
 
 def test_labels_that_are_noise_are_not_learned_from_held_rows() -> None:

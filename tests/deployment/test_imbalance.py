@@ -140,7 +140,12 @@ def test_rows_that_count_for_nothing_teach_nothing(tmp_path: Path) -> None:
     for row in lies:
         data["y"][row] = "ba"["ab".index(data["y"][row])]
         data["count"][row] = 0
-    built(data, tmp_path / "model", weight="count", time_limit=1e-3)
+    evaluation = built(data, tmp_path / "model", weight="count", time_limit=1e-3)
+    told = evaluation["data"]
+    assert told["rows"]["train"] + told["rows"]["validation"] + told["left_out"] == 120 - told["rows"]["test"]
+    assert f"{told['left_out']} rows of weight 0 are left out" in evaluation["notes"]
+    fitted = json.loads((tmp_path / "model" / "motet.json").read_text())["training"]
+    assert fitted["rows"] == told["rows"] and fitted["fitted"]["rows"] == 120 - 18 - told["left_out"]
     answers = load(tmp_path / "model").predict(table_of())
     right = [one.prediction == y for one, y in zip(answers, table_of()["y"], strict=True)]
     assert np.mean(right) > 0.9
@@ -168,9 +173,8 @@ def test_answers_of_equal_classes_are_chosen_and_calibrated_as_such(imbalance: s
     tests/selection. What the loss of equal classes leaves has temperature 1 only where they are counted alike."""
     random = np.random.default_rng(0)
     order = random.permutation(900)
-    x = np.repeat([0, 1, 0, 1], [720, 80, 40, 60]) + random.normal(
-        0, 1e-3, 900
-    )  # rows alike would not be parted
+    # Rows alike would stay in one fold: they differ a little.
+    x = np.repeat([0, 1, 0, 1], [720, 80, 40, 60]) + random.normal(0, 1e-3, 900)
     data = {
         "y": np.repeat(["often", "rare"], [800, 100])[order].tolist(),
         "size": x[order].tolist(),

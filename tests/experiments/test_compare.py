@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from motet.data import infer_schema, read_table
-from motet.deployment import Options
+from motet.deployment import Options, fused
 from motet.errors import TableError, UsageError
 from motet.experiments import compare
 from motet.training import Balance, Settings
@@ -116,13 +116,18 @@ def test_wrong_usage(
     assert done.code == 2 and said in done.err
 
 
-def test_a_balance_stands_beside_the_usual_training() -> None:
+def test_a_balance_stands_beside_the_usual_training(monkeypatch: pytest.MonkeyPatch) -> None:
     table = read_table(columns(120))
     schema = infer_schema(table, label="y", text=("text",), numeric=("size",))
     options = Options(
         cache=False, training=Settings(balance=Balance.of({"auxiliary": 1.0, "text.dropout": 0.6}))
     )
+    to_latent, spaces = fused.to_latent, []
+    monkeypatch.setattr(
+        fused, "to_latent", lambda *said, **more: spaces.append(to_latent(*said, **more)) or spaces[-1]
+    )
     made = compare(table, schema, options, strategies=("concat",), folds=2)
+    assert len(spaces) == 2  # one a fold, for either training
     usual, balanced = row(made, "concat"), row(made, "concat, balanced")
     assert usual["parameters"] == balanced["parameters"]
     both = "text+tabular"

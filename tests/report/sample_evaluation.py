@@ -260,6 +260,7 @@ def sample() -> dict[str, Any]:
         "data": {
             "name": "flipkart1050.csv",
             "rows": {"train": 735, "validation": 161, "test": 154},
+            "left_out": 31,
             "classes": dict.fromkeys(CLASSES, 150),
         },
         "seed": 0,

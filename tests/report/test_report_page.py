@@ -84,6 +84,7 @@ def test_classes_confusion_selection_and_making_show_what_was_given() -> None:
             assert f"{three(candidate['log_loss'])}{three(candidate['accuracy'])}" in root.text
     for fact in (
         "train 735 · validation 161 · test 154",
+        "rows left out31",
         "encode 13.2",
         "train 8.4",
         "motet 0.1.0",

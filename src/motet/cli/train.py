@@ -132,6 +132,13 @@ def train(
             metavar="DIR", help="A translation model that texts go through (repeat: there, and back)."
         ),
     ] = None,
+    no_refit: Annotated[
+        bool,
+        typer.Option(
+            "--no-refit",
+            help="Ship the heads that were measured: fitted on the train rows alone, and not on those that choose.",
+        ),
+    ] = False,
     objective: Annotated[str, typer.Option(help="Of --task match: infonce, sigmoid or triplet.")] = "infonce",
     term: Annotated[
         list[str] | None,
@@ -211,6 +218,7 @@ def train(
                 "--slice": slices,
                 "--curves": curves,
                 "--augment": augment,
+                "--no-refit": no_refit,
             }
         )
     elif objective != "infonce" or term:
@@ -250,6 +258,7 @@ def train(
         training=Settings(curves=curves, balance=Balance.of(read_balance(balance or ()))),
         slices=tuple(slices or ()),
         augment=augmentation,
+        refit=not no_refit,
         seed=seed,
     )
     if output.is_dir() and any(output.iterdir()):

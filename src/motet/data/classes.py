@@ -59,6 +59,13 @@ def labels(table: Table, schema: Schema) -> Labels:
     name = label_column(table, schema)
     words, issues, kind = _words(table, name)
     found = [value for value in pc.unique(words).to_pylist() if value is not None]
+    if not found and issues:
+        first = issues[0]
+        raise TableError(
+            f"label column {name!r} holds no class in any of its {len(table)} rows, but such as {first.value!r} in row "
+            f"{first.row} ({first.reason}); lists of labels are learned with --target labels (in Python "
+            "multilabel=True)"
+        )
     if not found:
         raise TableError(f"label column {name!r} is empty in all {len(table)} rows")
     if len(found) == 1:

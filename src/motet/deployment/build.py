@@ -83,9 +83,9 @@ def build_model(
     split = replace(split, notes=(*noted, *harmful_findings(table, schema, found, split)))
     fitted = fit_heads(table, schema, found, split, options)
     with new_model_directory(place) as making:
-        manifest = _write(making, fitted, table, schema, found, split, options)
+        manifest = _write(making, fitted, table, schema, found, options)
         write_manifest(making, manifest)
-        evaluation = _measure(making, table, schema, found, split, fitted, options)
+        evaluation = _measure(making, table, schema, found, fitted, options)
         if ceilings is not None:
             evaluation["ceilings"] = dict(ceilings)
         evaluation["seconds"]["total"] = round(time.perf_counter() - begun, 3)
@@ -114,7 +114,7 @@ def _short_test_side(schema: Schema, found: Labels, split: Split, options: Optio
 
 
 def _write(
-    making: Path, fitted: Fitted, table: Table, schema: Schema, found: Labels, split: Split, options: Options
+    making: Path, fitted: Fitted, table: Table, schema: Schema, found: Labels, options: Options
 ) -> Manifest:
     """Write encoders and heads; every unimodal head ships, since it is a baseline of the report."""
     begun = time.perf_counter()
@@ -148,7 +148,7 @@ def _write(
         training={
             "options": asdict(options),
             "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
-            "rows": _sides(split),
+            "rows": _sides(fitted.prepared.split),
             "fitted": fitted.record,
             "probes": {
                 name: {
@@ -170,12 +170,12 @@ def _measure(
     table: Table,
     schema: Schema,
     found: Labels,
-    split: Split,
     fitted: Fitted,
     options: Options,
 ) -> dict[str, Any]:
     """`evaluation.json`: the test rows answered by the directory as written, and how it was trained."""
     evaluation: dict[str, Any]
+    split = fitted.prepared.split
     if len(split.test):
         model = Model(making, cache=FeatureCache() if options.cache else None)
         evaluation = evaluate(model, table, split.test, slices=options.slices)
@@ -208,7 +208,8 @@ def _measure(
     }
     if found.kind == "class":
         evaluation["label_errors"] = _suspects(table, schema, found, fitted)
-    evaluation["data"] = {"name": table.name, "rows": _sides(split)}
+    sides = _sides(split)
+    evaluation["data"] = {"name": table.name, "rows": sides, "left_out": len(table) - sum(sides.values())}
     evaluation["seed"] = options.seed
     evaluation["seconds"] = {**evaluation["seconds"], **fitted.seconds}
     return evaluation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +54,13 @@ class FusedHeads:
         self.trained: dict[str, Trained] = {}
         self.seconds: dict[str, float] = {}
         self.epochs: dict[str, int] = {}
-        self._latent: list[Fold] | None = None
+        self._latent: list[tuple[Fold, Bases]] | None = None
+
+    def with_settings(self, settings: Settings) -> FusedHeads:
+        """The same, not trained, with other settings but the seed: in the same latent space, if that is made."""
+        other = FusedHeads(self.sources, self.folds, self.whole, self.objective, settings)
+        other._latent = self._latent if settings.seed == self.settings.seed else None
+        return other
 
     def sources_of(self, fusion: str) -> list[Source]:
         """What a head reads of each source."""
@@ -73,8 +80,8 @@ class FusedHeads:
         if not (fusions and self.folds):
             return
         if self._latent is None:
-            made = side_by_side([partial(_in_latent_space, fold, self.settings.seed) for fold in self.folds])
-            self._latent = [fold for fold, _ in made]
+            jobs = [partial(_in_latent_space, fold, self.settings.seed) for fold in self.folds]
+            self._latent = side_by_side(jobs)
         rows = min(len(fold.fit) for fold in self.folds)
         epochs = self.settings.epochs_for(rows) * len(fusions)
         with progress(f"training {', '.join(fusions)}", epochs) as advance:
@@ -85,8 +92,9 @@ class FusedHeads:
                 if time.monotonic() > until:
                     raise _OutOfTime
 
-            jobs = [partial(self._timed, name, self._latent, in_time) for name in reversed(fusions)]
-            for name, (trained, seconds) in zip(reversed(fusions), side_by_side(jobs), strict=True):
+            latent = [fold for fold, _ in self._latent]
+            training = [partial(self._timed, name, latent, in_time) for name in reversed(fusions)]
+            for name, (trained, seconds) in zip(reversed(fusions), side_by_side(training), strict=True):
                 self.seconds[name] = seconds
                 if trained is not None:
                     self.trained[name] = trained
@@ -97,13 +105,20 @@ class FusedHeads:
             return []
         return [
             predict_logits(head, fold.tables, fold.held, shown=shown)
-            for head, fold in zip(self.trained[fusion].heads, self._latent, strict=True)
+            for head, (fold, _) in zip(self.trained[fusion].heads, self._latent, strict=True)
         ]
 
     def fit_whole(self, fusions: Sequence[str]) -> dict[str, ClassifierEnsemble]:
-        """The strategies trained on all rows, as far along the schedule as the folds found best, or to its end."""
+        """The strategies trained on all rows, as far along the schedule as the folds found best, or to its end.
+
+        Where the one fold was fitted on these rows, its heads are taken as they are.
+        """
         if not fusions:
             return {}
+        if self._latent and len(self._latent) == 1 and len(self._latent[0][0].fit) == len(self.whole.fit):
+            self.epochs |= {name: self.trained[name].best_epoch for name in fusions}
+            heads = [copy.deepcopy(self.trained[name].heads[0]) for name in fusions]
+            return self._multiplied_out(fusions, heads, self._latent[0][1])
         whole, bases = _in_latent_space(self.whole, self.settings.seed)
         for fusion in fusions:
             along = self.trained[fusion].best_share if fusion in self.trained else 1.0
@@ -112,6 +127,12 @@ class FusedHeads:
         with progress(f"training {', '.join(fusions)} on all rows", epochs) as advance:
             jobs = [partial(self._train, name, [whole], advance, self.epochs[name]) for name in fusions]
             heads = [trained.heads[0] for trained in side_by_side(jobs)]
+        return self._multiplied_out(fusions, heads, bases)
+
+    def _multiplied_out(
+        self, fusions: Sequence[str], heads: Sequence[ClassifierEnsemble], bases: Bases
+    ) -> dict[str, ClassifierEnsemble]:
+        """Heads that read sources as they are."""
         for head in heads:
             for member in head.members:
                 multiply_out(member.fusion, bases)

@@ -42,6 +42,8 @@ class Options:
         `logit-adjustment` adds the logarithm of that share to the logits in the loss (see `tasks.ClassObjective`).
     time_limit : seconds after which no further candidate is tried; linear heads always are.
     augment : further views of each training row.
+    refit : the heads that ship are fitted on the validation rows too, once these have chosen. Without it they are those
+        that were measured: fitted on the training rows alone, chosen and calibrated on the validation rows.
     """
 
     image_encoders: tuple[str, ...] = ("auto",)
@@ -61,6 +63,7 @@ class Options:
     slices: tuple[str, ...] = ()
     training: Settings = field(default_factory=Settings)
     augment: Augmentation = field(default_factory=Augmentation)
+    refit: bool = True
     seed: int = 0
     cache: bool = True
 

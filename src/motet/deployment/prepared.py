@@ -54,6 +54,7 @@ class Prepared:
     target: Target
     prior: Floats
     adjusted: bool  # whether logits are adjusted by the shares of the classes
+    split: Split  # the rows that are used: without those of weight 0 on the train and validation sides
     held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
@@ -133,9 +134,10 @@ def prepare_rows(
     """Encode the training and validation rows, and part them.
 
     folds : how many (default three, or one fifth held out where there are over 20,000 rows). Where an encoder learned
-    from labels of the training rows (`small`), only validation rows are held out, and heads are fitted on the others.
+    from labels of the training rows (`small`), and without `options.refit`, only validation rows are held out, and
+    heads are fitted on the others.
 
-    Raises TableError where no row to fit on has a modality.
+    Raises TableError where no row to fit on has a modality, and where there are no validation rows without a refit.
     """
     by_modality = cells(table, schema)
     options.training.balance.check(tuple(by_modality))
@@ -158,7 +160,13 @@ def prepare_rows(
         raise UsageError(
             f"an encoder {FROM_SCRATCH!r} learns classes, not {options.target}: name another encoder"
         )
-    fit = np.arange(len(split.train) if supervised else len(rows))
+    if not (options.refit or len(split.validation)):
+        raise TableError(
+            f"{table.name}: without a refit validation rows choose and calibrate, and there are none: give --val-size "
+            "(in Python validation_size=), or leave --no-refit (refit=False) out"
+        )
+    apart = supervised or not options.refit  # validation rows are fitted on by nothing
+    fit = np.arange(len(split.train) if apart else len(rows))
     for modality, column in by_modality.items():
         _refuse_unseen(modality, column.present[rows[fit]], column.issues, schema)
     balance = _class_weights(truth[fit], classes) if options.classes_alike else None
@@ -178,7 +186,7 @@ def prepare_rows(
         tables[name] = _at_hand(views.features(encoder, cache=cache, tokens=reads))
         _refuse_unseen(encoder.modality, tables[name].present[fit], tables[name].issues, schema)
     few = sample(fit, truth, options.seed)
-    if supervised:
+    if apart:
         held = sample(np.arange(len(split.train), len(rows)), truth, options.seed)
         some = np.concatenate([few, held])
         parts = [np.arange(len(few), len(some))] if len(held) else []
@@ -212,7 +220,9 @@ def prepare_rows(
     have = {modality: column.present[rows] for modality, column in by_modality.items()}
     for name, made in tables.items():
         have[opened.encoders[name].modality] &= made.present[: len(rows)]
-    broken = _broken(table, by_modality, tables, rows)
+    issues = _issues(table, by_modality, tables, rows)
+    broken = [issue for issue in issues if issue.broken]
+    notes += _repaired([issue for issue in issues if not issue.broken], schema)
     there = input_presence(table, schema, rows, have, broken)
     notes += telling_absence(there, found, rows, seed=options.seed)
     wanted = found.truth[rows]
@@ -243,6 +253,7 @@ def prepare_rows(
         target,
         prior,
         options.imbalance == "logit-adjustment",
+        split,
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         broken,
         notes,
@@ -269,16 +280,30 @@ def _at_hand(table: FeatureTable) -> FeatureTable:
     return replace(table, rows=ArrayRows(table.rows.dense(np.arange(len(table)))))
 
 
-def _broken(
+def _issues(
     table: Table, by_modality: Mapping[str, Cells], tables: Mapping[str, FeatureTable], rows: Rows
 ) -> list[CellIssue]:
-    """Each broken cell of the rows once, in order."""
+    """What is wrong with cells of the rows, once for each cell, in order."""
     issues = [*table.issues]
     issues += [issue for column in by_modality.values() for issue in column.issues]
     issues += [issue for made in tables.values() for issue in made.issues]
     known = set(rows.tolist())
-    unique = {(issue.row, issue.column): issue for issue in issues if issue.broken and issue.row in known}
+    issues.sort(key=lambda issue: issue.broken)  # of a cell that was mended and is broken the latter counts
+    unique = {(issue.row, issue.column): issue for issue in issues if issue.row in known}
     return [unique[key] for key in sorted(unique)]
+
+
+def _repaired(issues: Sequence[CellIssue], schema: Schema) -> list[str]:
+    """A note on cells that were mended or cut and are used, where there are any."""
+    read = {column.name for column in schema.columns if column.role != "ignored"}
+    mended = [issue for issue in issues if issue.column in read]
+    if not mended:
+        return []
+    first = mended[0]
+    cells = "cell" if len(mended) == 1 else "cells"
+    return [
+        f"{len(mended):,} {cells} mended, and used: such as row {first.row}, column {first.column!r}: {first.reason}"
+    ]
 
 
 def _refuse_unseen(

@@ -62,6 +62,9 @@ class MultimodalEstimator(ABC):
         `motet train --balance`.
     augment : int or motet.Augmentation
         Further views of each training row, changed a little: how many, or also by which changes.
+    refit : bool
+        Fit the heads once more, on the validation rows too, when these have chosen. Without it the heads are those that
+        were measured, and have seen no row that chose or calibrated them: `validation_size` of the rows teach nothing.
     accept_licence : bool
         Use encoders whose licence forbids commercial use.
     seed : int
@@ -105,6 +108,7 @@ class MultimodalEstimator(ABC):
         time_limit: float | None = None,
         balance: Mapping[str, float] | None = None,
         augment: int | Augmentation = 0,
+        refit: bool = True,
         accept_licence: bool = False,
         seed: int = 0,
     ) -> None:
@@ -134,6 +138,7 @@ class MultimodalEstimator(ABC):
         self.time_limit = time_limit
         self.balance = balance
         self.augment = augment
+        self.refit = refit
         self.accept_licence = accept_licence
         self.seed = seed
 
@@ -187,6 +192,7 @@ class MultimodalEstimator(ABC):
             validation_size=self.validation_size,
             training=Settings(balance=Balance.of(self.balance or {}), seed=self.seed),
             augment=self.augment if isinstance(self.augment, Augmentation) else Augmentation(self.augment),
+            refit=self.refit,
             seed=self.seed,
         )
         folder = tempfile.TemporaryDirectory(prefix="motet-")

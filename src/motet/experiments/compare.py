@@ -121,7 +121,7 @@ class _Heads:
     def __init__(self, prepared: Prepared, options: Options) -> None:
         self.prepared = prepared
         self.fused = prepared.fused(replace(options, training=replace(options.training, balance=Balance())))
-        self.balanced = prepared.fused(options) if options.training.balance != Balance() else None
+        self.balance = options.training.balance
         self.modality_of = {source.name: source.modality for source in prepared.sources}
         self.entries: dict[str, HeadEntry] = {}
         self.seconds: dict[str, float] = {}
@@ -159,12 +159,13 @@ class _Heads:
     def add_fusions(self, names: Sequence[str]) -> None:
         self.fused.cross_train(names)
         shown = {name: name for name in names}
-        if self.balanced is not None:
-            self.balanced.cross_train(names)
+        if self.balance != Balance():
+            balanced = self.fused.with_settings(replace(self.fused.settings, balance=self.balance))
+            balanced.cross_train(names)
             for name in names:
                 shown[f"{name}, balanced"] = name
-                self.fused.trained[f"{name}, balanced"] = self.balanced.trained[name]
-                self.fused.seconds[f"{name}, balanced"] = self.balanced.seconds[name]
+                self.fused.trained[f"{name}, balanced"] = balanced.trained[name]
+                self.fused.seconds[f"{name}, balanced"] = balanced.seconds[name]
         for name, fusion in shown.items():
             one = FusedClassifier(
                 strategy_of(fusion)[0](self.fused.sources_of(fusion)), self.prepared.target.outputs

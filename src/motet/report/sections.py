@@ -214,6 +214,7 @@ def making(evaluation: Tree) -> list[tuple[str, str]]:
     facts: list[tuple[str, object]] = [
         ("table", data.get("name")),
         ("rows", _counts(data.get("rows"))),
+        ("rows left out", data.get("left_out") or None),
         ("classes", _classes(data.get("classes"), evaluation.get("classes"))),
         ("figures from", evaluation.get("split") and f"{evaluation['split']} split"),
         ("seed", evaluation.get("seeds", evaluation.get("seed"))),

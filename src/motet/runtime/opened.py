@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +31,11 @@ class OpenedModel:
         folder: TemporaryDirectory[str] | None = None,
     ) -> None:
         self.directory = ModelDirectory(path)
-        self._folder = folder  # files are opened when they are first needed, so it lives as long as the model
+        self._temporary = folder is not None
+        if (
+            folder is not None
+        ):  # files are opened when they are first needed, so it lives as long as the model
+            weakref.finalize(self, folder.cleanup)
         self.manifest = self.directory.manifest
         self.cache = cache
         self._encoders: dict[str, Encoder] = {}
@@ -39,7 +44,7 @@ class OpenedModel:
     def __getstate__(self) -> dict[str, Any]:
         """Where it lies, or its files where they lie in a temporary folder; what is open is opened again."""
         path = self.directory.path.absolute()
-        return {"path": path, "cache": self.cache, "files": read_files(path) if self._folder else None}
+        return {"path": path, "cache": self.cache, "files": read_files(path) if self._temporary else None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         path, folder = state["path"], None
