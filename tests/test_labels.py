@@ -81,6 +81,23 @@ def test_evaluation_is_of_the_labels_that_are_given(classifier: MultimodalClassi
     assert [{NAMES[k] for k in np.flatnonzero(row)} for row in indicator] == given
 
 
+def test_what_each_modality_gives_to_labels(classifier: MultimodalClassifier) -> None:
+    """Words tell three labels, the number only the first: it adds nothing to the others."""
+    told = classifier.evaluation_
+    assert told["shapley"]["loss"] == "log_loss"
+    assert told["shapley"]["values"]["text"] > told["shapley"]["values"]["tabular"] > 0
+    assert told["missing_rate"]["text"][0]["micro_f1"] == pytest.approx(
+        told["overall"]["metrics"]["micro_f1"]["value"]
+    )
+    assert set(told["emap"]["parts"]["text"]["gap"]) == {"label_accuracy", "log_loss"}
+    prior = dict(zip(NAMES, classifier.model_.manifest.prior, strict=True))
+    for one in classifier.model_.predict(film_table(30, seed=5), explain=True):
+        for label in one.prediction:
+            added = sum(by_label[label] for by_label in one.contributions.values())
+            assert added == pytest.approx(one.probabilities[label] - prior[label])
+        assert all(set(by_label) == set(one.prediction) for by_label in one.contributions.values())
+
+
 def test_cuts_are_written_for_each_pattern_and_read_again(
     classifier: MultimodalClassifier, tmp_path: Path
 ) -> None:
@@ -111,7 +128,7 @@ def test_the_command_trains_measures_and_predicts_labels(motet: Any, tmp_path: P
     asked = ("--label", "y", "--text", "text", "--numeric", "size", "--target", "labels", "-o", place)
     ran = motet("train", table, *asked, "--text-encoder", "lexical")
     assert ran.code == 0, ran.err
-    assert "micro F1" in ran.out and "mAP" in ran.out
+    assert "micro-F1" in ran.out and "mAP" in ran.out
     page = (place / "report.html").read_text()
     assert "micro-F1" in page and "Worst answers" in page and "romance" in page
     assert "any of 3 labels" in (place / "README.md").read_text()
@@ -121,7 +138,11 @@ def test_the_command_trains_measures_and_predicts_labels(motet: Any, tmp_path: P
     rows = list(csv.DictReader(out.open()))
     assert list(rows[0])[:3] == ["id", "prediction", "pattern"] and "probability_space" in rows[0]
     assert set(json.loads(rows[0]["prediction"])) <= set(NAMES)
-    ran = motet("predict", place, "--text", "film kiss rocket", "--card", tmp_path / "card.html")
+    assert motet("predict", place, table, "-o", out, "--explain").code == 0
+    row = next(csv.DictReader(out.open()))
+    assert set(json.loads(row["contribution_text"])) == set(json.loads(row["prediction"]))
+    ran = motet("predict", place, "--text", "film kiss rocket", "--explain", "--card", tmp_path / "card.html")
+    assert "romance: " in ran.err
     assert ran.code == 0 and "romance" in (tmp_path / "card.html").read_text()
 
 

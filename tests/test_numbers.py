@@ -72,11 +72,25 @@ def test_intervals_hold_the_number_as_often_as_asked(regressor: MultimodalRegres
         regressor.model_.predict(fresh, abstain_below=0.5)
     with pytest.raises(UsageError, match="number"):
         regressor.model_.predict_proba(fresh)
-    with pytest.raises(UsageError, match="explained"):
-        regressor.model_.predict(fresh, explain=True)
     fresh["kind"] = [row % 2 for row in range(400)]
     for part in regressor.evaluate(fresh, slices=("kind",))["slices"]["kind"]:
         assert part["n"] == 200 and part["metrics"]["r2"]["value"] > 0.85
+
+
+def test_what_each_modality_gives_to_numbers(regressor: MultimodalRegressor, tmp_path: Path) -> None:
+    told = regressor.evaluation_
+    assert (
+        not {"calibration", "risk_coverage"} & set(told)
+        and told["shapley"]["loss"] == "relative_squared_error"
+    )
+    gained = told["shapley"]["values"]
+    assert min(gained.values()) > 0.2  # each knows about half of the variance
+    assert sum(gained.values()) == pytest.approx(told["shapley"]["none"] - told["shapley"]["all"])
+    assert told["missing_rate"]["text"][0]["r2"] == pytest.approx(told["overall"]["metrics"]["r2"]["value"])
+    assert set(told["emap"]["parts"]["text"]["gap"]) == {"relative_squared_error"}
+    mean = regressor.model_.manifest.prior[0]
+    for one in regressor.model_.predict(number_table(20, seed=1), explain=True):
+        assert sum(one.contributions.values()) == pytest.approx(one.prediction - mean)
 
 
 def test_a_regressor_keeps_scikit_learns_habits(regressor: MultimodalRegressor) -> None:
@@ -106,7 +120,7 @@ def test_the_command_trains_measures_and_predicts_numbers(motet: Any, tmp_path: 
     assert ran.code == 0, ran.err
     assert "R2" in ran.out and "such as 'unknown' in row 5" in ran.err
     page = (place / "report.html").read_text()
-    assert "R²" in page and "Farthest off" in page and "relative squared error" in page
+    assert "R2" in page and "Farthest off" in page and "relative squared error" in page
     card = (place / "README.md").read_text()
     assert "- regression" in card and "| R2 | RMSE | MAE |" in card
     ran = motet("evaluate", place, table, "--json")
@@ -119,6 +133,13 @@ def test_the_command_trains_measures_and_predicts_numbers(motet: Any, tmp_path: 
     ran = motet("predict", place, "--text", "costly jewel", "--coverage", "0.8")
     assert ran.code == 0 and "between" in ran.err
     assert motet("predict", place, table, "-o", out, "--abstain-below", "0.5").code == 2
+    assert motet("predict", place, table, "-o", out, "--explain").code == 0
+    mean = json.loads((place / "motet.json").read_text())["prior"][0]
+    for r in csv.DictReader(out.open()):
+        given = [float(r[f"contribution_{m}"] or 0) for m in ("text", "tabular")]
+        assert mean + sum(given) == pytest.approx(float(r["prediction"]), rel=1e-5)
+    ran = motet("predict", place, "--text", "costly jewel", "--explain", "--card", tmp_path / "card.html")
+    assert " from nothing, +" in ran.err and "adds to the number" in (tmp_path / "card.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from motet.errors import MotetError as MotetError
     from motet.estimators import MultimodalClassifier as MultimodalClassifier
     from motet.estimators import MultimodalRegressor as MultimodalRegressor
+    from motet.estimators import MultimodalRetriever as MultimodalRetriever
     from motet.preprocessing import Augmentation as Augmentation
     from motet.runtime import Model as Model
     from motet.runtime import load as load
@@ -24,6 +25,7 @@ _HOMES = {
     "MotetError": "motet.errors",
     "MultimodalClassifier": "motet.estimators",
     "MultimodalRegressor": "motet.estimators",
+    "MultimodalRetriever": "motet.estimators",
     "load": "motet.runtime",
     "read_table": "motet.data",
 }
@@ -33,6 +35,7 @@ __all__ = [
     "MotetError",
     "MultimodalClassifier",
     "MultimodalRegressor",
+    "MultimodalRetriever",
     "__version__",
     "load",
     "read_table",

@@ -25,3 +25,7 @@ class EncoderError(MotetError):
 
 class ModelError(MotetError):
     """A model directory is missing, damaged, changed, or of another version."""
+
+
+class SearchError(MotetError):
+    """A search index is missing, damaged, or of another model; or what should go into it cannot."""

@@ -9,6 +9,11 @@ from motet.errors import UsageError
 NEEDED = ("torch", "transformers", "accelerate", "onnx")
 
 
+def has_learning_wing() -> bool:
+    """Whether what training needs is installed."""
+    return all(find_spec(name) is not None for name in NEEDED)
+
+
 def require_learning_wing() -> None:
     """Raise UsageError where what training needs is not installed."""
     absent = [name for name in NEEDED if find_spec(name) is None]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from motet.data import audit, encode_target, infer_schema, make_split, read_table, read_target
-from motet.data.targets import unread_labels
-from motet.errors import TableError
+from motet.data import audit, encode_target, infer_schema, make_split, read_table, read_target, row_weights
+from motet.data.targets import label_notes
+from motet.errors import TableError, UsageError
 
 
 def schema_of(table):
@@ -26,7 +26,7 @@ def test_numbers_are_read_in_full_precision_and_others_are_told():
     assert (found.values == [0, 0, -1, -1, -1, -1, 0]).all()
     assert found.kind == "number" and found.classes == ()
     assert [issue.row for issue in found.issues] == [4]
-    assert unread_labels(found, "y") == [
+    assert label_notes(found, "y") == [
         "1 cell of label column 'y' left out, such as 'about 5' in row 4: not a number"
     ]
 
@@ -111,3 +111,45 @@ def test_a_rare_label_is_on_every_side_of_a_split():
     for side in (split.train, split.validation, split.test):
         assert column[side].mean() == pytest.approx(0.1, abs=0.02)
     assert split.notes == ()
+
+
+def classes_of(values):
+    table = read_table({"y": values, "t": [f"row {i} of some words" for i in range(len(values))]})
+    return table, infer_schema(table, label="y", text=("t",))
+
+
+@pytest.mark.parametrize("values", [[["a"], ["a", "b"], None], ['["a"]', "", '["a", "b"]'], [[1], [2], []]])
+def test_lists_of_labels_are_no_classes_and_it_is_said_what_to_do(values):
+    table, schema = classes_of(values)
+    for read in (
+        lambda: read_target(table, schema, "class"),
+        lambda: encode_target(table, schema, "class", "ab"),
+    ):
+        with pytest.raises(TableError, match=r"'y' holds lists, such as .*--target labels.*multilabel=True"):
+            read()
+    assert any("--target labels" in w["message"] for w in audit(table, schema, decode=False).warnings)
+
+
+def test_classes_that_join_names_are_told():
+    """Three names make five of their combinations; four classes of eight names are just names with a separator."""
+    joined = read_target(*classes_of(["a|b", "a", "b;c", "c|a", "b", "a"]), "class")
+    (note,) = label_notes(joined, "y")
+    assert "3 of 5 classes join names, such as 'a|b'" in note and "--target labels" in note
+    assert not label_notes(read_target(*classes_of(["a|b", "c|d", "e;f", "g;h", "a|b"]), "class"), "y")
+
+
+@pytest.mark.parametrize("written", ["{}.25", "{},25", "{}"])
+def test_quantities_are_no_lists_of_labels(written):
+    table = read_table({"y": [written.format(i) for i in range(60)], "t": ["a b"] * 60})
+    with pytest.raises(UsageError, match=r"60 different numbers.*not a list of labels.*--target number"):
+        infer_schema(table, label="y", text=("t",), target="labels")
+    few = read_table({"y": [str(i % 5) for i in range(60)], "t": ["a b"] * 60})
+    schema = infer_schema(few, label="y", text=("t",), target="labels")
+    assert read_target(few, schema, "labels").classes == tuple("01234")
+
+
+def test_an_empty_weight_is_called_empty():
+    table = read_table({"y": ["a", "b"], "t": ["a b", "b c"], "w": [1.0, None]})
+    schema = infer_schema(table, label="y", text=("t",), weight="w")
+    with pytest.raises(TableError, match="row 1: the cell is empty; mend it"):
+        row_weights(table, schema, np.arange(2))

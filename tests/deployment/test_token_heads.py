@@ -25,7 +25,7 @@ from motet.experiments import compare
 from motet.fusion import FUSIONS, Source
 from motet.runtime import Model
 from motet.runtime.combination import log_softmax
-from motet.runtime.model import Head
+from motet.runtime.head import Head
 from motet.runtime.target import ClassTarget
 from motet.tasks import FusedClassifier, objective_of
 from motet.training import Balance, Fold, Settings, multiply_out, predict_logits, to_latent, train_heads

@@ -79,6 +79,8 @@ def test_wilson_equals_scipy() -> None:
     for right, n in ((0, 5), (3, 10), (17, 20), (400, 400)):
         reference = binomtest(right, n).proportion_ci(method="wilson")
         assert wilson_interval(right, n) == pytest.approx((reference.low, reference.high), abs=1e-6)
+    # Of 20 rows, (middle + half) / (1 + spread) rounds to 1.0000000000000002.
+    assert all(wilson_interval(n, n)[1] == 1 and wilson_interval(0, n)[0] == 0 for n in range(1, 200))
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from motet.evaluation import label_table, multilabel_metrics
+from motet.evaluation import label_table, multilabel_metrics, row_label_loss
 from motet.evaluation.multilabel import average_precision
 from motet.runtime.labels_target import EVEN, LabelsTarget, best_cut
 
@@ -90,3 +90,13 @@ def test_labels_that_the_model_does_not_know_are_missed() -> None:
     more = target.metrics(judged, np.array([[1.0, 0, 0], [0, 1, 1]]), seed=0)
     assert more["micro_f1"]["value"] == pytest.approx(2 / 4)
     assert target.worst(judged, np.array([[1.0, 0, 0], [0, 1, 1]])).tolist() == [1]
+
+
+def test_a_label_that_the_model_never_saw_costs_the_row_that_has_it_and_thins_no_other() -> None:
+    """Two known labels at .5 cost ln 2 each, by hand; a third, unknown, costs -ln 1e-6 where it is true."""
+    logs = np.log([[0.5, 0.5, 1e-30], [0.5, 0.5, 1e-30]]), np.log([[0.5, 0.5, 1.0], [0.5, 0.5, 1.0]])
+    truth = np.array([[1, 0, 0], [1, 0, 1]], np.float32)
+    np.testing.assert_allclose(
+        row_label_loss(*logs, truth, known=2), [np.log(2), np.log(2) - np.log(1e-6) / 2]
+    )
+    np.testing.assert_allclose(row_label_loss(*logs, truth)[0], 2 * np.log(2) / 3)

@@ -143,3 +143,64 @@ def test_a_balance_of_a_modality_that_is_not_there_is_refused() -> None:
     options = Options(cache=False, training=Settings(balance=Balance.of({"image.dropout": 0.6})))
     with pytest.raises(UsageError, match="'image'; the modalities are text, tabular"):
         compare(table, schema, options, strategies=("concat",), folds=2)
+
+
+def numbers_and_labels(n: int, seed: int = 0) -> dict[str, list[Any]]:
+    """`columns`, and what its two bits say as a number (20 and 3 a bit, noise of 1) and as labels."""
+    data = columns(n, seed)
+    bits = [divmod(int(y[-1]), 2) for y in data.pop("y")]
+    noise = np.random.default_rng(seed + 1).normal(size=n)
+    data["number"] = [20 * w + 3 * h + e for (w, h), e in zip(bits, noise, strict=True)]
+    data["labels"] = [[name for name, has in zip(("tea", "large"), b, strict=True) if has] for b in bits]
+    return data
+
+
+def compared(target: str, label: str) -> dict[str, Any]:
+    data = numbers_and_labels(200)
+    table = read_table({name: data[name] for name in (label, "text", "size")})
+    schema = infer_schema(table, label=label, text=("text",), numeric=("size",), target=target)
+    options = Options(cache=False, target=target, text_encoders=("lexical",))
+    return compare(table, schema, options, strategies=("concat",), folds=3)
+
+
+def test_numbers_are_compared_by_their_own_metrics() -> None:
+    """The word tells 10^2 of a variance of 10^2 + 1.5^2 + 1^2, R2 .968; the size 1.5^2 more at most, R2 .99."""
+    made = compared("number", "number")
+    assert (made["task"], made["loss"], made["score"]) == ("regress", "relative_squared_error", "r2")
+    both = "text+tabular"
+    assert set(row(made, "mean")["patterns"][both]["metrics"]) == {"mae", "rmse", "r2"}
+    assert row(made, "mean")["patterns"][both]["metrics"]["r2"]["value"] == pytest.approx(0, abs=0.05)
+    words = row(made, "text:lexical")["patterns"]["text"]["metrics"]["r2"]
+    assert words["value"] == pytest.approx(0.968, abs=0.02) and words["low"] < words["value"] < words["high"]
+    assert row(made, "concat")["patterns"][both]["metrics"]["r2"]["value"] > words["value"]
+    names = {one["name"] for one in made["rows"]}
+    assert {"late-mean", "late-stacked", "ensemble-mean", "tabular:gradient boosting"} <= names
+    assert not {"late-vote", "late-product", "majority"} & names
+    losses = [one["patterns"][both]["loss"] for one in made["rows"] if both in one["patterns"]]
+    assert losses == sorted(losses)
+
+
+def test_labels_are_compared_label_by_label() -> None:
+    """Each modality tells one of two labels for sure; the other label of each row is as likely as not."""
+    made = compared("labels", "labels")
+    both, told = "text+tabular", row(made, "text:lexical")["patterns"]["text"]
+    assert made["score"] == "micro_f1" and {"map", "subset_accuracy"} <= set(told["metrics"])
+    assert row(made, "late-product")["patterns"][both]["metrics"]["subset_accuracy"]["value"] > 0.9
+    assert 0.35 < told["metrics"]["subset_accuracy"]["value"] < 0.65
+    # A baseline that looks at nothing gives each label the loss of its share: ln 2, as both are of half of the rows.
+    assert row(made, "prior")["patterns"]["none"]["loss"] == pytest.approx(np.log(2), abs=0.01)
+    boosted = row(made, "tabular:gradient boosting")["patterns"]["tabular"]["loss"]
+    assert boosted == pytest.approx(np.log(2) / 2, abs=0.15)  # of one label nothing, of the other nearly all
+
+
+def test_the_command_takes_a_target(motet: Callable[..., Any], tmp_path: Path) -> None:
+    data, table = numbers_and_labels(60), tmp_path / "rows.jsonl"
+    rows = [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)]
+    table.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    asked = ("compare", table, "--text", "text", "--numeric", "size", "--text-encoder", "lexical")
+    asked = (*asked, "--fusion", "concat", "--folds", 2, "--label")
+    done = motet(*asked, "number", "--target", "number")
+    assert done.code == 0 and "R2 [95 % interval]" in done.out and "MAE, text+tabular" in done.out, done.err
+    done = motet(*asked, "labels", "--target", "labels", "--json")
+    assert done.code == 0 and json.loads(done.out)["target"] == "labels", done.err
+    assert motet(*asked, "number", "--target", "price").code == 2

@@ -11,7 +11,7 @@ from sample_evaluation import drawn_picture, drawn_uri, prediction
 
 from motet.errors import UsageError
 from motet.report import render_card, thumbnail
-from motet.report.card import bars, steps
+from motet.report.card import bars, explanations
 
 
 def decoded(uri: str) -> Image.Image:
@@ -100,7 +100,8 @@ def test_thumbnails_are_upright_and_carry_no_metadata() -> None:
 def test_what_each_modality_adds_goes_on_from_where_the_one_before_ended() -> None:
     """From .14 with nothing shown, .72 further to .86, and .05 back to the confidence, .81."""
     record = {"confidence": 0.81, "contributions": {"image": 0.72, "text": -0.05}}
-    found = steps(record)
+    (one,) = explanations(record)
+    found = one.steps
     assert [(one.name, round(one.value, 9)) for one in found] == [
         ("nothing shown", 0.14), ("image", 0.72), ("text", -0.05),
     ]  # fmt: skip
@@ -108,4 +109,45 @@ def test_what_each_modality_adds_goes_on_from_where_the_one_before_ended() -> No
     told = {**prediction(), **record}
     shown = rows(read(render_card(told, picture=None, text=None, title="t")).one("table", "steps"))[1:]
     assert [row[:2] for row in shown] == [["nothing shown", "0.140"], ["image", "+0.720"], ["text", "−0.050"]]
-    assert steps(prediction()) == [] == steps({"confidence": None, "contributions": {"image": 0.1}})
+    assert (
+        explanations(prediction())
+        == []
+        == explanations({"confidence": None, "contributions": {"image": 0.1}})
+    )
+
+
+def test_the_steps_to_a_number_span_their_own_axis_and_each_label_has_its_own() -> None:
+    """From 30 with nothing shown, 50 further to 80, 60 back to 20, which is the answer: the axis is 20 to 80."""
+    record = {"prediction": 20.0, "probabilities": None, "contributions": {"image": 50, "text": -60}}
+    (one,) = explanations(record)
+    assert [(step.value, step.start, step.width) for step in one.steps] == [
+        (30, 16.67, 0.6), (50, 16.67, 83.33), (-60, 0, 100),
+    ]  # fmt: skip
+    page = read(render_card({**record, "confidence": None}, picture=None, text=None, title="t"))
+    assert "What each modality adds to the number" in page.text
+    several = {
+        "prediction": ["a", "b"],
+        "probabilities": {"a": 0.9, "b": 0.6, "c": 0.1},
+        "contributions": {"image": {"a": 0.4, "b": 0.1}},
+    }
+    a, b = explanations(several)
+    assert (a.name, [step.value for step in a.steps]) == ("a", [0.5, 0.4])
+    assert (b.name, [(step.start, step.width) for step in b.steps]) == ("b", [(0, 50), (50, 10)])
+    assert "probability of b" in read(render_card(several, picture=None, text=None, title="t")).text
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"set": ["boots", "shoes"]}, "One of boots, shoes: right in 95 % of rows like those held out"),
+        ({"set": ["boots"]}, "Only boots: right in 95 %"),
+        ({"interval": [-2.5, 14.25], "probabilities": None}, "Between -2.5 and 14.25: right in 95 %"),
+        ({"interval": [None, None]}, "Any number: too few rows were held out for an interval"),
+        ({"abstain": True}, "Less sure than asked"),
+    ],
+)
+def test_what_was_asked_for_is_on_the_card(asked: dict[str, object], said: str) -> None:
+    page = read(render_card({**prediction(), **asked}, picture=None, text=None, title="t", coverage=0.95))
+    assert said in page.text
+    plain = read(render_card({**prediction(), "abstain": False}, picture=None, text=None, title="t")).text
+    assert "right in" not in plain and "Less sure" not in plain

@@ -319,3 +319,49 @@ def test_modalities_alone_are_drawn_beside_what_was_trained_on_them_alone() -> N
         for epoch in epochs:
             del epoch["alone"]
     assert "alone" not in [heading.attributes["id"] for heading in page(evaluation).all("h2")]
+
+
+def of_numbers() -> dict[str, Any]:
+    """The sample as if a number were told: the same figures under the names that a number has."""
+    evaluation = sample() | {"task": "regress", "target": "number"}
+    for choice in evaluation["selection"].values():
+        for candidate in choice.get("candidates", ()):
+            candidate["relative_squared_error"] = candidate.pop("log_loss")
+            candidate["r2"] = candidate.pop("accuracy")
+    rates = [
+        {"rate": rate / 10, "r2": 0.9 - rate / 8, "relative_squared_error": rate / 8} for rate in range(10)
+    ]
+    evaluation["missing_rate"] = {"image": rates, "text": rates}
+    gap = {"relative_squared_error": {"value": 0.21, "low": 0.1, "high": 0.3}}
+    evaluation["emap"]["parts"] = {"image": {"model": {}, "additive": {}, "gap": gap}}
+    return evaluation
+
+
+def test_what_modalities_give_to_a_number_is_drawn_in_its_own_words() -> None:
+    root = page(of_numbers())
+    assert (
+        "takes off the squared error, as a share of the variance" in root.text
+        and "nats a row" not in root.text
+    )
+    assert "What R2 becomes when" in root.text and "R2, image missing" in root.text
+    said = (
+        "Between image and text: relative squared error 0.210 better with it (95 % interval 0.100 to 0.300)"
+    )
+    assert f"{said}. Interaction is used, and helps." in root.text
+    lowest = [
+        panel for panel in root.all("svg", "panel") if "R2, text missing" in panel.attributes["aria-label"]
+    ]
+    assert "from 0.900 to -0.225" in lowest[0].attributes["aria-label"]  # below 0, which only R2 can be
+    assert "a model of it alone reaches 0.498" in root.text  # the reference of a fusion's curves
+
+
+def test_what_modalities_give_to_labels_is_drawn_in_its_own_words() -> None:
+    evaluation = sample() | {"target": "labels"}
+    rates = [{"rate": rate / 10, "micro_f1": 0.9 - rate / 20, "log_loss": 0.2} for rate in range(10)]
+    evaluation["missing_rate"] = {"image": rates}
+    both = {"label_accuracy": 0.9, "log_loss": 0.2}
+    gap = {name: {"value": 0.1, "low": 0.05, "high": 0.2} for name in both}
+    evaluation["emap"]["parts"] = {"image": {"model": both, "additive": both, "gap": gap}}
+    root = page(evaluation)
+    assert "nats a label" in root.text and "micro-F1, image missing" in root.text
+    assert "share of labels right 0.900 with interaction, 0.900 without; log-loss 0.100 better" in root.text

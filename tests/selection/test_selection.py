@@ -294,9 +294,8 @@ def test_few_rows_take_late_without_a_comparison(rows: int) -> None:
     chosen = World(rows, TWO, ("concat",), 0, absent=0).select()
     entry = chosen.patterns["image+text"]
     assert entry.chosen == "late-product"
-    assert (
-        entry.why == f"only {rows} held-out rows have image+text: taken without a comparison, temperature 1"
-    )
+    have = "1 held-out row has" if rows == 1 else f"{rows} held-out rows have"
+    assert entry.why == f"only {have} image+text: taken without a comparison, temperature 1"
     assert entry.temperature == 1 and {m.temperature for m in entry.members} == {1}
 
 

@@ -95,6 +95,18 @@ def test_members_stand_side_by_side_and_their_cosine_is_the_mean() -> None:
     np.testing.assert_allclose(cosines(both), (cosines(alone[0]) + cosines(alone[1])) / 2, atol=1e-5)
 
 
+def test_a_batch_in_parts_learns_what_the_whole_one_does() -> None:
+    """Without dropout, of which another number of rows at once draws other numbers."""
+    features = planted()
+    plain = replace(SMALL, dropout=0.0, inputs=0.0, epochs=2)
+    one, parts = (fit_match(features, TRAIN, HELD, replace(plain, at_once=n)) for n in (4096, 30))
+    for name, value in one.text.state_dict().items():
+        torch.testing.assert_close(parts.text.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+    assert [e.train_loss for e in parts.history] == pytest.approx(
+        [e.train_loss for e in one.history], rel=1e-4
+    )
+
+
 def test_without_held_pictures_it_runs_to_its_end() -> None:
     made = fit_match(planted(), TRAIN, TRAIN[:0], SMALL)
     assert made.best_epoch == SMALL.epochs == len(made.history)

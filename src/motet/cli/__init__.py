@@ -9,7 +9,7 @@ import sys
 import typer
 
 from motet import __version__
-from motet.cli import cache, compare, demo, evaluate, inspect, predict, train
+from motet.cli import cache, compare, demo, evaluate, index, inspect, predict, train
 
 STOPPED = 130  # what shells call a command that SIGINT ended
 
@@ -28,6 +28,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("demo")(demo.demo)
+app.add_typer(index.app, name="index")
 app.command("cache")(cache.cache)
 
 

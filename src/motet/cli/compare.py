@@ -25,16 +25,19 @@ from motet.cli.options import (
     PoolingOption,
     SplitColumnOption,
     TableArgument,
+    TargetOption,
     TextEncoderOption,
     TextOption,
     TokensOption,
     VectorOption,
+    target_kind,
 )
 
 
 def compare(
     table: TableArgument,
-    label: Annotated[str, typer.Option("--label", help="The column that holds the class.")],
+    label: Annotated[str, typer.Option("--label", help="The column that holds what is to be told.")],
+    target: TargetOption = "class",
     image: ImageOption = None,
     text: TextOption = None,
     audio: AudioOption = None,
@@ -74,6 +77,8 @@ def compare(
 
       motet compare products.csv --label category
 
+      motet compare products.csv --label price --target number
+
       motet compare products.csv --label category --fusion concat --fusion transformer --folds 3 -o leaderboard.json
     """
     import json as json_module
@@ -107,6 +112,7 @@ def compare(
         text_encoders=tuple(text_encoder or ("auto",)),
         audio_encoders=tuple(audio_encoder or ("auto",)),
         lexical=not no_lexical,
+        target=target_kind(target),
         tokens=tokens,
         pooling=tuple(pooling or ()),
         accept_licence=accept_licence,
@@ -126,6 +132,7 @@ def compare(
         categorical=categorical or (),
         split=split_column,
         group=group,
+        target=options.target,
     )
     result = compare_ways(read, schema, options, strategies=tuple(fusion or FUSIONS), folds=folds, fast=fast)
     if output is not None:
@@ -139,8 +146,13 @@ def compare(
         message(f"written: {output}")
 
 
+# Of the fullest pattern, beside the score of each.
+BESIDE = {"class": ("log_loss",), "number": ("rmse", "mae"), "labels": ("map", "log_loss")}
+
+
 def _print(result: Mapping[str, Any]) -> None:
     from motet.cli.console import counted, message, print_table
+    from motet.model import metric_name
 
     for note in result["notes"]:
         message(f"note: {note}")
@@ -148,27 +160,33 @@ def _print(result: Mapping[str, Any]) -> None:
     patterns = [
         p for p in result["chosen"] if p != "none" and any(p in row["patterns"] for row in result["rows"])
     ]
-    fullest = patterns[0]
+    fullest, score, beside = patterns[0], result["score"], BESIDE[result["target"]]
     rows = []
     for row in result["rows"]:
-        told = [row["name"], row["kind"]]
-        log_loss = row["patterns"].get(fullest, {}).get("metrics", {}).get("log_loss")
-        told.append(f"{log_loss['value']:.3f}" if log_loss else "")
+        measured = row["patterns"].get(fullest, {}).get("metrics", {})
+        told = [row["name"], row["kind"], *(_figure(measured.get(name)) for name in beside)]
         for pattern in patterns:
-            told.append(_cell(row["patterns"].get(pattern), row["name"] == result["chosen"][pattern]))
+            told.append(_cell(row["patterns"].get(pattern), score, row["name"] == result["chosen"][pattern]))
         told.append(f"{row['parameters']:,}" if row["parameters"] else "")
         rows.append([*told, f"{row['seconds']:.1f}"])
     title = (
-        f"{counted(result['n'], 'row')} in {result['folds']} folds; accuracy [95 % interval]; = as good as the best of "
-        "its column, > what train would choose"
+        f"{counted(result['n'], 'row')} in {result['folds']} folds; {metric_name(score)} [95 % interval]; = as good as "
+        "the best of its column, > what train would choose"
     )
-    columns = ["", "kind", f"log-loss, {fullest}", *patterns, "parameters", "seconds"]
-    print_table(title, columns, rows, left=("kind",))
+    titles = [f"{metric_name(name)}, {fullest}" for name in beside]
+    print_table(title, ["", "kind", *titles, *patterns, "parameters", "seconds"], rows, left=("kind",))
 
 
-def _cell(entry: Mapping[str, Any] | None, chosen: bool) -> str:
+def _cell(entry: Mapping[str, Any] | None, score: str, chosen: bool) -> str:
     if entry is None:
         return ""
-    accuracy = entry["metrics"]["accuracy"]
+    metric = entry["metrics"][score]
+    interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
     marks = (">" if chosen else "") + ("=" if entry["tied"] else "")
-    return f"{marks} {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}]".strip()
+    return f"{marks} {_figure(metric)}{interval}".strip()
+
+
+def _figure(metric: Mapping[str, Any] | None) -> str:
+    if metric is None:
+        return ""
+    return "-" if metric["value"] is None else f"{round(metric['value'], 3) + 0.0:.3f}"  # never -0.000

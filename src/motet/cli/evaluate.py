@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,10 @@ from motet.cli.options import (
     TableArgument,
 )
 
+if TYPE_CHECKING:
+    from motet.data import Table
+    from motet.runtime import MatchModel
+
 
 def evaluate(
     model: ModelArgument,
@@ -26,6 +30,28 @@ def evaluate(
         typer.Option("--all-rows", help="All rows, also where the table's split column names test rows."),
     ] = False,
     slices: SliceOption = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a model that matches: a column of classes that pictures are told apart by, zero-shot."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="With --label: the classes (default: the values of the column), or @FILE with one a line."
+        ),
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option(help="With --label: a sentence with {} where the class goes (repeat for several)."),
+    ] = None,
+    shots: Annotated[
+        int,
+        typer.Option(
+            help="With --label: few-shot too, with 1, 2, 4 ... up to so many training rows of each class."
+        ),
+    ] = 0,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -43,10 +69,12 @@ def evaluate(
       motet evaluate model products.csv --slice brand --slice price
 
       motet evaluate space photos.csv --report found.html
+
+      motet evaluate space photos.csv --label animal --template "a photo of a {}" --shots 16
     """
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model, check_table
-    from motet.cli.results import print_evaluation, print_matches
+    from motet.cli.results import print_evaluation, print_matches, print_zero_shot
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
     from motet.report import shown_thumbnails, write_report
@@ -64,6 +92,12 @@ def evaluate(
         if slices:
             raise UsageError("--slice is for models that answer rows; this one matches pictures and words")
         evaluation = evaluate_matches(opened, read, all_rows=all_rows)
+        if label is not None:
+            evaluation["zero_shot"] = _zero_shot(opened, read, label, labels, template or [], shots)
+    elif label is not None:
+        raise UsageError(
+            "--label is for models that match pictures and words: this one knows its label column"
+        )
     else:
         evaluation = measure(opened, read, all_rows=all_rows, slices=slices or ())
     if report is not None:
@@ -74,5 +108,33 @@ def evaluate(
         print_json(evaluation)
     elif isinstance(opened, MatchModel):
         print_matches(evaluation)
+        if "zero_shot" in evaluation:
+            print_zero_shot(evaluation["zero_shot"])
     else:
         print_evaluation(evaluation)
+
+
+def _zero_shot(
+    model: MatchModel, table: Table, label: str, labels: str | None, templates: list[str], shots: int
+) -> dict[str, Any]:
+    from motet.learning_wing import has_learning_wing
+    from motet.runtime.evaluate_zero_shot import evaluate_zero_shot
+    from motet.runtime.zero_shot import PLACE, read_labels
+
+    fit_probe = None
+    if shots and has_learning_wing():  # without PyTorch the cache of examples still answers
+
+        def fit_probe(classes: Any, examples: Any, truth: Any, scale: float) -> Any:
+            from motet.training.text_probe import fit_text_probe
+
+            return fit_text_probe(classes, examples, truth, scale=scale)
+
+    return evaluate_zero_shot(
+        model,
+        table,
+        label,
+        labels=() if labels is None else read_labels(labels),
+        templates=templates or (PLACE,),
+        shots=shots,
+        fit_probe=fit_probe,
+    )

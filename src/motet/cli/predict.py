@@ -56,7 +56,7 @@ def predict(
     ] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Add what each modality adds to the confidence (Shapley values)."),
+        typer.Option("--explain", help="Add what each modality adds to the answer (Shapley values)."),
     ] = False,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
@@ -261,7 +261,7 @@ def _sample(
     for note in model.notes_on({answer.pattern: 1}):
         message(f"note: {note}")
     if card is not None:
-        page = render_card(answer.to_json(), picture=picture, text=text)
+        page = render_card(answer.to_json(), picture=picture, text=text, coverage=asked["coverage"])
         card.write_text(page, encoding="utf-8")
         message(f"card: {card}")
     if json:
@@ -269,6 +269,7 @@ def _sample(
         return
     if answer.probabilities is None:
         message(f"{answer.prediction:g} ({answer.pattern})")
+        _explain(answer)
         if answer.interval is not None:
             low, high = answer.interval
             known = low is not None and high is not None
@@ -284,11 +285,17 @@ def _sample(
         else answer.prediction
     )
     print_table(f"{told} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
-    if answer.contributions is not None:
-        gains = ", ".join(f"{value:+.3f} {name}" for name, value in answer.contributions.items())
-        none = (answer.confidence or 0) - sum(answer.contributions.values())
-        message(f"{answer.prediction}: {none:.3f} from nothing, {gains or 'and nothing is there'}")
+    _explain(answer)
     if answer.classes is not None:
         message(f"one of: {', '.join(answer.classes)}")
     if answer.abstain:
         message("less sure than asked: for a person to look at")
+
+
+def _explain(answer: Prediction) -> None:
+    """One line for each thing that was answered: what it is from nothing, and what each modality adds."""
+    from motet.cli.console import message
+
+    for name, whole, shares in answer.explained():
+        gains = ", ".join(f"{value:+.3f} {modality}" for modality, value in shares.items())
+        message(f"{name}: {whole - sum(shares.values()):.3f} from nothing, {gains or 'and nothing is there'}")

@@ -6,20 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motet.cli.console import counted, message, print_table, shortened
+from motet.model import METRIC_NAMES
 
-METRICS = {
-    "accuracy": "accuracy",
-    "micro_f1": "micro F1",
-    "macro_f1": "macro F1",
-    "sample_f1": "sample F1",
-    "map": "mAP",
-    "subset_accuracy": "all right",
-    "log_loss": "log-loss",
-    "ece": "ECE",
-    "r2": "R2",
-    "rmse": "RMSE",
-    "mae": "MAE",
-}
+FOUND = ("recall@1", "recall@5", "recall@10")
 
 
 def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, float] | None = None) -> None:
@@ -30,7 +19,7 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
         message("no test rows: the model was trained, but not measured")
         return
     rows = []
-    shown = [key for key in METRICS if key in evaluation["overall"]["metrics"]]
+    shown = [key for key in METRIC_NAMES if key in evaluation["overall"]["metrics"]]
     entries = {"each row with what it has": evaluation["overall"], **evaluation["patterns"]}
     for name, entry in entries.items():
         chosen = evaluation.get("selection", {}).get(name, {}).get("chosen", "")
@@ -42,7 +31,7 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
         )
     for name, entry in evaluation["baselines"].items():
         rows.append(_row(f"baseline {name}", entry, shown) + ([""] if ceilings else []) + [""])
-    columns = ["pattern", "rows", *(METRICS[key] for key in shown)]
+    columns = ["pattern", "rows", *(METRIC_NAMES[key] for key in shown)]
     columns += (["best possible"] if ceilings else []) + ["answered by"]
     measured = "row" if evaluation["split"] == "given" else f"{evaluation['split']} row"
     wilson = "; for accuracy at least Wilson's" if "accuracy" in shown else ""
@@ -52,7 +41,7 @@ def print_evaluation(evaluation: Mapping[str, Any], *, ceilings: Mapping[str, fl
         parts = sorted(slices, key=lambda part: _first(part["metrics"][shown[0]]["value"]))
         print_table(
             f"by {column}, the worst first",
-            ["value", "rows", *(METRICS[key] for key in shown)],
+            ["value", "rows", *(METRIC_NAMES[key] for key in shown)],
             [_row(shortened(part["name"], 40), part, shown) for part in parts],
         )
     broken = evaluation["issues"]["broken"]
@@ -77,7 +66,13 @@ def print_matches(evaluation: Mapping[str, Any]) -> None:
         rows += [_found(name, one["directions"][direction]) for name, one in beside.items()]
     print_table(
         f"{counted(evaluation['n'], 'picture')}; brackets: 95 % interval (bootstrap over pictures)",
-        ["direction", "queries", "gallery", "recall@1", "recall@5", "recall@10", "median rank"],
+        [
+            "direction",
+            "queries",
+            "gallery",
+            *(METRIC_NAMES[key] for key in FOUND),
+            METRIC_NAMES["median_rank"],
+        ],
         rows,
     )
     broken = evaluation["issues"]["broken"]
@@ -85,10 +80,33 @@ def print_matches(evaluation: Mapping[str, Any]) -> None:
         message(f"{counted(broken, 'broken cell')}, treated as absent: see the report")
 
 
+def print_zero_shot(measured: Mapping[str, Any]) -> None:
+    """Print how well classes are told apart by sentences about them, and by a few examples too."""
+    rows = [
+        [
+            "zero-shot",
+            "0",
+            _interval(measured["metrics"]["accuracy"]),
+            _interval(measured["metrics"]["log_loss"]),
+        ]
+    ]
+    for count, ways in measured["few_shot"].items():
+        for name, title in (("cache", "cache of examples"), ("probe", "probe from the sentences")):
+            if name in ways:
+                metrics = ways[name]["accuracy"], ways[name]["log_loss"]
+                rows.append([title, count, *map(_interval, metrics)])
+    print_table(
+        f"{measured['label']}: {counted(measured['n'], 'picture')}, {len(measured['classes'])} classes, by chance "
+        f"{measured['chance']:.3f}",
+        ["answered by", "examples a class", METRIC_NAMES["accuracy"], METRIC_NAMES["log_loss"]],
+        rows,
+        left=("answered by",),
+    )
+
+
 def _found(name: str, entry: Mapping[str, Any]) -> list[str]:
-    shown = ("recall@1", "recall@5", "recall@10")
     median = entry["metrics"]["median_rank"]["value"]
-    figures = (_interval(entry["metrics"][metric]) for metric in shown)
+    figures = (_interval(entry["metrics"][metric]) for metric in FOUND)
     return [name, str(entry["n"]), str(entry["gallery"]), *figures, f"{median:g}"]
 
 

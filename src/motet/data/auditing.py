@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data.classes import Labels, TargetKind, labels
+from motet.data.decimal_marks import reading_notes
 from motet.data.decoding import WAYS, Decoded, decode_all
 from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
 from motet.data.findings import warnings_of
 from motet.data.media_cells import MediaCells
-from motet.data.missingness import filled_cells, input_presence
+from motet.data.missingness import filled_cells, input_presence, telling_absence
 from motet.data.modalities import Cells, cells
 from motet.data.schema import Schema, pattern_name
 from motet.data.splits import NAMES, split_sides
 from motet.data.table import CellIssue, Table
-from motet.data.targets import read_target, unread_labels
+from motet.data.targets import label_notes, read_target
 from motet.data.text_cells import TextCells
 from motet.data.vector_cells import VectorCells
 from motet.errors import TableError
@@ -104,12 +105,13 @@ def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKi
     issues += [issue for one in decoded.values() for issue in one.issues]
     digests = {modality: one.digests for modality, one in decoded.items()}
     issues += [issue for one in made.values() for issue in _odd_widths(one)]
-    found = _labels(table, schema, target, errors, unread)
+    read = _labels(table, schema, target, errors, unread)
+    found = read if target == "class" else None
     sides = _sides(table, schema, errors)
     broken = sorted((issue for issue in issues if issue.broken), key=lambda issue: issue.row)
     presence = _presence(made, digests)
     content, note = _content(table, schema, made, digests)
-    notes = [*table.notes, *unread, *([note] if note else [])]
+    notes = [*table.notes, *reading_notes(table, schema.numbers), *unread, *([note] if note else [])]
     notes += [
         f"{one.crowd} {WAYS[modality].things} with nearly the same outline were not compared with each other"
         for modality, one in decoded.items()
@@ -128,8 +130,10 @@ def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKi
         notes=notes,
         warnings=[],
     )
-    there = input_presence(table, schema, np.arange(len(table)), presence, broken)
-    return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, there, errors))
+    rows = np.arange(len(table))
+    there = input_presence(table, schema, rows, presence, broken)
+    absence = [] if read is None else telling_absence(there, read, rows)
+    return replace(audited, warnings=warnings_of(audited, table, schema, found, sides, absence, errors))
 
 
 def _labels(
@@ -142,8 +146,8 @@ def _labels(
     except TableError as error:
         errors.append(str(error))
         return None
-    notes += unread_labels(found, schema.label)
-    return found if target == "class" else None
+    notes += label_notes(found, schema.label)
+    return found
 
 
 def _sides(table: Table, schema: Schema, errors: list[str]) -> npt.NDArray[np.int8] | None:

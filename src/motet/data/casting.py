@@ -28,6 +28,12 @@ def text_of(column: pa.ChunkedArray, name: str) -> tuple[pa.ChunkedArray, list[C
     return column.cast(pa.string()), []
 
 
+def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """White space off both ends of text, and null where nothing is left."""
+    stripped = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.equal(stripped, ""), pa.scalar(None, stripped.type), stripped)
+
+
 def row_ids(table: Table, name: str, rows: npt.NDArray[np.int64] | None = None) -> list[str | int | None]:
     """Return what a column calls the given rows (default: all): whole numbers as they are, all else as text."""
     column = table.column(name)
@@ -37,6 +43,11 @@ def row_ids(table: Table, name: str, rows: npt.NDArray[np.int64] | None = None) 
         column if pa.types.is_integer(column.type) else text_of(column, name)[0]
     ).to_pylist()
     return ids
+
+
+def is_text_type(kind: pa.DataType) -> bool:
+    """Tell whether cells of this Arrow type are text, or bytes that may be."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or is_bytes_type(kind))
 
 
 def is_bytes_type(kind: pa.DataType) -> bool:

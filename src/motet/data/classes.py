@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,13 +13,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from motet.data.casting import text_of
+from motet.data.casting import text_of, trimmed
 from motet.data.schema import Schema
 from motet.data.table import MAX_LISTED, CellIssue, Table, excerpt
 from motet.errors import TableError, UsageError
 
 LabelType = Literal["string", "integer", "boolean", "float"]
 TargetKind = Literal["class", "number", "labels"]
+SEPARATOR = re.compile(r"[|;]")  # of several labels in one cell
+SEVERAL = "for any number of labels a row say --target labels (in Python multilabel=True)"
+_LIST = r"(?s)^\[.*\]$"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Labels:
     type    what the values were in the table ("1" in a CSV is a string).
     issues  rows whose label could not be read or is not one of the given classes.
     kind    what is learned: one class a row, a number, or any number of labels.
+    notes   how cells were read, where they could be read otherwise.
     wanted  where it is not one class a row: numbers [N], NaN where there is none; or whether a row has each label
             [N, C], 0 or 1.
     """
@@ -41,6 +46,7 @@ class Labels:
     issues: tuple[CellIssue, ...] = field(default=(), repr=False)
     kind: TargetKind = "class"
     wanted: npt.NDArray[np.floating] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def truth(self) -> npt.NDArray[Any]:
@@ -49,7 +55,7 @@ class Labels:
 
 
 def labels(table: Table, schema: Schema) -> Labels:
-    """Number the classes of the label column; TableError where it is missing, empty or of one class."""
+    """Number the classes of the label column; TableError where it is missing, empty, of one class, or of lists."""
     name = label_column(table, schema)
     words, issues, kind = _words(table, name)
     found = [value for value in pc.unique(words).to_pylist() if value is not None]
@@ -68,13 +74,15 @@ def labels(table: Table, schema: Schema) -> Labels:
             "at least two classes are needed"
         )
     classes = sorted(found) if kind == "string" else sorted(found, key=_number)
-    return Labels(_index(words, classes), tuple(classes), kind, tuple(issues))
+    notes = _combinations(name, classes)
+    return Labels(_index(words, classes), tuple(classes), kind, tuple(issues), notes=notes)
 
 
 def encode_labels(table: Table, schema: Schema, classes: Sequence[str]) -> Labels:
     """Number the labels of a table by given classes: -2, and an issue, where a label is none of them.
 
-    The same label may be written as a number or as text: 1, 1.0 and "1", or True and "true", are one.
+    The same label may be written as a number or as text: 1, 1.0 and "1", or True and "true", are one. Raises TableError
+    where the column is missing or holds lists.
     """
     name = label_column(table, schema)
     words, issues, kind = _words(table, name)
@@ -105,8 +113,32 @@ def label_column(table: Table, schema: Schema) -> str:
 def _words(table: Table, name: str) -> tuple[pa.ChunkedArray, list[CellIssue], LabelType]:
     column = table.column(name)
     text, issues = text_of(column, name)
-    text = pc.utf8_trim_whitespace(text)
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text), issues, _type(column)
+    text = trimmed(text)
+    _refuse_lists(column, text, name)
+    return text, issues, _type(column)
+
+
+def _refuse_lists(column: pa.ChunkedArray, text: pa.ChunkedArray, name: str) -> None:
+    """Raise TableError where each label is a list, as Arrow or as JSON has it."""
+    lists = "list" in str(column.type) or (
+        text.null_count < len(text) and pc.all(pc.match_substring_regex(text, _LIST)).as_py()
+    )
+    if lists:
+        first = next((one for one in column if one.is_valid), None)
+        told = f", such as {excerpt(first.as_py())!r}" if first is not None else ""
+        raise TableError(f"label column {name!r} holds lists{told}, and one class a row is wanted: {SEVERAL}")
+
+
+def _combinations(name: str, classes: Sequence[str]) -> tuple[str, ...]:
+    """A note where classes look like several labels each: joined by a separator, from fewer names than classes."""
+    joined = [one for one in classes if SEPARATOR.search(one)]
+    names = {part.strip() for one in classes for part in SEPARATOR.split(one)}
+    if not joined or len(names) >= len(classes):
+        return ()
+    return (
+        f"label column {name!r}: {len(joined):,} of {len(classes):,} classes join names, such as "
+        f"{excerpt(joined[0])!r}; each combination is one class; {SEVERAL}",
+    )
 
 
 def _type(column: pa.ChunkedArray) -> LabelType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from motet.data.casting import text_of
 from motet.data.classes import Labels
 from motet.data.codes import repeated_codes
-from motet.data.missingness import telling_absence
 from motet.data.schema import Schema
 from motet.data.splits import unfollowed_split
 from motet.data.table import Table, gather
@@ -36,12 +35,12 @@ def warnings_of(
     schema: Schema,
     labels: Labels | None,
     sides: npt.NDArray[np.int8] | None,
-    there: Mapping[str, npt.NDArray[np.bool_]],
+    absence: Sequence[str],
     errors: list[str],
 ) -> list[dict[str, str]]:
     """Return {"level", "message"} for each finding: labels and leakage, then broken cells, then the rest.
 
-    there : which rows [N] have each input, by its name in words.
+    absence : what is present or absent according to the label (`missingness.telling_absence`).
     """
     found = [("error", message) for message in errors]
     found += _inputs(audit, schema)
@@ -54,7 +53,7 @@ def warnings_of(
     found += [("warning" if "two sides" in message else "note", message) for message in codes]
     if labels is not None:
         found += [("warning", message) for message in telling_columns(table, schema, labels)]
-        found += [("warning", message) for message in telling_absence(there, labels.values, labels.classes)]
+    found += [("warning", message) for message in absence]
     found += _conflicts(audit)
     found += _broken(audit)
     found += _classes(audit)

@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 
 from motet.data.casting import is_bytes_type, text_of
 from motet.data.classes import TargetKind
+from motet.data.decimal_marks import NUMBER, column_reading
 from motet.data.media import resolve_media
 from motet.data.media_cells import is_media_type
-from motet.data.schema import MAX_MODALITIES, Column, Kind, Role, Schema, modality_of
+from motet.data.schema import MAX_MODALITIES, Column, Kind, Mark, Role, Schema, modality_of
 from motet.data.sound_formats import is_sound
 from motet.data.table import Table, gather, missing_column
-from motet.data.tabular_cells import NO_NUMBER, NUMBER, THOUSANDS
+from motet.data.tabular_cells import NO_NUMBER
 from motet.data.vector_cells import VectorCells, is_vector_type, parse_vector
 from motet.errors import MediaError, TableError, UsageError
 
@@ -36,7 +37,8 @@ _PICTURE = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?|svg|psd|heic|avif)$", re
 _SOUND = re.compile(r"\.(wav|mp3|flac|ogg|oga|opus|m4a|aac|aiff?|wma)$", re.IGNORECASE)
 _ADDRESS_START = r"^\s*(https?|ftp|s3|gs):/"  # one slash: a path library has taken the other away
 _ADDRESS = re.compile(_ADDRESS_START, re.IGNORECASE)
-_NUMBER = re.compile(f"{NUMBER}|{THOUSANDS}")
+_NUMBER = re.compile(NUMBER)
+_FRACTION = re.compile(r"[.,]\d*[1-9]")
 _LIST = re.compile(r"\[[\s\d+\-.,eE]*\]$")
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([T ].*)?$|^\d{1,2}[/.]\d{1,2}[/.]\d{4}$")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f]")
@@ -83,7 +85,7 @@ def infer_schema(
     found by looking at up to 5,000 evenly spaced rows; numbers and categories are inputs only when named. Raises
     UsageError for a name that is not there or has two roles, for a label that is a quantity, for a vector column
     called like a modality, and for more than 6 modalities; TableError for pictures or sounds that are web
-    addresses. target : what the label column holds; a quantity is refused where classes are wanted.
+    addresses. target : what the label column holds; a quantity is refused where classes or labels are wanted.
     """
     named: dict[str, tuple[Kind, Role]] = {}
     for kind, names in (
@@ -159,10 +161,18 @@ def _said(table: Table, name: str, kind: Kind, role: Role, guess: _Guess, target
             _refuse_addresses(table, name, "picture" if kind == "image" else "sound")
         if kind == "vector":
             _refuse_no_vector(table, name)
-        return Column(name, kind, role, modality_of(kind, name), "named")
-    if role == "label" and target == "class":
-        _refuse_quantity(table, name)
-    return Column(name, guess.kind, role, None, f"named; {guess.why}")
+        mark = _sure_mark(table, name) if kind == "numeric" else None
+        return Column(name, kind, role, modality_of(kind, name), "named", mark)
+    if role == "label" and target != "number":
+        _refuse_quantity(table, name, "a class" if target == "class" else "a list of labels")
+    mark = _sure_mark(table, name) if role == "label" and target == "number" else None
+    return Column(name, guess.kind, role, None, f"named; {guess.why}", mark)
+
+
+def _sure_mark(table: Table, name: str) -> Mark | None:
+    """What marks decimals, where cells say it: what was only taken for likely may be told better by later tables."""
+    reading = column_reading(table.column(name), name)
+    return reading.mark if reading.sure else None
 
 
 def _found(name: str, guess: _Guess, explicit: bool, taken: set[Role]) -> Column:
@@ -341,7 +351,7 @@ def _refuse_no_vector(table: Table, name: str) -> None:
         )
 
 
-def _refuse_quantity(table: Table, name: str) -> None:
+def _refuse_quantity(table: Table, name: str, wanted: str) -> None:
     """A label with very many different numbers is a quantity, which needs regression."""
     rows = np.unique(np.linspace(0, len(table) - 1, min(len(table), SAMPLE)).astype(np.int64))
     text, _ = text_of(pa.chunked_array([gather(table.column(name), rows)]), name)
@@ -349,10 +359,10 @@ def _refuse_quantity(table: Table, name: str) -> None:
     if not values or not all(_NUMBER.match(value) for value in values):
         return
     distinct = len(set(values))
-    fractions = any("." in value.rstrip("0") and not value.endswith(".0") for value in values)
+    fractions = any(_FRACTION.search(value) for value in values)
     if distinct > (max(20, 0.05 * len(values)) if fractions else max(30, 0.5 * len(values))):
         raise UsageError(
-            f"label column {name!r} holds {distinct} different numbers in {len(values)} rows: it looks like "
-            "a quantity, not a class; learn the number itself with --target number (in Python MultimodalRegressor), or "
+            f"label column {name!r} holds {distinct} different numbers in {len(values)} rows: it looks like a "
+            f"quantity, not {wanted}; learn the number itself with --target number (in Python MultimodalRegressor), or "
             "make classes of it (such as low, middle, high)"
         )

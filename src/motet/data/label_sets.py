@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from motet.data.casting import text_of
-from motet.data.classes import Labels, label_column
+from motet.data.classes import SEPARATOR, Labels, label_column
 from motet.data.schema import Schema
 from motet.data.table import MAX_LISTED, CellIssue, Table, excerpt
 from motet.errors import TableError
 
 LEAST_ROWS = 10  # of a stratum: rarer labels share one
-_SEPARATOR = re.compile(r"[|;]")
 
 
 def label_sets(table: Table, schema: Schema) -> Labels:
@@ -92,7 +90,7 @@ def _names(cell: Any) -> tuple[str, ...] | None:
     if isinstance(cell, str):
         text = cell.strip()
         if not (text.startswith("[") and text.endswith("]")):
-            return tuple(filter(None, (part.strip() for part in _SEPARATOR.split(text)))) or None
+            return tuple(filter(None, (part.strip() for part in SEPARATOR.split(text)))) or None
         cell = json.loads(text)
     if not all(one is None or isinstance(one, str | int | float) for one in cell):
         raise ValueError("a list of something else")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data.casting import has_words, text_of
+from motet.data.classes import Labels
 from motet.data.media_cells import MediaCells
 from motet.data.schema import Column, Schema
 from motet.data.table import CellIssue, Table, excerpt
@@ -22,15 +23,37 @@ CHANCE = 0.05  # that any column of a table is told although its empty cells fel
 _DRAWS = 1_000  # at least, and at a time
 
 
-def telling_absence(
-    present: Mapping[str, Bools], truth: Rows, classes: Sequence[str], *, seed: int = 0
-) -> list[str]:
+def telling_absence(present: Mapping[str, Bools], labels: Labels, rows: Rows, *, seed: int = 0) -> list[str]:
     """Say what is present or absent according to the label, beyond chance and by more than a little.
+
+    present : [n] of each thing that may be absent, in the rows [n] of the labels. Numbers are told apart by the part of
+    their range (`Labels.values`), and of several labels each is asked by itself and the strongest is told.
+    """
+    asked: list[tuple[Rows, Sequence[str]]]
+    if labels.kind == "labels":
+        each = [_has(labels, rows, k) for k in range(len(labels.classes))]
+        asked = [(truth, (f"not {name}", name)) for truth, name in zip(each, labels.classes, strict=True)]
+    elif labels.kind == "number":
+        asked = [(labels.values[rows], _ranges(labels))]
+    else:
+        asked = [(labels.values[rows], labels.classes)]
+    found: dict[str, tuple[float, str]] = {}
+    for number, (truth, names) in enumerate(asked):
+        told = absence_by_class(present, truth, names, questions=len(asked), seed=seed + number)
+        for what, one in told.items():
+            found[what] = max(found.get(what, one), one)
+    return [message for _, message in sorted(found.values(), key=lambda one: -one[0])]
+
+
+def absence_by_class(
+    present: Mapping[str, Bools], truth: Rows, classes: Sequence[str], *, questions: int = 1, seed: int = 0
+) -> dict[str, tuple[float, str]]:
+    """How strongly the absence of each thing depends on the class, and that in words, where it surely and truly does.
 
     present : [n] of each thing that may be absent. truth [n] : number of each row's class, negative where unlabelled.
     Strength is Cramér's V of absence and class, corrected for bias (Bergsma, "A bias-correction for Cramér's V and
     Tschuprow's T", 2013, eq. 7-8); chance is a permutation test, by draws with the same margins, which Bonferroni
-    corrects for the number of things that are present in some rows and absent in others.
+    corrects for the number of things that are present in some rows and absent in others, times `questions`.
     """
     known = truth >= 0
     count = np.bincount(truth[known], minlength=len(classes))
@@ -39,18 +62,28 @@ def telling_absence(
         what: np.bincount(truth[known & ~have], minlength=len(classes)) for what, have in present.items()
     }
     varying = {what: held[there] for what, held in missing.items() if 0 < held.sum() < known.sum()}
-    found = []
+    tests = questions * len(varying)
+    found = {}
     for number, (what, held) in enumerate(varying.items()):
         strength = cramers_v(held, count[there])
         if strength < STRONG:
             continue
-        draws = max(_DRAWS, round(2 * len(varying) / CHANCE))
-        chance = permutation_p(held, count[there], draws=draws, seed=seed + number)
-        if chance * len(varying) <= CHANCE:
-            found.append(
-                (strength, _said(what, held, count[there], [classes[i] for i in there.tolist()], strength))
-            )
-    return [message for _, message in sorted(found, key=lambda one: -one[0])]
+        draws = max(_DRAWS, round(2 * tests / CHANCE))
+        if permutation_p(held, count[there], draws=draws, seed=seed + number) * tests <= CHANCE:
+            names = [classes[i] for i in there.tolist()]
+            found[what] = strength, _said(what, held, count[there], names, strength)
+    return found
+
+
+def _has(labels: Labels, rows: Rows, label: int) -> Rows:
+    """Whether each row has a label, 0 or 1; -1 where nothing is known of it."""
+    return np.where(labels.values[rows] < 0, -1, labels.truth[rows, label]).astype(np.int64)
+
+
+def _ranges(labels: Labels) -> list[str]:
+    """The least and the greatest number of each stratum, in words."""
+    parts = [labels.truth[labels.values == k] for k in range(int(labels.values.max(initial=-1)) + 1)]
+    return [f"{part.min():.6g} to {part.max():.6g}" if len(part) else "" for part in parts]
 
 
 def cramers_v(held: Rows, count: Rows) -> float:
@@ -117,7 +150,7 @@ def filled_cells(table: Table, column: Column) -> Bools:
     if column.kind == "vector" and column.role == "input":
         return VectorCells(table, column.name).present.copy()
     if column.kind == "numeric" and column.role == "input":
-        return TabularCells(table, [column.name], []).present
+        return TabularCells(table, [column.name], [], {column.name: column.decimal}).present
     if column.kind in ("vector", "audio", "other"):
         return np.array(cells.is_valid().to_numpy(), bool)
     return has_words(text_of(cells, column.name)[0])

@@ -31,6 +31,9 @@ def _cells(table: Table, schema: Schema, modality: str) -> Cells:
         return AudioCells(table, schema.inputs("audio"))
     if modality == "tabular":
         return TabularCells(
-            table, schema.inputs("tabular", "numeric"), schema.inputs("tabular", "categorical")
+            table,
+            [column.name for column in schema.numbers],
+            schema.inputs("tabular", "categorical"),
+            {column.name: column.decimal for column in schema.numbers},
         )
     return VectorCells(table, modality)

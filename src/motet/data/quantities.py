@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data.classes import Labels, label_column
+from motet.data.decimal_marks import column_reading, reading_note
 from motet.data.schema import Schema
 from motet.data.table import Table, excerpt
 from motet.data.tabular_cells import numbers_of
@@ -33,8 +34,11 @@ def quantities(table: Table, schema: Schema) -> Labels:
 def encode_quantities(table: Table, schema: Schema) -> Labels:
     """Read the label column as numbers, constant or not; a cell that is no finite number is an issue."""
     name = label_column(table, schema)
-    numbers, issues = numbers_of(table.column(name), name, precision=np.float64)
-    return Labels(_strata(numbers), (), "float", tuple(issues), "number", numbers)
+    known = schema.decimal(name)
+    numbers, issues = numbers_of(table.column(name), name, precision=np.float64, known=known)
+    note = reading_note(name, column_reading(table.column(name), name, known))
+    notes = () if note is None else (note,)
+    return Labels(_strata(numbers), (), "float", tuple(issues), "number", numbers, notes)
 
 
 def _strata(numbers: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from motet.errors import TableError, UsageError
 
 Kind = Literal["image", "text", "audio", "numeric", "categorical", "vector", "other"]
+Mark = Literal[".", ","]
 Role = Literal["input", "label", "question", "answer", "group", "split", "id", "weight", "ignored"]
 MODALITIES = ("image", "text", "audio", "tabular")  # canonical order; vector columns follow, by name
 MAX_MODALITIES = 6
@@ -27,13 +28,17 @@ _NONE = "none"  # the pattern of a row without any modality
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what its values are (`kind`), what it is used for (`role`), and why that was decided."""
+    """One column: what its values are (`kind`), what it is used for (`role`), and why that was decided.
+
+    decimal : what marks decimals in a column of numbers that are written as text, where its cells tell.
+    """
 
     name: str
     kind: Kind
     role: Role
     modality: str | None = None
     why: str = ""
+    decimal: Mark | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,15 @@ class Schema:
             if column.role == "input" and column.modality == modality and kind in (None, column.kind)
         )
 
+    @property
+    def numbers(self) -> tuple[Column, ...]:
+        """The input columns of numbers, in table order."""
+        return tuple(column for column in self.columns if column.role == "input" and column.kind == "numeric")
+
+    def decimal(self, name: str | None) -> Mark | None:
+        """What marks decimals in a column, where it is known."""
+        return next((column.decimal for column in self.columns if column.name == name), None)
+
     def to_json(self) -> dict[str, Any]:
         """Return the schema as JSON data."""
         return {"columns": [asdict(column) for column in self.columns]}
@@ -95,6 +109,8 @@ class Schema:
         except (KeyError, TypeError) as error:
             raise TableError(f"this is not a schema: {error}") from None
         for column in columns:
+            if column.decimal not in (None, *get_args(Mark)):
+                raise TableError(f"column {column.name!r}: unknown decimal mark {column.decimal!r}")
             if column.kind not in get_args(Kind) or column.role not in get_args(Role):
                 raise TableError(
                     f"column {column.name!r}: unknown kind {column.kind!r} or role {column.role!r}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -10,13 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from motet.data.casting import text_of
+from motet.data.casting import text_of, trimmed
+from motet.data.decimal_marks import EITHER_WAY, OPEN_COMMA, OPEN_POINT, Reading, plain_numbers, reading_of
+from motet.data.schema import Mark
 from motet.data.table import MAX_LISTED, CellIssue, Table, excerpt, gather
 
 Rows = npt.NDArray[np.int64]
 DIGEST = 16  # bytes
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$"
-THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
+UNKNOWN: Mapping[str, Mark | None] = {}
+_OPEN = re.compile(f"{OPEN_COMMA}|{OPEN_POINT}")
 NO_NUMBER = ("na", "n/a", "nan", "null", "none", "-", "?")  # absent where a number is expected
 
 
@@ -25,11 +28,18 @@ class TabularCells:
 
     present [N] bool: some number can be read or some category is not empty.
     issues  cells of numeric columns that are no number; "NA", "nan", "null", "-" there count as absent.
+    marks   of decimals, by column, where they are known from elsewhere (see `decimal_marks`).
     """
 
     modality = "tabular"
 
-    def __init__(self, table: Table, numeric: Sequence[str], categorical: Sequence[str]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        numeric: Sequence[str],
+        categorical: Sequence[str],
+        marks: Mapping[str, Mark | None] = UNKNOWN,
+    ) -> None:
         self.numeric = tuple(numeric)
         self.categorical = tuple(categorical)
         self.issues: list[CellIssue] = []
@@ -38,7 +48,8 @@ class TabularCells:
         self.present: npt.NDArray[np.bool_] = np.zeros(len(table), bool)
         for position, name in enumerate(self.numeric):
             if name in table.columns:
-                self._numbers[:, position], issues = numbers_of(table.column(name), name)
+                read = numbers_of(table.column(name), name, known=marks.get(name))
+                self._numbers[:, position], issues = read
                 self.issues += issues
         if self.numeric:
             self.present |= ~np.isnan(self._numbers).all(axis=1)
@@ -46,7 +57,7 @@ class TabularCells:
             if name in table.columns:
                 words, issues = text_of(table.column(name), name)
                 self.issues += issues
-                self._words[name] = _plain_booleans(_trimmed(words))
+                self._words[name] = _plain_booleans(trimmed(words))
                 self.present |= self._words[name].is_valid().to_numpy()
 
     def __len__(self) -> int:
@@ -81,10 +92,18 @@ class TabularCells:
 
 
 def numbers_of(
-    column: pa.ChunkedArray, name: str, *, precision: type[np.floating] = np.float32
+    column: pa.ChunkedArray,
+    name: str,
+    *,
+    precision: type[np.floating] = np.float32,
+    known: Mark | None = None,
 ) -> tuple[npt.NDArray[np.floating], list[CellIssue]]:
-    """Return [N] floats, NaN where a cell is empty or no finite number, and the cells that are no number."""
+    """Return [N] floats, NaN where a cell is empty or no finite number, and the cells that are no number.
+
+    Text is read as the whole column has it; known : the mark of decimals where it is known from elsewhere.
+    """
     kind = column.type
+    both = False
     unreadable: list[CellIssue] = []
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         wide = column.cast(pa.float64(), safe=False)
@@ -94,8 +113,10 @@ def numbers_of(
         return numbers_of(column.cast(pa.float64()), name, precision=precision)
     else:
         text, unreadable = text_of(column, name)
-        text = _trimmed(text)
-        parts = [_parsed(chunk) for chunk in text.chunks]
+        text = trimmed(text)
+        reading = reading_of(text, known)
+        both = reading.both
+        parts = [_parsed(chunk, reading) for chunk in text.chunks]
         values = np.concatenate(parts) if parts else np.zeros(0)
         nothing = pc.is_in(pc.utf8_lower(text), value_set=pa.array(NO_NUMBER, text.type))
         text = pc.if_else(nothing, pa.scalar(None, text.type), text)
@@ -105,18 +126,15 @@ def numbers_of(
     wrong = np.isnan(made) & (text.is_valid().to_numpy() if text is not None else np.isinf(values))
     cells = column if text is None else text
     found = [
-        CellIssue(row, name, "not a number", excerpt(cells[row].as_py()))
+        CellIssue(row, name, EITHER_WAY if both and _OPEN.match(value) else "not a number", excerpt(value))
         for row in np.flatnonzero(wrong)[:MAX_LISTED].tolist()
+        for value in [str(cells[row].as_py())]
     ]
     return made, unreadable + found
 
 
-def _parsed(chunk: pa.Array) -> npt.NDArray[np.float64]:
-    grouped = pc.match_substring_regex(chunk, THOUSANDS)
-    if pc.any(grouped).as_py():
-        chunk = pc.if_else(grouped, pc.replace_substring(chunk, ",", ""), chunk)
-    number = pc.if_else(pc.match_substring_regex(chunk, NUMBER), chunk, pa.scalar(None, chunk.type))
-    plain = pc.utf8_ltrim(number, "+")
+def _parsed(chunk: pa.Array, reading: Reading) -> npt.NDArray[np.float64]:
+    plain = pc.utf8_ltrim(plain_numbers(chunk, reading), "+")
     return np.asarray(plain.cast(pa.float64()).to_numpy(False), np.float64)
 
 
@@ -124,9 +142,3 @@ def _plain_booleans(words: pa.ChunkedArray) -> pa.ChunkedArray:
     """Write "True" as "true": a file holds it as a word, a DataFrame made from that file as a boolean."""
     lower = pc.utf8_lower(words)
     return pc.if_else(pc.is_in(lower, value_set=pa.array(["true", "false"], lower.type)), lower, words)
-
-
-def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """White space off both ends, and null where nothing is left."""
-    trimmed = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, trimmed.type), trimmed)

@@ -36,15 +36,16 @@ def encode_target(table: Table, schema: Schema, kind: TargetKind, classes: Seque
     return encode_labels(table, schema, classes)
 
 
-def unread_labels(found: Labels, column: str) -> list[str]:
-    """A note on cells of the label column that hold something which is no label, where there are any."""
+def label_notes(found: Labels, column: str) -> list[str]:
+    """How the label column was read where that is to be said, and which of its cells hold what is no label."""
     unread = [issue for issue in found.issues if found.values[issue.row] == -1]
     if not unread:
-        return []
+        return [*found.notes]
     first = unread[0]
     cells = "1 cell" if len(unread) == 1 else f"{len(unread):,} cells"
     return [
-        f"{cells} of label column {column!r} left out, such as {first.value!r} in row {first.row}: {first.reason}"
+        *found.notes,
+        f"{cells} of label column {column!r} left out, such as {first.value!r} in row {first.row}: {first.reason}",
     ]
 
 

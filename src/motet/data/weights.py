@@ -22,9 +22,10 @@ def row_weights(table: Table, schema: Schema, rows: npt.NDArray[np.int64]) -> np
     wrong = np.flatnonzero(~(weights >= 0))
     if len(wrong):
         row = int(rows[wrong[0]])
+        cell = table.column(schema.weight)[row].as_py()
+        said = "the cell is empty" if cell in (None, "") else f"{excerpt(cell)!r} is no number from 0"
         raise TableError(
-            f"weight column {schema.weight!r}, row {row}: {excerpt(table.column(schema.weight)[row].as_py())!r} is no "
-            "number from 0; mend it (0 leaves a row out, 1 is usual)"
+            f"weight column {schema.weight!r}, row {row}: {said}; mend it (0 leaves a row out, 1 is usual)"
         )
     if not weights.any():
         raise TableError(

@@ -15,7 +15,7 @@ import numpy as np
 from motet import __version__
 from motet.data import Labels, Schema, Split, Table, column_slices, make_split, read_target
 from motet.data.harm import harmful_findings
-from motet.data.targets import unread_labels
+from motet.data.targets import label_notes
 from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
@@ -76,7 +76,7 @@ def build_model(
         column_slices(table, name, split.test)  # what is wrong with a column is told before training
     check_place(place)
     noted = (
-        *unread_labels(found, str(schema.label)),
+        *label_notes(found, str(schema.label)),
         *split.notes,
         *_short_test_side(schema, found, split, options),
     )

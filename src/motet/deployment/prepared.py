@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Labels, Schema, Split, Table, cells, modality_kind, row_weights
+from motet.data.decimal_marks import reading_notes
 from motet.data.missingness import input_presence, telling_absence
 from motet.data.splits import row_units
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
@@ -26,7 +27,7 @@ from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import ClassTarget, Target
 from motet.tasks import Objective, objective_of
-from motet.training import Fold, Probe, fit_probe, side_by_side
+from motet.training import Fold, Probe, fit_probe, is_large, side_by_side
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -71,7 +72,10 @@ class Prepared:
         return objective_of(self.target, share / share.sum())
 
     def probes(self) -> dict[str, Probe]:
-        """The linear probe of each source, fitted side by side; on views too, where they differ in it from rows."""
+        """The linear probe of each source; on views too, where they differ in it from rows.
+
+        They are fitted side by side, or, where their rows as matrices are large, one after the other on all cores.
+        """
 
         def fit(source: Source) -> Probe:
             changed = self.views.changes(source.modality)
@@ -79,7 +83,9 @@ class Prepared:
             folds = self.folds_of(source.modality)
             return fit_probe(source, whole, folds, self.objective)
 
-        fitted = side_by_side([partial(fit, source) for source in self.sources])
+        large = any(is_large(self.whole.tables[source.name], self.few) for source in self.sources)
+        jobs = [partial(fit, source) for source in self.sources]
+        fitted = [job() for job in jobs] if large else side_by_side(jobs)
         return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
 
     def folds_of(self, modality: str) -> list[Fold]:
@@ -136,10 +142,13 @@ def prepare_rows(
     by_modality = cells(table, schema)
     options.training.balance.check(tuple(by_modality))
     cache = FeatureCache() if options.cache else None
-    notes = [*table.notes, *split.notes]
+    notes = [*table.notes, *split.notes, *reading_notes(table, schema.numbers)]
     weighing = row_weights(table, schema, np.concatenate([split.train, split.validation]))
     if weighing is not None and not weighing.all():
-        notes.append(f"{int((weighing == 0).sum()):,} rows of weight 0 are left out")
+        without = int((weighing == 0).sum())
+        notes.append(
+            "1 row of weight 0 is left out" if without == 1 else f"{without:,} rows of weight 0 are left out"
+        )
         kept = np.split(weighing > 0, [len(split.train)])
         split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
         weighing = weighing[weighing > 0]
@@ -214,9 +223,8 @@ def prepare_rows(
     issues = _issues(table, by_modality, tables, rows)
     broken = [issue for issue in issues if issue.broken]
     notes += _repaired([issue for issue in issues if not issue.broken], schema)
-    if found.kind == "class":
-        there = input_presence(table, schema, rows, have, broken)
-        notes += telling_absence(there, truth, found.classes, seed=options.seed)
+    there = input_presence(table, schema, rows, have, broken)
+    notes += telling_absence(there, found, rows, seed=options.seed)
     wanted = found.truth[rows]
     target, prior = _target(found, wanted[fit], balance)
     if balance is not None:

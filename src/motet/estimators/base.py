@@ -176,14 +176,14 @@ class MultimodalEstimator(ABC):
         schema = self.schema(table, name)
         self._check_sizes(schema)
         options = Options(
-            image_encoders=_several(self.image_encoder),
-            text_encoders=_several(self.text_encoder),
-            audio_encoders=_several(self.audio_encoder),
+            image_encoders=several(self.image_encoder),
+            text_encoders=several(self.text_encoder),
+            audio_encoders=several(self.audio_encoder),
             lexical=self.lexical,
             fusion=self.fusion,
             target=self._target(),
             tokens=self.tokens,
-            pooling=_several(self.pooling),
+            pooling=several(self.pooling),
             class_weights=self.class_weights,
             imbalance=self.imbalance,
             time_limit=self.time_limit,
@@ -229,12 +229,12 @@ class MultimodalEstimator(ABC):
         return infer_schema(
             table,
             label=label,
-            image=_several(self.image),
-            text=_several(self.text),
-            audio=_several(self.audio),
-            vector=_several(self.vector),
-            numeric=_several(self.numeric),
-            categorical=_several(self.categorical),
+            image=several(self.image),
+            text=several(self.text),
+            audio=several(self.audio),
+            vector=several(self.vector),
+            numeric=several(self.numeric),
+            categorical=several(self.categorical),
             group=self.group,
             split=self.split,
             id=self.id,
@@ -286,5 +286,6 @@ def _parameters() -> list[str]:
     return list(code.co_varnames[1 : 1 + code.co_kwonlyargcount])
 
 
-def _several(value: Encoders | str | Sequence[str]) -> tuple[str, ...]:
+def several(value: Encoders | str | Sequence[str]) -> tuple[str, ...]:
+    """One name, or several, as several."""
     return (str(value),) if isinstance(value, str | Path) else tuple(str(item) for item in value)

@@ -1,11 +1,11 @@
-"""What each modality gives: accuracy as more of it goes missing, and its share of what the model knows.
+"""What each modality gives: figures as more of it goes missing, and its share of what the model knows.
 
-A classifier is a callable {modality: present [N]} -> probabilities [N, C], as in `by_pattern`.
+A classifier is a callable {modality: present [N]} -> answers [N, ...], as in `by_pattern`: probabilities, or numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -14,65 +14,72 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.evaluation.by_pattern import Classifier
-from motet.evaluation.metrics import log_loss
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.int64]
 RATES = tuple(round(rate / 10, 1) for rate in range(10))  # 0 to 90 %
 MIXED = "any of them"
 
 
 def missing_rates(
-    classifier: Classifier, present: Mapping[str, Bools], labels: Labels, *, seed: int = 0
-) -> dict[str, list[dict[str, float]]]:
-    """Accuracy and log-loss when cells go missing at random, for each modality alone, and each independently.
+    classifier: Classifier,
+    present: Mapping[str, Bools],
+    figures: Callable[[Floats], Mapping[str, float | None]],
+    *,
+    seed: int = 0,
+) -> dict[str, list[dict[str, float | None]]]:
+    """Figures of the answers when cells go missing at random, for each modality alone, and each independently.
 
     At each of RATES a cell that is there is hidden with that chance; what is hidden at a rate stays hidden at higher
-    ones, so that curves do not swing. Returns {modality or MIXED: [{"rate", "accuracy", "log_loss"}, ...]}.
+    ones, so that curves do not swing. Returns {modality or MIXED: [{"rate", **figures}, ...]}.
     """
     random = np.random.default_rng(seed)
-    luck = {modality: random.random(len(labels)) for modality in present}
+    luck = {modality: random.random(len(have)) for modality, have in present.items()}
     found = {}
     for name in (*present, MIXED):
         found[name] = [
-            {"rate": rate, **_told(classifier(_hidden(present, luck, name, rate)), labels)} for rate in RATES
+            {"rate": rate, **figures(classifier(_hidden(present, luck, name, rate)))} for rate in RATES
         ]
     return found
 
 
-def shapley(classifier: Classifier, present: Mapping[str, Bools], labels: Labels) -> dict[str, Any]:
-    """Exact Shapley values of the modalities for the mean log-likelihood of the labels, in nats a row.
+def shapley(
+    classifier: Classifier, present: Mapping[str, Bools], loss: Callable[[Floats], float]
+) -> dict[str, Any]:
+    """Exact Shapley values of the modalities for the loss of the answers: what each takes off it, in its unit.
 
-    v(S) = - log-loss when only the modalities of S are shown; a modality's value is the mean, over all orders in which
-    the modalities could be added, of what it adds (Shapley, 1953; Lundberg and Lee, 2017, eq. 4). They sum to what all
-    of them together add to the prior. 2^M passes. Returns {"none", "all": log-loss, "values": {modality: nats}}.
+    v(S) = - loss when only the modalities of S are shown; a modality's value is the mean, over all orders in which the
+    modalities could be added, of what it adds (Shapley, 1953; Lundberg and Lee, 2017, eq. 4). They sum to what all of
+    them together take off the loss of the prior. 2^M passes. Returns {"none", "all": loss, "values": {modality: gain}}.
     """
     worth = {
-        chosen: np.asarray(-_told(classifier(_shown(present, chosen)), labels)["log_loss"])
-        for chosen in _coalitions(present)
+        chosen: np.asarray(-loss(classifier(_shown(present, chosen)))) for chosen in _coalitions(present)
     }
     values = {name: float(value) for name, value in _shapley_values(worth, list(present)).items()}
     return {"none": -float(worth[frozenset()]), "all": -float(worth[frozenset(present)]), "values": values}
 
 
 def row_contributions(
-    classifier: Classifier, present: Mapping[str, Bools], answers: Floats
+    classifier: Classifier,
+    present: Mapping[str, Bools],
+    answers: Floats,
+    answered: Callable[[Floats], Floats],
 ) -> dict[str, Floats]:
-    """Exact Shapley values [N] of each modality for the probability of each row's predicted class.
+    """Exact Shapley values [N, ...] of each modality for what each row was answered.
 
-    answers [N, C] : what the classifier gives with all that rows have. v(S) is the probability of the class that they
-    predict when only the modalities of S are shown; without any it is the prior's. A row's values sum to p(all) -
-    p(none), and one that it lacks is worth 0. 2^M passes, of which two are known or cost nothing.
+    answers [N, C] : what the classifier gives with all that rows have. answered : of such answers what is divided, [N]
+    or [N, K]: the probability of the class that is predicted, the number, or the probability of each label. v(S) is
+    that when only the modalities of S are shown; without any it is the prior's. A row's values sum to v(all) - v(none),
+    and one that it lacks is worth 0. 2^M passes, of which two are known or cost nothing.
     """
-    rows, best = np.arange(len(answers)), answers.argmax(axis=1)
     worth: dict[frozenset[str], Floats] = {}
     for chosen in _coalitions(present):
         everything = len(chosen) == len(present)
-        told = (answers if everything else classifier(_shown(present, chosen)))[rows, best]
+        told = answered(answers if everything else classifier(_shown(present, chosen)))
         for name in chosen:
             # The same answer, and not one that differs by rounding: what is not there is worth nothing at all.
-            told = np.where(present[name], told, worth[chosen - {name}])
+            there = present[name].reshape(-1, *(1 for _ in told.shape[1:]))
+            told = np.where(there, told, worth[chosen - {name}])
         worth[chosen] = told
     return _shapley_values(worth, list(present))
 
@@ -109,12 +116,4 @@ def _hidden(
     return {
         modality: have & (luck[modality] >= rate) if name in (modality, MIXED) else have
         for modality, have in present.items()
-    }
-
-
-def _told(probabilities: Floats, labels: Labels) -> dict[str, float]:
-    right = probabilities.argmax(axis=1) == labels
-    return {
-        "accuracy": float(right.mean()),
-        "log_loss": log_loss(np.log(np.maximum(probabilities, 1e-30)), labels),
     }

@@ -86,8 +86,10 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
     share, spread = right / n, NORMAL_95**2 / n
     middle = share + spread / 2
     half = math.sqrt(spread * (share * (1 - share) + spread / 4))
-    # a share of 0 or 1 is inside, whatever rounding does
-    return min(share, (middle - half) / (1 + spread)), max(share, (middle + half) / (1 + spread))
+    # a share of 0 or 1 is inside and nothing lies beyond, whatever rounding does
+    return min(share, max(0.0, (middle - half) / (1 + spread))), max(
+        share, min(1.0, (middle + half) / (1 + spread))
+    )
 
 
 def paired_difference(differences: Floats, *, tail: float, seed: int = 0) -> tuple[float, float, float]:

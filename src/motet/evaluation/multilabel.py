@@ -16,25 +16,36 @@ Bools = npt.NDArray[np.bool_]
 NAMES = ("micro_f1", "macro_f1", "sample_f1", "map", "subset_accuracy", "log_loss")
 
 
-def row_label_loss(log_yes: Floats, log_no: Floats, truth: Floats) -> Floats:
-    """Mean over labels of -log p of what is true of each row [N], in nats; logarithms [N, L], p at least 1e-6."""
+def row_label_loss(log_yes: Floats, log_no: Floats, truth: Floats, known: int | None = None) -> Floats:
+    """Mean over labels of -log p of what is true of each row [N], in nats; logarithms [N, L], p at least 1e-6.
+
+    known : how many of the labels, the first, a model knows (default: all). One of the others costs a row that has it,
+    as an unseen class does, and is no label that the sum is divided by.
+    """
     picked = np.where(truth > 0, log_yes, log_no)
-    mean: Floats = -np.maximum(picked, np.log(SMALLEST)).mean(axis=1)
+    whole = -np.maximum(picked, np.log(SMALLEST)).sum(axis=1)
+    mean: Floats = whole / (truth.shape[1] if known is None else known)
     return mean
 
 
 def multilabel_metrics(
-    probabilities: Floats, given: Bools, truth: Floats, *, draws: int = 1000, seed: int = 0
+    probabilities: Floats,
+    given: Bools,
+    truth: Floats,
+    *,
+    known: int | None = None,
+    draws: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """F1 over all cells, as the mean over labels and over rows, mean average precision, share of rows that are wholly
     right, and log-loss a label; probabilities [N, L], labels given [N, L], and what is true [N, L], 0 or 1.
 
     Macro-F1 is over labels that occur or were given; mAP over labels that occur, null where none does; a row without
-    labels that was given none has F1 1. Each metric is {"value", "low", "high"}: the percentile bootstrap over rows
-    (Efron, 1979), 2.5 % to 97.5 %; fewer draws where there are many cells.
+    labels that was given none has F1 1. known : see `row_label_loss`. Each metric is {"value", "low", "high"}: the
+    percentile bootstrap over rows (Efron, 1979), 2.5 % to 97.5 %; fewer draws where there are many cells.
     """
     n, labels = truth.shape
-    measure = _Measure(probabilities, given, truth)
+    measure = _Measure(probabilities, given, truth, known)
     draws = max(100, min(draws, draws * 50_000 // max(n * labels, 1)))
     random = np.random.default_rng(seed)
     value = measure(np.ones(n))
@@ -69,14 +80,14 @@ def label_table(probabilities: Floats, given: Bools, truth: Floats, names: Seque
 class _Measure:
     """The metrics of rows drawn some number of times each."""
 
-    def __init__(self, probabilities: Floats, given: Bools, truth: Floats) -> None:
+    def __init__(self, probabilities: Floats, given: Bools, truth: Floats, known: int | None = None) -> None:
         true = truth > 0
         self.right, self.given, self.true = (a.astype(np.float64) for a in (given & true, given, true))
         either = self.given.sum(axis=1) + self.true.sum(axis=1)
         self.row_f1 = np.where(either > 0, 2 * self.right.sum(axis=1) / np.maximum(either, 1), 1.0)
         self.whole = (given == true).all(axis=1)
         logs = np.log(np.maximum(probabilities, 1e-30)), np.log(np.maximum(1 - probabilities, 1e-30))
-        self.loss = row_label_loss(*logs, truth)
+        self.loss = row_label_loss(*logs, truth, known)
         self.order = np.argsort(-probabilities, axis=0, kind="stable")
         ranked = np.take_along_axis(probabilities, self.order, axis=0)
         self.ranked_true = np.take_along_axis(self.true, self.order, axis=0)

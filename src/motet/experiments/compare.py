@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import Schema, Table, all_patterns, labels, make_split
+from motet.data import Schema, Table, all_patterns, make_split, read_target
+from motet.data.targets import label_notes
 from motet.deployment import Options
 from motet.deployment.held_logits import HeldLogits
 from motet.deployment.prepared import Prepared, prepare_rows
 from motet.errors import TableError
-from motet.evaluation import classification_metrics, paired_difference, row_log_loss
-from motet.experiments.boosting import fit_boosting
+from motet.experiments.boosting import BOOSTING, MOST_LABELS, fit_boosting
+from motet.experiments.leaderboard import Held, leaderboard
 from motet.fusion import FUSIONS, strategy_of
-from motet.model import HeadEntry, Member
-from motet.selection import Selection, crossed_answers, halves_of, select
-from motet.selection.candidates import ways
-from motet.selection.way import Way
+from motet.model import HeadEntry
+from motet.selection import select
 from motet.tasks import FusedClassifier
 from motet.training import Balance, Probe
 
 Floats = npt.NDArray[np.floating]
-Rows = npt.NDArray[np.int64]
-BOOSTING = "tabular:gradient boosting"
 
 
 def compare(
@@ -46,15 +43,16 @@ def compare(
     compared twice: on pooled features, and on tokens under the name `<strategy>-tokens`, its seconds apart. Where
     `options.training` says a balance of the modalities that is not the usual, each strategy is trained with either.
 
-    Returns {"n", "folds", "modalities", "rows": [{"name", "kind", "parameters", "seconds", "patterns": {pattern: {"n",
-    "metrics", "tied"}}}], "chosen": {pattern: name}, "notes", "seconds"}; rows from the lowest log-loss of the fullest
-    pattern. Seconds of a row are those of one processor. `tied` is True where a paired bootstrap on log-loss cannot
-    tell a row from the best of its pattern.
+    Returns {"target", "loss", "score": names of what is ranked by, and of what is shown for each pattern, "n", "folds",
+    "modalities", "rows": [{"name", "kind", "parameters", "seconds", "patterns": {pattern: {"n", "loss", "metrics",
+    "tied"}}}], "chosen": {pattern: name}, "notes", "seconds"}; rows from the lowest loss of the fullest pattern.
+    Metrics are those of `options.target`. Seconds of a row are those of one processor. `tied` is True where a paired
+    bootstrap on the loss cannot tell a row from the best of its pattern.
 
-    Raises TableError where no row can be held out.
+    Raises TableError where the label column cannot be learned from or no row can be held out.
     """
     begun = time.perf_counter()
-    found = labels(table, schema)
+    found = read_target(table, schema, options.target)
     split = make_split(
         table,
         schema,
@@ -89,16 +87,29 @@ def compare(
         target=prepared.target,
         seed=options.seed,
     )
-    rows = _leaderboard(heads, selection, patterns, prepared, options.seed)
+    target = prepared.target
+    held = Held(
+        target,
+        heads.entries,
+        heads.modality_of,
+        heads.logits,
+        heads.boosted,
+        heads.present,
+        heads.truth,
+        prepared.prior,
+    )
     return {
         "schema_version": 1,
-        "task": "classify",
+        "task": target.task,
+        "target": target.kind,
+        "loss": target.loss,
+        "score": target.score,
         "n": len(heads.truth),
         "folds": len(prepared.folds),
         "modalities": list(schema.modalities),
-        "rows": rows,
+        "rows": leaderboard(held, selection, patterns, heads.seconds, heads.parameters, options.seed),
         "chosen": {pattern: entry.chosen for pattern, entry in selection.patterns.items()},
-        "notes": prepared.notes,
+        "notes": [*label_notes(found, str(schema.label)), *prepared.notes],
         "seed": options.seed,
         "seconds": {"encode": round(encoded, 3), "total": round(time.perf_counter() - begun, 3)},
     }
@@ -128,13 +139,22 @@ class _Heads:
             self.seconds[name] = probe.seconds
             self.parameters[name] = probe.module.linear.weight.numel() + self.prepared.target.outputs
             self._probes[name] = probe
-            if modality == "tabular":
+            if modality == "tabular" and self._can_boost():
                 begun = time.process_time()
                 folds = self.prepared.folds_of(modality)
-                held = fit_boosting(folds, name, self.prepared.target.outputs, self.fused.settings.seed)
+                held = fit_boosting(folds, name, self.prepared.target, self.fused.settings.seed)
                 # No head that `train` could choose: it is shown beside them.
                 self.boosted = np.concatenate(held)
                 self.seconds[BOOSTING] = time.process_time() - begun
+
+    def _can_boost(self) -> bool:
+        target = self.prepared.target
+        if target.kind != "labels" or target.outputs <= MOST_LABELS:
+            return True
+        self.prepared.notes.append(
+            f"no gradient boosting: it takes a model for each of {target.outputs:,} labels, at most {MOST_LABELS}"
+        )
+        return False
 
     def add_fusions(self, names: Sequence[str]) -> None:
         self.fused.cross_train(names)
@@ -155,73 +175,3 @@ class _Heads:
             self.parameters[name] = (
                 sum(parameter.numel() for parameter in one.parameters()) * self.fused.settings.members
             )
-
-
-def _leaderboard(
-    heads: _Heads, selection: Selection, patterns: Sequence[str], prepared: Prepared, seed: int
-) -> list[dict[str, Any]]:
-    halves = halves_of(len(heads.truth), seed)
-    rows: dict[str, dict[str, Any]] = {}
-    for pattern in reversed(patterns):
-        shown = frozenset(pattern.split("+")) - {"none"}
-        have = np.flatnonzero(np.logical_and.reduce([heads.present[m] for m in shown] or [heads.truth >= 0]))
-        if len(have) == 0:
-            continue
-        truth = heads.truth[have]
-        losses: dict[str, Floats] = {}
-        answers: list[tuple[str, str, tuple[str, ...], Floats]] = [
-            ("majority", "baseline", (), np.log(np.tile(np.maximum(prepared.prior, 1e-12), (len(have), 1))))
-        ]
-        for way in (
-            ways(heads.entries, heads.modality_of, shown, selection.experts, prepared.target) if shown else ()
-        ):
-            logits = {name: heads.logits(name, shown, have) for name in way.heads}
-            answers.append(
-                (
-                    way.name,
-                    way.kind,
-                    way.heads,
-                    crossed_answers(way, logits, truth, halves[have], prepared.target),
-                )
-            )
-        if heads.boosted is not None and "tabular" in shown:
-            way = Way(
-                BOOSTING, "baseline", "product", (BOOSTING,), lambda logits, labels: (Member(BOOSTING),)
-            )
-            logs = crossed_answers(way, {BOOSTING: heads.boosted[have]}, truth, halves[have], prepared.target)
-            answers.append((way.name, way.kind, way.heads, logs))
-        for name, kind, read, logs in answers:
-            losses[name] = row_log_loss(logs, truth)
-            metrics = classification_metrics(np.exp(logs), truth, seed=seed)
-            row = rows.setdefault(name, _row(name, kind, read, heads))
-            row["patterns"][pattern] = {"n": len(have), "metrics": metrics}
-        best = min(losses, key=lambda name: float(losses[name].mean()))
-        for name, loss in losses.items():
-            rows[name]["patterns"][pattern]["tied"] = name == best or not _worse_than(
-                loss, losses[best], seed
-            )
-    fullest = patterns[0]
-
-    def rank(row: Mapping[str, Any]) -> float:
-        measured = row["patterns"].get(fullest)
-        return float(measured["metrics"]["log_loss"]["value"]) if measured else float("inf")
-
-    return sorted(rows.values(), key=rank)
-
-
-def _row(name: str, kind: str, read: tuple[str, ...], heads: _Heads) -> dict[str, Any]:
-    """What a way costs: the heads that it may read, together."""
-    sizes = [heads.parameters[head] for head in read if head in heads.parameters]
-    return {
-        "name": name,
-        "kind": kind,
-        "parameters": sum(sizes) if sizes else None,
-        "seconds": round(sum(heads.seconds[head] for head in read), 2),
-        "patterns": {},
-    }
-
-
-def _worse_than(losses: Floats, best: Floats, seed: int) -> bool:
-    """Whether the mean loss [n] is above that of the best in 97.5 % of paired bootstrap draws."""
-    _, low, _ = paired_difference(losses - best, tail=0.025, seed=seed)
-    return low > 0

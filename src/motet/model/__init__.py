@@ -22,10 +22,12 @@ from motet.model.manifest import (
     SpaceEntry,
     TargetEntry,
 )
+from motet.model.metric_names import METRIC_NAMES, metric_name
 from motet.model.table_digest import table_digest
 
 __all__ = [
     "MANIFEST",
+    "METRIC_NAMES",
     "HeadEntry",
     "Manifest",
     "Member",
@@ -36,6 +38,7 @@ __all__ = [
     "TargetEntry",
     "check_place",
     "file_name",
+    "metric_name",
     "model_card",
     "new_model_directory",
     "read_files",

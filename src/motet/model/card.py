@@ -6,25 +6,11 @@ import re
 from typing import Any
 
 from motet.model.manifest import Manifest
+from motet.model.metric_names import metric_name
 
-METRICS = {
-    "accuracy": "accuracy",
-    "micro_f1": "micro F1",
-    "macro_f1": "macro F1",
-    "sample_f1": "sample F1",
-    "map": "mAP",
-    "log_loss": "log-loss",
-    "r2": "R2",
-    "rmse": "RMSE",
-    "mae": "MAE",
-}
-
-MATCH_METRICS = {
-    "recall@1": "recall@1",
-    "recall@5": "recall@5",
-    "recall@10": "recall@10",
-    "median_rank": "median rank",
-}
+# those of a class, of labels, of a number: what a page of a model can hold
+METRICS = ("accuracy", "micro_f1", "macro_f1", "sample_f1", "map", "log_loss", "r2", "rmse", "mae")
+MATCH_METRICS = ("recall@1", "recall@5", "recall@10", "median_rank")
 
 
 def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
@@ -69,9 +55,9 @@ def _match_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list[
     if evaluation is not None:
         shown = MATCH_METRICS
         lines += [
-            f"## Measured on {evaluation['n']} {evaluation['split']} pictures",
+            f"## Measured on {_counted(evaluation, 'picture')}",
             "",
-            f"| direction | space | queries | gallery | {' | '.join(shown.values())} |",
+            f"| direction | space | queries | gallery | {' | '.join(map(metric_name, shown))} |",
             "|---|---|---|---" + "|---" * len(shown) + "|",
         ]
         spaces = {"this model": evaluation, **evaluation["baselines"]}
@@ -122,13 +108,13 @@ def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list
         "",
     ]
     if evaluation is not None:
-        shown = {name: title for name, title in METRICS.items() if name in evaluation["overall"]["metrics"]}
+        shown = [name for name in METRICS if name in evaluation["overall"]["metrics"]]
         lines += [
-            f"## Measured on {evaluation['n']} {evaluation['split']} rows",
+            f"## Measured on {_counted(evaluation, 'row')}",
             "",
             "Each pattern on all rows that have at least its modalities, the others hidden; 95 % intervals.",
             "",
-            f"| pattern | rows | {' | '.join(shown.values())} |",
+            f"| pattern | rows | {' | '.join(map(metric_name, shown))} |",
             "|---|---" + "|---" * len(shown) + "|",
         ]
         for name, entry in {
@@ -150,6 +136,10 @@ def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list
         "```",
         "",
     ]
+
+
+def _counted(evaluation: dict[str, Any], noun: str) -> str:
+    return f"{evaluation['n']} {evaluation['split']} {noun}{'' if evaluation['n'] == 1 else 's'}"
 
 
 def _answers(manifest: Manifest) -> str:

@@ -116,11 +116,6 @@ class Manifest:
         """Modalities that the model reads, in canonical order."""
         return self.schema.modalities
 
-    @property
-    def tells_classes(self) -> bool:
-        """Whether an answer is one class, with a probability of each that sum to one."""
-        return self.target.kind == "class"
-
     def to_json(self) -> dict[str, Any]:
         """As it stands in `motet.json`."""
         return {

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from motet.model import METRIC_NAMES
 from motet.report.reading import Metric, Tree, count, mapping, metrics_of, number, scores
-from motet.report.wording import METRIC_NAMES, pattern_words
+from motet.report.wording import pattern_words
 
 LOWER_IS_BETTER = ("log_loss", "ece", "rmse", "mae")
 

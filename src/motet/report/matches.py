@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from motet.report.intervals import Axis, Line, drawn_line, share_axis
-from motet.report.reading import Tree, count, mapping, metrics_of, number, records
+from motet.report.reading import Tree, count, listing, mapping, metrics_of, number, records
 from motet.report.sections import Excerpt, excerpt
 from motet.report.wording import between, figure, whole, words
 
@@ -87,6 +87,42 @@ def directions(evaluation: Tree) -> Directions | None:
     return Directions(
         tuple(tuple(drawn_line(line, DRAWN, axis) for line in group) for group in groups),
         tuple(name for name in COLUMNS if name in have),
+        axis,
+    )
+
+
+@dataclass(frozen=True)
+class ZeroShotTable:
+    """How classes were told apart by sentences, and by a few examples too: lines with accuracy drawn."""
+
+    label: str
+    classes: int
+    chance: float | None
+    calibrated: bool
+    lines: tuple[Line, ...]
+    axis: Axis | None
+
+
+def zero_shot(evaluation: Tree) -> ZeroShotTable | None:
+    """Return the table of zero-shot and few-shot, or None where neither was measured."""
+    read = mapping(evaluation.get("zero_shot"))
+    n = count(read.get("n"))
+    lines = [Line("zero-shot: the sentences alone", False, n, metrics_of(read))]
+    for shots, ways in mapping(read.get("few_shot")).items():
+        each = "1 example a class" if shots == "1" else f"{shots} examples a class"
+        for name, title in (("cache", "cache"), ("probe", "probe")):
+            lines.append(Line(f"{each}, {title}", True, n, metrics_of(mapping(ways).get(name))))
+    lines = [line for line in lines if line.metrics]
+    if not lines:
+        return None
+    shown = [line.metrics["accuracy"] for line in lines if "accuracy" in line.metrics]
+    axis = share_axis([end for one in shown for end in (one.value, one.low, one.high) if end is not None])
+    return ZeroShotTable(
+        words(read.get("label")),
+        len(listing(read.get("classes"))),
+        number(read.get("chance")),
+        bool(read.get("calibrated")),
+        tuple(drawn_line(line, "accuracy", axis) for line in lines),
         axis,
     )
 

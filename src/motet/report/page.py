@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from motet.model import metric_name
 from motet.report import (
     abstaining,
     availability,
@@ -55,6 +56,7 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             **shared,
             headline=matches.headline(evaluation),
             directions=matches.directions(evaluation),
+            zero_shot=matches.zero_shot(evaluation),
             examples=matches.examples(evaluation, thumbnails),
         )
     return (
@@ -68,6 +70,7 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             comparison=intervals.comparison(evaluation),
             choices=sections.choices(evaluation),
             missing=availability.missing_panels(evaluation),
+            missing_score=availability.missing_score(evaluation),
             shares=availability.shares(evaluation),
             interactions=availability.interactions(evaluation),
             paired=count(mapping(evaluation.get("emap")).get("n")),
@@ -122,7 +125,7 @@ def environment() -> Environment:
         figure=wording.figure,
         whole=wording.whole,
         between=wording.between,
-        metric_name=wording.metric_name,
+        metric_name=metric_name,
         language=wording.language,
     )
     made.globals.update(drawing=curves)

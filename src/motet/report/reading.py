@@ -19,6 +19,11 @@ class Metric:
     high: float | None = None
 
 
+# Loss and score of what answers, by what is learned.
+MEASURES = (("log_loss", "accuracy"), ("log_loss", "micro_f1"), ("relative_squared_error", "r2"))
+LOSSES = ("log_loss", "relative_squared_error")
+
+
 def mapping(value: object) -> Tree:
     """Return the value if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from motet.report.reading import Tree, count, listing, mapping, number, records
+from motet.report.reading import MEASURES, Tree, count, listing, mapping, number, records
 from motet.report.wording import NOTHING, figure, pattern_words, whole, words
 
 BROKEN_SHOWN = 2_000
 TEXT_SHOWN = 240
 TEXT_KEPT = 5_000
 CLASSES_NAMED = 30
-# Loss and score of candidates, by what is learned.
-MEASURES = (("log_loss", "accuracy"), ("log_loss", "micro_f1"), ("relative_squared_error", "r2"))
 
 
 @dataclass(frozen=True)

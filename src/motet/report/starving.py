@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from motet.report.curves import LARGEST_DRAWN, Panel, drawn, epoch_ticks, round_ticks
-from motet.report.reading import Tree, mapping, number, records
+from motet.report.reading import LOSSES, Tree, mapping, number, records
 from motet.report.wording import figure
 
 Points = list[tuple[float, float]]
@@ -66,13 +66,14 @@ def _drawn(read: dict[str, Points], singles: dict[str, float]) -> tuple[AloneCur
 
 
 def _singles(evaluation: Tree) -> dict[str, float]:
-    """The lowest held-out log-loss of what was trained on one modality alone, by modality."""
+    """The lowest held-out loss of what was trained on one modality alone, by modality."""
     found: dict[str, float] = {}
     for pattern, choice in mapping(evaluation.get("selection")).items():
         losses = [
             loss
             for candidate in records(mapping(choice).get("candidates"))
-            if candidate.get("kind") == "single" and (loss := number(candidate.get("log_loss"))) is not None
+            for name in LOSSES
+            if candidate.get("kind") == "single" and (loss := number(candidate.get(name))) is not None
         ]
         if losses and "+" not in str(pattern):
             found[str(pattern)] = min(losses)

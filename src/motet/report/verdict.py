@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from motet.model import metric_name
 from motet.report.intervals import drawn_metric
 from motet.report.reading import Metric, Tree, count, mapping, metrics_of
-from motet.report.wording import between, figure, metric_name, pattern_words, whole
+from motet.report.wording import between, figure, pattern_words, whole
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def _headline(evaluation: Tree, name: str, measured: dict[str, Metric], pattern:
     score = measured[pattern]
     n = count(mapping(mapping(evaluation.get("patterns")).get(pattern)).get("n"))
     split = str(evaluation.get("split") or "")
-    rows = f"{whole(n)} {split} rows".replace("  ", " ") if n is not None else f"{split} rows".strip()
+    counted = "" if n is None else whole(n)
+    rows = " ".join(filter(None, (counted, split, "row" if n == 1 else "rows")))
     reached = (
         f"the model is right on {figure(score.value)} of {rows}"
         if name == "accuracy"
@@ -82,7 +84,8 @@ def _headline(evaluation: Tree, name: str, measured: dict[str, Metric], pattern:
 def _against(score: Metric, rival: Rival | None, n: int | None) -> str:
     if rival is None:
         return "; there is no baseline to hold it against"
-    rows = f" on {whole(rival.n)} rows" if rival.n is not None and rival.n != n else ""
+    noun = "row" if rival.n == 1 else "rows"
+    rows = f" on {whole(rival.n)} {noun}" if rival.n is not None and rival.n != n else ""
     what = f"the best simple baseline ({rival.name}, {figure(rival.value)}{rows})"
     unsettled = ", though not by more than the interval" if score.low is not None else ""
     place = standing(score, rival.value)
@@ -126,7 +129,8 @@ def _as_they_are(evaluation: Tree, name: str) -> str:
     if score is None:
         return ""
     n = count(overall.get("n"))
-    rows = f"all {whole(n)} rows as they are" if n is not None else "all rows as they are"
+    rows = "all rows as they are" if n is None else f"all {whole(n)} rows as they are"
+    rows = "the 1 row as it is" if n == 1 else rows
     interval = f" ({between(score)})" if between(score) else ""
     return f"Over {rows}, each with what it has: {figure(score.value)}{interval}."
 

@@ -13,23 +13,6 @@ from motet.report.reading import Metric, number
 NOTHING = "–"
 PATTERN_SEPARATOR = "+"
 
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "micro_f1": "micro-F1",
-    "macro_f1": "macro-F1",
-    "sample_f1": "sample F1",
-    "map": "mAP",
-    "subset_accuracy": "all labels right",
-    "log_loss": "log-loss",
-    "ece": "ECE",
-    "r2": "R²",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "relative_squared_error": "relative squared error",
-    "median_rank": "median rank",
-    "mrr": "MRR",
-}
-
 # Control characters are not allowed in HTML, lone surrogates cannot be written as UTF-8 at all.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _PICTURE = re.compile(r"data:image/(jpeg|png|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
@@ -59,11 +42,6 @@ def between(metric: Metric) -> str:
     if metric.low is None or metric.high is None:
         return ""
     return f"{figure(metric.low)}–{figure(metric.high)}"
-
-
-def metric_name(key: str) -> str:
-    """Write the name of a metric as papers do."""
-    return METRIC_NAMES.get(key, key.replace("_", " "))
 
 
 def pattern_words(pattern: str) -> str:

@@ -94,11 +94,6 @@ def tempered(entry: PatternEntry, logits: Floats) -> Floats:
     return combined / entry.temperature
 
 
-def answer_of(entry: PatternEntry, logits: Floats) -> Floats:
-    """Log-probabilities [B, C] that a pattern's entry makes of the logits [K, B, C] of its members."""
-    return log_softmax(tempered(entry, logits))
-
-
 def _shares(present: Bools, weights: Floats) -> Floats:
     """Weights [K, B] of the heads present in each row, made to sum to one."""
     share = weights[:, None] * present

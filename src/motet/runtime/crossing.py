@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import pattern_name
-from motet.runtime.combination import answer_of
+from motet.runtime.combination import tempered
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -41,10 +41,11 @@ class CrossedRows:
         widths = [
             self.model.manifest.sources[s].width for name in asked for s in self.model.head(name).sources
         ]
-        return sum(widths) + len(self.model.classes) * len(self.entry.members)
+        return sum(widths) + self.model.target.outputs * len(self.entry.members)
 
-    def log_probabilities(self, first: Rows, second: Rows) -> Floats:
-        """Log-probabilities [n, C] of the pairs (first[i], second[i])."""
+    def outputs(self, first: Rows, second: Rows) -> Floats:
+        """What the pairs (first[i], second[i]) get before it becomes an answer: log-probabilities [n, C], deviations
+        [n, 1], or of labels the log-probabilities of no and yes [n, L, 2]."""
         tables = {
             name: table.part(first if self._of_first(name) else second)
             for name, table in self.encoded.tables.items()
@@ -57,7 +58,8 @@ class CrossedRows:
             else:
                 head = self.model.head(member.head)
                 logits.append(head.run(tables, np.arange(len(first)), dict.fromkeys(head.sources, True)))
-        return answer_of(self.entry, np.stack(logits))
+        target = self.model.target
+        return target.normal(tempered(self.entry, target.spread(np.stack(logits))))
 
     def _of_first(self, source: str) -> bool:
         return self.model.manifest.sources[source].modality in self.part

@@ -18,7 +18,7 @@ from motet.data import Labels, Schema, Table, column_slices, encode_target, row_
 from motet.data.casting import text_of
 from motet.data.splits import NAMES, TEST
 from motet.data.table import gather
-from motet.data.targets import unread_labels, unseen_labels
+from motet.data.targets import label_notes, unseen_labels
 from motet.errors import TableError
 from motet.evaluation import (
     evaluate_patterns,
@@ -26,7 +26,7 @@ from motet.evaluation import (
     slice_metrics,
 )
 from motet.model import table_digest
-from motet.runtime.insight import class_insight
+from motet.runtime.insight import insight
 from motet.runtime.known_answers import KnownAnswers
 from motet.runtime.table_notes import pattern_notes
 
@@ -78,7 +78,7 @@ def evaluate(
     split = found if split is None else split
     target = model.target
     labels = encode_target(table, manifest.schema, target.kind, manifest.classes)
-    notes += unread_labels(labels, str(manifest.schema.label))
+    notes += label_notes(labels, str(manifest.schema.label))
     notes += unseen_labels(labels, manifest.classes)
     rows = _labelled(table, labels, rows, split, str(manifest.schema.label), notes)
     truth = labels.truth[rows]
@@ -114,7 +114,7 @@ def evaluate(
         "n": len(rows),
         **measured,
         "baselines": _baselines(model, encoded, truth),
-        **(class_insight(known, answers, truth) if manifest.tells_classes else {}),
+        **insight(known, answers, truth),
         **_slices(model, table, rows, slices, answers, truth),
         "issues": {
             "broken": len(broken),

@@ -1,17 +1,25 @@
-"""What the answers of a classifier are made of: what each modality gives, how sure it is, what abstaining buys."""
+"""What answers are made of: what each modality gives, and of classes how sure they are and what abstaining buys."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from motet.data import all_patterns, pattern_name
-from motet.evaluation import interaction_gap, missing_rates, reliability, risk_coverage_by_class, shapley
+from motet.evaluation import (
+    interaction_gap,
+    missing_rates,
+    reliability,
+    risk_coverage_by_class,
+    row_patterns,
+    shapley,
+)
 from motet.runtime.crossing import CrossedRows
 from motet.runtime.known_answers import KnownAnswers
+from motet.runtime.target import Target
 
 if TYPE_CHECKING:
     from motet.runtime.model import EncodedRows, Model
@@ -19,19 +27,20 @@ if TYPE_CHECKING:
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.int64]
+Truth = npt.NDArray[Any]
 ROWS = 5000  # above so many an even sample is looked at: each takes many passes through the heads
 PAIRED_ROWS = 300
 FEW_PAIRED = 10  # rows below which a projection would be of chance
 NUMBERS = 25_000_000  # that heads read for all pairs of rows at most, about a second: what bounds how many rows are paired
 
 
-def class_insight(known: KnownAnswers, answers: Floats, truth: Rows) -> dict[str, Any]:
-    """The keys of `evaluation.json` that need a probability of each class: calibration, risk_coverage, and where there
-    are several modalities missing_rate, shapley and emap.
+def insight(known: KnownAnswers, answers: Floats, truth: Truth) -> dict[str, Any]:
+    """Keys of `evaluation.json`: of one class a row calibration and risk_coverage, and where there are several
+    modalities missing_rate, shapley and emap, by score and loss of the target.
 
-    answers [N, C] : to the rows as they are; truth [N].
+    answers [N, ...] : to the rows as they are; truth [N, ...].
     """
-    model, encoded = known.model, known.encoded
+    model, encoded, target = known.model, known.encoded, known.model.target
     some = np.arange(len(truth))[:: max(1, -(-len(truth) // ROWS))]
     few, wanted = {m: have[some] for m, have in encoded.present.items()}, truth[some]
 
@@ -39,22 +48,25 @@ def class_insight(known: KnownAnswers, answers: Floats, truth: Rows) -> dict[str
         shown = {m: np.zeros(len(truth), bool) for m in present}
         for modality, have in present.items():
             shown[modality][some] = have
-        return known(shown)[some]
+        return target.judged(known(shown)[some], row_patterns(present), model.manifest.patterns)
 
-    found: dict[str, Any] = {
-        "calibration": _calibration(model, encoded.part(some), wanted),
-        "risk_coverage": risk_coverage_by_class(answers, truth, model.classes),
-    }
+    found: dict[str, Any] = {}
+    if target.kind == "class":
+        found["calibration"] = _calibration(model, encoded.part(some), wanted)
+        found["risk_coverage"] = risk_coverage_by_class(answers, truth, model.classes)
     if len(few) > 1:
-        found["missing_rate"] = missing_rates(answer, few, wanted, seed=model.manifest.seed)
-        found["shapley"] = shapley(answer, few, wanted)
+        found["missing_rate"] = missing_rates(
+            answer, few, lambda told: target.figures(told, wanted), seed=model.manifest.seed
+        )
+        gained = shapley(answer, few, lambda told: float(target.row_losses(told, wanted).mean()))
+        found["shapley"] = {"loss": target.loss, **gained}
         projected = additive_gaps(model, encoded, truth)
         if projected:
             found["emap"] = projected
     return found
 
 
-def additive_gaps(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:
+def additive_gaps(model: Model, encoded: EncodedRows, truth: Truth) -> dict[str, Any]:
     """How far the model is from one that adds up what each part of the modalities says (`evaluation.interaction_gap`).
 
     On a seeded sample of at most 300 rows that have every modality, fewer where heads are wide. Two modalities are two
@@ -74,9 +86,19 @@ def additive_gaps(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, 
         width = CrossedRows(model, encoded.part(order[:1]), frozenset({name})).width
         chosen = np.sort(order[: max(FEW_PAIRED, int((NUMBERS / width) ** 0.5))])
         crossed = CrossedRows(model, encoded.part(chosen), frozenset({name}))
-        parts[name] = interaction_gap(crossed.log_probabilities, truth[chosen], seed=model.manifest.seed)
+        parts[name] = interaction_gap(
+            crossed.outputs,
+            len(chosen),
+            _figures_of(model.target, truth[chosen]),
+            model.target.loss,
+            seed=model.manifest.seed,
+        )
         paired = max(paired, len(chosen))
     return {"n": paired, "of": len(complete), "parts": parts}
+
+
+def _figures_of(target: Target, truth: Truth) -> Callable[[Floats], Mapping[str, Floats]]:
+    return lambda outputs: target.row_figures(target.answers(outputs), truth)
 
 
 def _calibration(model: Model, encoded: EncodedRows, truth: Rows) -> dict[str, Any]:

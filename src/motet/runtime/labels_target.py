@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from motet.evaluation import label_table, multilabel_metrics, row_label_loss
 from motet.model import PatternEntry
-from motet.runtime.combination import log_softmax
+from motet.runtime.combination import LEAST, log_softmax
+from motet.runtime.prediction import Contribution
 from motet.runtime.target import Floats, Target, Truth
 
 EVEN = 0.5  # the probability from which a label is given where rows tell no better
@@ -54,15 +55,31 @@ class LabelsTarget(Target):
         probabilities: Floats = np.exp(log_softmax(combined)[..., 1])
         return probabilities
 
-    def losses(self, combined: Floats, truth: Truth) -> Floats:
-        """Mean log-loss of the labels of each row, in nats."""
-        logs = log_softmax(combined)
-        return row_label_loss(logs[..., 1], logs[..., 0], truth)
+    def row_losses(self, answers: Floats, truth: Truth) -> Floats:
+        """Log-loss a label of each row, in nats; answers [B, L], judged or not."""
+        probabilities = np.pad(answers[:, : self.outputs], ((0, 0), (0, truth.shape[1] - self.outputs)))
+        yes, no = (np.log(np.maximum(p, LEAST)) for p in (probabilities, 1 - probabilities))
+        return row_label_loss(yes, no, truth, self.outputs)
 
-    def score_of(self, combined: Floats, truth: Truth) -> float:
-        """Micro-F1 where labels are given from a probability of one half."""
-        given = combined[..., 1] > combined[..., 0]
-        return float(2 * (given & (truth > 0)).sum() / max(given.sum() + truth.sum(), 1))
+    def score_of(self, answers: Floats, truth: Truth) -> float:
+        """Micro-F1; of answers that are not judged, with labels given from a probability above one half."""
+        judged = answers.shape[1] > self.outputs
+        given = self._parts(answers, truth)[1] if judged else answers > EVEN
+        return float(2 * (given & (truth[:, : given.shape[1]] > 0)).sum() / max(given.sum() + truth.sum(), 1))
+
+    def row_figures(self, answers: Floats, truth: Truth) -> dict[str, Floats]:
+        """The share of labels of each row that are right, given from a probability above one half, and its loss."""
+        right = ((answers > EVEN) == (truth[:, : self.outputs] > 0)).mean(axis=1)
+        return {"label_accuracy": right, self.loss: self.row_losses(answers, truth)}
+
+    def explained(self, answers: Floats) -> Callable[[Floats], Floats]:
+        """The probability of each label [B, L]."""
+        return lambda others: others
+
+    def contribution(self, value: Any, told: Mapping[str, Any]) -> Contribution:
+        """Of each label that is given."""
+        shares = dict(zip(self.labels, value.tolist(), strict=True))
+        return {label: shares[label] for label in told["prediction"]}
 
     def thresholds(self, answers: Floats, truth: Truth) -> tuple[float | None, ...]:
         """None: sets of classes are of one class a row."""
@@ -88,7 +105,9 @@ class LabelsTarget(Target):
 
     def metrics(self, answers: Floats, truth: Truth, *, seed: int, draws: int = 1000) -> Mapping[str, Any]:
         """Micro-, macro- and sample F1, mAP, subset accuracy and log-loss of judged answers."""
-        return multilabel_metrics(*self._parts(answers, truth), truth, seed=seed, draws=draws)
+        return multilabel_metrics(
+            *self._parts(answers, truth), truth, known=self.outputs, seed=seed, draws=draws
+        )
 
     def details(self, answers: Floats, truth: Truth) -> dict[str, Any]:
         """Scores of each label."""
@@ -97,10 +116,9 @@ class LabelsTarget(Target):
 
     def worst(self, answers: Floats, truth: Truth) -> npt.NDArray[np.int64]:
         """Rows whose labels are not all right, the highest log-loss first."""
-        probabilities, given = self._parts(answers, truth)
+        _, given = self._parts(answers, truth)
         wrong = np.flatnonzero((given != (truth > 0)).any(axis=1))
-        yes, no = (np.log(np.maximum(p, 1e-30)) for p in (probabilities[wrong], 1 - probabilities[wrong]))
-        return wrong[np.argsort(-row_label_loss(yes, no, truth[wrong]), kind="stable")]
+        return wrong[np.argsort(-self.row_losses(answers[wrong], truth[wrong]), kind="stable")]
 
     def told(self, answers: Floats, entry: PatternEntry, coverage: float | None) -> list[dict[str, Any]]:
         """The labels that are given, likeliest first, and the probability of each."""

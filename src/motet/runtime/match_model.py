@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,15 @@ import pyarrow as pa
 
 from motet.data import CellIssue, ImageCells, Table, TextCells, read_table
 from motet.data.pairs import SENTENCE
-from motet.encoders import Encoder, FeatureCache, features_of, load_encoder
+from motet.encoders import FeatureCache, features_of
 from motet.errors import ModelError
-from motet.model import ModelDirectory, SpaceEntry
-from motet.runtime.model import WINDOW, Head
+from motet.model import SpaceEntry
+from motet.runtime.head import Head
+from motet.runtime.opened import OpenedModel
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+WINDOW = 2048  # rows that are encoded and embedded at a time
 
 
 @dataclass(frozen=True)
@@ -36,33 +39,22 @@ class Embedded:
     issues: tuple[CellIssue, ...] = ()
 
 
-class MatchModel:
-    """A saved model of the task `match`, opened from its directory.
+class MatchModel(OpenedModel):
+    """A saved model of the task `match`, opened from its directory; parameters are those of `OpenedModel`."""
 
-    Parameters
-    ----------
-    path : a model directory; every file is compared with its hash when it is first opened.
-    cache : where features are kept between runs; default none.
-    """
-
-    def __init__(self, path: str | Path, *, cache: FeatureCache | None = None) -> None:
-        self.directory = ModelDirectory(path)
-        self.manifest = self.directory.manifest
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        cache: FeatureCache | None = None,
+        folder: TemporaryDirectory[str] | None = None,
+    ) -> None:
+        super().__init__(path, cache=cache, folder=folder)
         if self.manifest.task != "match":
             raise ModelError(
                 f"{self.directory.path}: this model was trained to {self.manifest.task}, not to match pictures and "
                 "words: train one with --task match"
             )
-        self.cache = cache
-        self._encoders: dict[str, Encoder] = {}
-        self._heads: dict[str, Head] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Where it lies: open ONNX sessions cannot be copied, and are opened again when they are needed."""
-        return {"path": self.directory.path.absolute(), "cache": self.cache}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["path"], cache=state["cache"])  # type: ignore[misc]
 
     @cached_property
     def space(self) -> SpaceEntry:
@@ -95,7 +87,7 @@ class MatchModel:
     ) -> Embedded:
         """Vectors of the pictures of the given rows (default: all); a row none of whose can be decoded is absent."""
         space = space or self.space
-        return self._embed(cells, rows, self._head(space.image), space.width)
+        return self._embed(cells, rows, self.head(space.image), space.width)
 
     def embed_texts(
         self,
@@ -107,7 +99,7 @@ class MatchModel:
         """Vectors of sentences, or of the text of the given rows; an empty one is absent."""
         cells = texts if isinstance(texts, TextCells) else sentence_cells(texts)
         space = space or self.space
-        return self._embed(cells, rows, self._head(space.text), space.width)
+        return self._embed(cells, rows, self.head(space.text), space.width)
 
     def evaluate(
         self, source: Any, *, image_root: str | Path | None = None, all_rows: bool = False
@@ -136,18 +128,6 @@ class MatchModel:
                 (issue.row, issue.column): issue for table in tables.values() for issue in table.issues
             }
         return Embedded(vectors, present, tuple(issues[key] for key in sorted(issues)))
-
-    def encoder(self, name: str) -> Encoder:
-        """The encoder of a source, opened when first used."""
-        if name not in self._encoders:
-            self._encoders[name] = load_encoder(self.directory.folder(self.manifest.sources[name].directory))
-        return self._encoders[name]
-
-    def _head(self, name: str) -> Head:
-        if name not in self._heads:
-            entry = self.manifest.heads[name]
-            self._heads[name] = Head(self.directory.file(entry.file), entry.sources)
-        return self._heads[name]
 
 
 def sentence_cells(texts: Sequence[str]) -> TextCells:

@@ -5,7 +5,6 @@ Needs numpy, Pillow, tokenizers, pyarrow and onnxruntime, never PyTorch.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
-from motet.encoders import Encoder, FeatureCache, FeatureTable, features_of, load_encoder
+from motet.encoders import FeatureCache, FeatureTable, features_of
 from motet.errors import ModelError, UsageError
 from motet.evaluation import row_contributions, row_patterns
-from motet.model import MANIFEST, ModelDirectory, PatternEntry, read_files, write_files
+from motet.model import MANIFEST, PatternEntry
 from motet.runtime.combination import COMBINERS, tempered
-from motet.runtime.prediction import Prediction
+from motet.runtime.opened import OpenedModel
+from motet.runtime.prediction import Contribution, Prediction
 from motet.runtime.prediction_sets import LEVELS
 from motet.runtime.table_notes import column_notes, pattern_notes
 from motet.runtime.targets import target_of
@@ -31,8 +31,7 @@ Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 WINDOW = 2048  # rows that are encoded and answered at a time
-HEAD_BATCH = 512
-TOKEN_WINDOW, TOKEN_BATCH = 256, 64  # the same where tokens are read: each row is a hundred vectors
+TOKEN_WINDOW = 256  # the same where tokens are read: each row is a hundred vectors
 
 
 @dataclass(frozen=True)
@@ -52,48 +51,8 @@ class EncodedRows:
         return EncodedRows(tables, {m: have[rows] for m, have in self.present.items()}, ())
 
 
-class Head:
-    """One ONNX head: features of its sources -> logits [B, C], or unit vectors [B, W] of a space."""
-
-    def __init__(self, path: Path, sources: tuple[str, ...]) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self.sources = sources
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._inputs = {value.name for value in self._session.get_inputs()}
-        self._output = self._session.get_outputs()[0].name
-        self.tokens = {source for source in sources if f"{source}.tokens" in self._inputs}
-
-    def run(self, tables: Mapping[str, FeatureTable], rows: Rows, shown: Mapping[str, bool]) -> Floats:
-        """What it gives for the given rows [n, C]; `shown` says for each source whether these rows have it."""
-        parts = []
-        size = TOKEN_BATCH if self.tokens else HEAD_BATCH
-        for begin in range(0, len(rows), size):
-            batch = rows[begin : begin + size]
-            feed: dict[str, npt.NDArray[Any]] = {}
-            for source in self.sources:
-                feed[f"{source}.present"] = np.full(len(batch), shown[source])
-                tokens = tables[source].tokens
-                if source in self.tokens and tokens is not None:
-                    feed[f"{source}.tokens"], feed[f"{source}.mask"] = tokens.dense(batch)
-                else:
-                    feed[f"{source}.pooled"] = tables[source].rows.dense(batch)
-            known = {name: value for name, value in feed.items() if name in self._inputs}
-            parts.append(self._session.run([self._output], known)[0])
-        return np.concatenate(parts)
-
-
-class Model:
-    """A saved model opened from its directory.
-
-    Parameters
-    ----------
-    path : a model directory; every file is compared with its hash when it is first opened.
-    cache : where features are kept between runs; default none.
-    folder : the temporary folder that holds `path`, where there is one: it is removed with the model.
-    """
+class Model(OpenedModel):
+    """A saved model that answers rows, opened from its directory; parameters are those of `OpenedModel`."""
 
     def __init__(
         self,
@@ -102,13 +61,7 @@ class Model:
         cache: FeatureCache | None = None,
         folder: TemporaryDirectory[str] | None = None,
     ) -> None:
-        self.directory = ModelDirectory(path)
-        self._temporary = folder is not None
-        if (
-            folder is not None
-        ):  # files are opened when they are first needed, so it lives as long as the model
-            weakref.finalize(self, folder.cleanup)
-        self.manifest = self.directory.manifest
+        super().__init__(path, cache=cache, folder=folder)
         for pattern, entry in self.manifest.patterns.items():
             if entry.members and entry.rule not in COMBINERS:
                 raise ModelError(
@@ -116,22 +69,6 @@ class Model:
                     f"not one of {', '.join(COMBINERS)}"
                 )
         self.target = target_of(self.manifest.target, self.manifest.classes)
-        self.cache = cache
-        self._encoders: dict[str, Encoder] = {}
-        self._heads: dict[str, Head] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Where it lies, or its files where they lie in a temporary folder; what is open is opened again."""
-        path = self.directory.path.absolute()
-        return {"path": path, "cache": self.cache, "files": read_files(path) if self._temporary else None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        path, folder = state["path"], None
-        if state["files"] is not None:
-            folder = TemporaryDirectory(prefix="motet-")
-            path = Path(folder.name) / path.name
-            write_files(path, state["files"])
-        self.__init__(path, cache=state["cache"], folder=folder)  # type: ignore[misc]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -283,14 +220,12 @@ class Model:
         coverage : 0.5 to 0.99: each answer gets the classes that hold the right one, or the interval that holds the
             number, in this share of rows like those held out in training, whatever their pattern.
         abstain_below : answers with less confidence are marked.
-        explain : each answer gets what each modality of its row adds to its probability (`row_contributions`), at 2^M
-            passes through the heads instead of one.
-        Raises UsageError for a coverage out of range, or of a model that has no thresholds; and for an explanation of
-        answers that are not one class.
+        explain : each answer gets what each modality of its row adds to its probability, to its number, or to the
+            probability of each label that is given (`row_contributions`), at 2^M passes through the heads instead of
+            one.
+        Raises UsageError for a coverage out of range, or of a model that has no thresholds.
         """
         self._check_asked(coverage, abstain_below)
-        if explain and not self.manifest.tells_classes:
-            raise UsageError(f"{self.directory.path}: only answers that are one class can be explained")
         by_modality = cells(table, self.manifest.schema)
         names = _ids(table, self.manifest.schema.id)
         noted: dict[int, list[str]] = {}
@@ -303,7 +238,7 @@ class Model:
                 noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
             patterns = row_patterns(encoded.present)
             told = self.told(answers, patterns, coverage=coverage)
-            given = self.contributions(encoded, answers) if explain else None
+            given = self.contributions(encoded, answers, told) if explain else None
             yield [
                 Prediction(
                     id=names[row] if names is not None else int(row),
@@ -316,12 +251,22 @@ class Model:
                 for i, (row, pattern, one) in enumerate(zip(rows, patterns, told, strict=True))
             ]
 
-    def contributions(self, encoded: EncodedRows, answers: Floats) -> list[dict[str, float]]:
-        """What each modality of each row [N] adds to the probability of its predicted class; answers [N, C]."""
-        values = row_contributions(lambda shown: self.probabilities(encoded, shown), encoded.present, answers)
+    def contributions(
+        self, encoded: EncodedRows, answers: Floats, told: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Contribution]]:
+        """What each modality of each row [N] adds to its answer, as its Prediction has it; answers [N, C], and what is
+        told of them."""
+        answered = self.target.explained(answers)
+        values = row_contributions(
+            lambda shown: self.probabilities(encoded, shown), encoded.present, answers, answered
+        )
         return [
-            {name: float(values[name][row]) for name, have in encoded.present.items() if have[row]}
-            for row in range(len(answers))
+            {
+                name: self.target.contribution(values[name][row], one)
+                for name, have in encoded.present.items()
+                if have[row]
+            }
+            for row, one in enumerate(told)
         ]
 
     def told(
@@ -357,25 +302,6 @@ class Model:
         from motet.runtime.evaluate import evaluate
 
         return evaluate(self, self.read(source, image_root=image_root), all_rows=all_rows, slices=slices)
-
-    def encoder(self, name: str) -> Encoder:
-        """The encoder of a source, opened when first used."""
-        if name not in self._encoders:
-            self._encoders[name] = load_encoder(self.directory.folder(self.manifest.sources[name].directory))
-        return self._encoders[name]
-
-    def head(self, name: str) -> Head:
-        """A head, opened when first used."""
-        if name not in self._heads:
-            entry = self.manifest.heads[name]
-            made = Head(self.directory.file(entry.file), entry.sources)
-            if made.tokens != set(entry.tokens):
-                raise ModelError(
-                    f"{self.directory.path / MANIFEST}: heads.{name}.tokens is not what {entry.file} reads as tokens: "
-                    + (", ".join(sorted(made.tokens)) or "none")
-                )
-            self._heads[name] = made
-        return self._heads[name]
 
     def _windows(self, rows: int) -> Iterator[Rows]:
         size = TOKEN_WINDOW if self.token_sources else WINDOW

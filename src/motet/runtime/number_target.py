@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,14 +57,18 @@ class NumberTarget(Target):
         numbers: Floats = combined.astype(np.float64) * self.scale + self.mean
         return numbers
 
-    def losses(self, combined: Floats, truth: Truth) -> Floats:
+    def row_losses(self, answers: Floats, truth: Truth) -> Floats:
         """Squared error of each row, in variances of the training rows: near 1 for their mean."""
-        errors: Floats = ((self.answers(combined)[:, 0] - truth) / self.scale) ** 2
+        errors: Floats = ((answers[:, 0] - truth) / self.scale) ** 2
         return errors
 
-    def score_of(self, combined: Floats, truth: Truth) -> float:
+    def score_of(self, answers: Floats, truth: Truth) -> float:
         """R2."""
-        return r_squared(self.answers(combined)[:, 0], truth)
+        return r_squared(answers[:, 0], truth)
+
+    def explained(self, answers: Floats) -> Callable[[Floats], Floats]:
+        """The number [B]."""
+        return lambda others: others[:, 0]
 
     def thresholds(self, answers: Floats, truth: Truth) -> tuple[float | None, ...]:
         """Half the width of the interval of each level: split conformal prediction.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+Contribution = float | dict[str, float]
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -19,8 +21,9 @@ class Prediction:
     classes       where a coverage was asked for: the classes that hold the right one with that chance, likeliest first.
     interval      where a coverage was asked for: ends between which the number lies with that chance; None where too
                   few rows could tell.
-    contributions where an explanation was asked for: {modality: what it adds to the confidence}, of those that the row
-                  has; the sum is the confidence less the probability of this class when nothing is shown.
+    contributions where an explanation was asked for: {modality: what it adds to the confidence, or to the number}, of
+                  those that the row has; of labels {modality: {label that is given: what it adds to its probability}}.
+                  The sum is the answer less what it is when nothing is shown.
     abstain       where a least confidence was asked for: whether this answer has less, and a person should look.
     """
 
@@ -33,7 +36,22 @@ class Prediction:
     classes: tuple[str, ...] | None = None
     interval: tuple[float | None, float | None] | None = None
     abstain: bool | None = None
-    contributions: dict[str, float] | None = None
+    contributions: dict[str, Contribution] | None = None
+
+    def explained(self) -> list[tuple[str, float, dict[str, float]]]:
+        """Each thing that was answered: name, probability or number, and what each modality adds to that."""
+        if self.contributions is None:
+            return []
+        if not isinstance(self.prediction, list):
+            whole = self.prediction if isinstance(self.prediction, float) else self.confidence
+            shares = {name: value for name, value in self.contributions.items() if isinstance(value, float)}
+            name = self.prediction if isinstance(self.prediction, str) else f"{self.prediction:g}"
+            return [(name, whole or 0.0, shares)]
+        by_modality = {name: value for name, value in self.contributions.items() if isinstance(value, dict)}
+        return [
+            (label, (self.probabilities or {})[label], {name: by[label] for name, by in by_modality.items()})
+            for label in self.prediction
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; what was asked for (`set`, `interval`, `abstain`, `contributions`) only where it was."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from motet.data import Schema, Table
+from motet.data.decimal_marks import reading_notes
 from motet.data.inference import was_empty
 from motet.data.missingness import filled_cells
 from motet.errors import TableError
@@ -15,7 +16,8 @@ def column_notes(table: Table, schema: Schema) -> tuple[str, ...]:
     """Say which columns the model reads and the table lacks, and which the table has and the model does not read.
 
     Columns that the training table had and that were left out then are not named, but for those that were empty then
-    and are not now. Raises TableError where none of the columns that the model reads is there.
+    and are not now. Numbers that could be read otherwise are told with an example. Raises TableError where none of the
+    columns that the model reads is there.
     """
     wanted = [column.name for column in schema.columns if column.role == "input"]
     lacking = [name for name in wanted if name not in table.columns]
@@ -40,7 +42,7 @@ def column_notes(table: Table, schema: Schema) -> tuple[str, ...]:
     ]
     if filled:
         notes.append(f"empty in every row that trained the model, and not read: {_listed(filled)}")
-    return tuple(notes)
+    return (*notes, *reading_notes(table, schema.numbers))
 
 
 def pattern_notes(rows: Mapping[str, int], entries: Mapping[str, PatternEntry]) -> list[str]:

@@ -6,8 +6,9 @@ out is `combined`. Training, selection, prediction and evaluation all ask the on
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy.typing as npt
 from motet.data import TargetKind
 from motet.evaluation import class_table, classification_metrics, row_log_loss
 from motet.model import PatternEntry, TargetEntry
-from motet.runtime.combination import log_softmax
+from motet.runtime.combination import LEAST, log_softmax
+from motet.runtime.prediction import Contribution
 from motet.runtime.prediction_sets import fit_thresholds, prediction_sets, threshold_at
 
 Floats = npt.NDArray[np.floating]
@@ -72,12 +74,35 @@ class Target(ABC):
         """Probabilities [B, C] of the classes or labels; numbers [B, 1]."""
 
     @abstractmethod
+    def row_losses(self, answers: Floats, truth: Truth) -> Floats:
+        """What each answer costs [B]."""
+
     def losses(self, combined: Floats, truth: Truth) -> Floats:
-        """What each row costs [B], as much as it counts."""
+        """What each row costs [B], from combined logits, as much as it counts where candidates are chosen."""
+        return self.row_losses(self.answers(combined), truth)
 
     @abstractmethod
-    def score_of(self, combined: Floats, truth: Truth) -> float:
-        """The score: higher is better; NaN where it is not defined."""
+    def score_of(self, answers: Floats, truth: Truth) -> float:
+        """The score of answers, judged or not: higher is better; NaN where it is not defined."""
+
+    def figures(self, answers: Floats, truth: Truth) -> dict[str, float | None]:
+        """Score and mean loss of answers, judged or not, by name; null where the score is not defined."""
+        score = self.score_of(answers, truth)
+        loss = float(self.row_losses(answers, truth).mean())
+        return {self.score: score if math.isfinite(score) else None, self.loss: loss}
+
+    def row_figures(self, answers: Floats, truth: Truth) -> dict[str, Floats]:
+        """The loss of each row [B], and where rows have one a score, by name."""
+        return {self.loss: self.row_losses(answers, truth)}
+
+    @abstractmethod
+    def explained(self, answers: Floats) -> Callable[[Floats], Floats]:
+        """What an explanation of these answers divides among modalities: of other answers to the same rows [B, ...] the
+        part that was answered [B] or [B, K]."""
+
+    def contribution(self, value: Any, told: Mapping[str, Any]) -> Contribution:
+        """A modality's share [] or [K] of what is `explained` of a row, as its Prediction has it."""
+        return float(value)
 
     @abstractmethod
     def thresholds(self, answers: Floats, truth: Truth) -> tuple[float | None, ...]:
@@ -142,13 +167,27 @@ class ClassTarget(Target):
         probabilities: Floats = np.exp(log_softmax(combined))
         return probabilities
 
-    def losses(self, combined: Floats, truth: Truth) -> Floats:
+    def row_losses(self, answers: Floats, truth: Truth) -> Floats:
         """Log-loss of each row, in nats."""
+        return row_log_loss(np.log(np.maximum(answers, LEAST)), truth)
+
+    def losses(self, combined: Floats, truth: Truth) -> Floats:
+        """The same from combined logits, times what a row of its class counts."""
         return self.counts(truth) * row_log_loss(log_softmax(combined), truth)
 
-    def score_of(self, combined: Floats, truth: Truth) -> float:
+    def score_of(self, answers: Floats, truth: Truth) -> float:
         """Accuracy."""
-        return float((combined.argmax(axis=1) == truth).mean())
+        return float((answers.argmax(axis=1) == truth).mean())
+
+    def row_figures(self, answers: Floats, truth: Truth) -> dict[str, Floats]:
+        """Whether each row is right, and its log-loss."""
+        right = (answers.argmax(axis=1) == truth).astype(np.float64)
+        return {self.score: right, self.loss: self.row_losses(answers, truth)}
+
+    def explained(self, answers: Floats) -> Callable[[Floats], Floats]:
+        """The probability of the class that is answered [B]."""
+        best = answers.argmax(axis=1)
+        return lambda others: others[np.arange(len(best)), best]
 
     def thresholds(self, answers: Floats, truth: Truth) -> tuple[float | None, ...]:
         """Of adaptive prediction sets."""

@@ -64,8 +64,9 @@ def write_predictions(
 
     Columns of CSV and Parquet: id, prediction, confidence, pattern, `probability_<class>` for each class, issue, and
     where they were asked for, set (a JSON list of classes), abstain, and `contribution_<modality>` for each modality of
-    `explained`, null where a row lacks it. Of numbers: id, prediction, pattern, issue, and where an interval was asked
-    for, low and high. Of labels: id, prediction (a JSON list), pattern, the probabilities, and issue.
+    `explained`, null where a row lacks it. Of numbers: id, prediction, pattern, issue, and where they were asked for,
+    low and high of the interval, and contributions. Of labels: id, prediction (a JSON list), pattern, the
+    probabilities, issue, and contributions (JSON objects by label).
     named : ids come from a column of the table, and are text; else they are row numbers.
     """
     check_output(path)
@@ -128,14 +129,16 @@ def _columns(
     )
     pattern = _Column("pattern", pa.string(), lambda one: one.pattern)
     issue = _Column("issue", pa.string(), lambda one: one.issue)
+    share = pa.string() if kind == "labels" else pa.float64()
+    shares = [_Column(f"contribution_{name}", share, _contribution(name)) for name in explained]
     if kind == "number":
         number = _Column("prediction", pa.float64(), lambda one: one.prediction)
         ends = [_Column(name, pa.float64(), _end(at)) for at, name in enumerate(("low", "high"))]
-        return [identity, number, pattern, issue, *(ends if sets else [])]
+        return [identity, number, pattern, issue, *(ends if sets else []), *shares]
     probabilities = [_Column(f"probability_{name}", pa.float64(), _probability(name)) for name in classes]
     if kind == "labels":
         given = _Column("prediction", pa.string(), lambda one: json.dumps(one.prediction, ensure_ascii=False))
-        return [identity, given, pattern, *probabilities, issue]
+        return [identity, given, pattern, *probabilities, issue, *shares]
     made = [
         identity,
         _Column("prediction", pa.string(), lambda one: one.prediction),
@@ -148,14 +151,15 @@ def _columns(
         made.append(_Column("set", pa.string(), lambda one: json.dumps(one.classes, ensure_ascii=False)))
     if abstains:
         made.append(_Column("abstain", pa.bool_(), lambda one: one.abstain))
-    return [
-        *made,
-        *(_Column(f"contribution_{name}", pa.float64(), _contribution(name)) for name in explained),
-    ]
+    return [*made, *shares]
 
 
-def _contribution(name: str) -> Callable[[Prediction], float | None]:
-    return lambda one: (one.contributions or {}).get(name)
+def _contribution(name: str) -> Callable[[Prediction], float | str | None]:
+    def of(one: Prediction) -> float | str | None:
+        share = (one.contributions or {}).get(name)
+        return json.dumps(share, ensure_ascii=False) if isinstance(share, dict) else share
+
+    return of
 
 
 def _end(at: int) -> Callable[[Prediction], float | None]:

@@ -14,8 +14,7 @@ from motet.data import ImageCells, Table, TextCells, row_ids
 from motet.errors import UsageError
 from motet.model import Manifest
 from motet.runtime.combination import log_softmax
-from motet.runtime.match_model import MatchModel
-from motet.runtime.model import WINDOW
+from motet.runtime.match_model import WINDOW, MatchModel
 from motet.runtime.prediction import Prediction
 from motet.runtime.table_notes import column_notes
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from motet.selection.by_pattern import Candidate, Selection, crossed_answers, halves_of, select
-from motet.selection.temperature import fit_temperature, temperature_of
+from motet.runtime.temperature import fit_temperature
+from motet.selection.by_pattern import Candidate, Selection, crossed, crossed_answers, halves_of, select
+from motet.selection.temperature import temperature_of
 
 __all__ = [
     "Candidate",
     "Selection",
+    "crossed",
     "crossed_answers",
     "fit_temperature",
     "halves_of",

@@ -9,7 +9,7 @@ the loss finds real: so no pattern is knowingly worse than its best single modal
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -158,7 +158,7 @@ def _measure(
     temperature = temperature_of(target, answer(way, members, logits), labels)
     held = crossed_answers(way, logits, labels, halves, target)
     losses = target.losses(held, labels)
-    loss, score = float(losses.mean()), target.score_of(held, labels)
+    loss, score = float(losses.mean()), target.score_of(target.answers(held), labels)
     return Candidate(way.name, way.kind, way.rule, members, temperature, loss, score, named), losses
 
 
@@ -167,17 +167,23 @@ def crossed_answers(
 ) -> Floats:
     """Logarithms of probabilities [n, C], or numbers [n, 1]: of each half of the rows by what the other half taught."""
     made = np.zeros(next(iter(logits.values())).shape)
-    for half in (0, 1):
-        held, learn = np.flatnonzero(halves == half), np.flatnonzero(halves != half)
-        if len(learn) == 0 or len(held) == 0:
-            learn = held = np.arange(len(labels))
-        if len(held):
-            mine = {name: values[learn] for name, values in logits.items()}
-            members = way.learn(mine, labels[learn])
-            temperature = temperature_of(target, answer(way, members, mine), labels[learn])
-            asked = answer(way, members, {name: values[held] for name, values in logits.items()})
-            made[held] = target.normal(asked / temperature)
+    for held, learn in crossed(halves):
+        mine = {name: values[learn] for name, values in logits.items()}
+        members = way.learn(mine, labels[learn])
+        temperature = temperature_of(target, answer(way, members, mine), labels[learn])
+        asked = answer(way, members, {name: values[held] for name, values in logits.items()})
+        made[held] = target.normal(asked / temperature)
     return made
+
+
+def crossed(halves: npt.NDArray[np.int64]) -> Iterator[tuple[Rows, Rows]]:
+    """Each half of the rows [n] that is answered, and the other, which teaches; where one is empty, all are both."""
+    first, second = np.flatnonzero(halves == 0), np.flatnonzero(halves == 1)
+    if len(first) and len(second):
+        yield first, second
+        yield second, first
+    elif len(halves):
+        yield np.arange(len(halves)), np.arange(len(halves))
 
 
 def _one_even_row(target: Target, logits: Mapping[str, Floats]) -> tuple[dict[str, Floats], Truth]:
@@ -196,16 +202,17 @@ def _choose(
 ) -> tuple[Candidate, str]:
     """The candidate that answers a pattern, and why."""
     ranked = sorted(measured, key=lambda m: m[0].loss)
+    few = "1 held-out row has" if rows == 1 else f"{rows} held-out rows have"
     if forced is not None:
         named = [m for m in ranked if m[0].name == forced or m[0].name.split("-")[0] == forced]
         why = f"{forced} was asked for"
         if rows >= FEW_ROWS:
             return named[0][0], why
-        return _uncalibrated(named[0][0]), f"{why}; only {rows} held-out rows have {pattern}: temperature 1"
+        return _uncalibrated(named[0][0]), f"{why}; only {few} {pattern}: temperature 1"
     if rows < FEW_ROWS:
         # Too few rows to compare on: take the rule with the fewest assumptions.
         usual = next((c for c, _ in measured if c.name == target.usual_way), measured[0][0])
-        why = f"only {rows} held-out rows have {pattern}: taken without a comparison"
+        why = f"only {few} {pattern}: taken without a comparison"
         return _uncalibrated(usual), why + (", temperature 1" if target.calibrated else "")
     single, of_single = next(m for m in ranked if m[0].kind == SINGLE)
     best, of_best = ranked[0]

@@ -14,9 +14,9 @@ from motet.model import HeadEntry, Member
 from motet.runtime.combination import combine, log_softmax
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import Target
+from motet.runtime.temperature import fit_temperature
 from motet.selection.ensemble import greedy_mean, greedy_product, stacked_weights
 from motet.selection.number_ways import number_ways
-from motet.selection.temperature import fit_temperature
 from motet.selection.way import COMBINED, FUSED, SINGLE, Expert, Learn, Logits, Truth, Way
 
 Floats = npt.NDArray[np.floating]

@@ -6,7 +6,7 @@ from motet.training.balance import Balance
 from motet.training.folds import Fold
 from motet.training.latent import Bases, multiply_out, to_latent
 from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_heads
-from motet.training.probe import Probe, fit_probe
+from motet.training.probe import Probe, fit_probe, is_large
 from motet.training.threads import side_by_side
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Settings",
     "Trained",
     "fit_probe",
+    "is_large",
     "multiply_out",
     "predict_logits",
     "side_by_side",

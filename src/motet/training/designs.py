@@ -36,7 +36,10 @@ def design(table: FeatureTable, rows: Rows, mean: Floats, scale: Floats) -> Tens
     """The given rows standardised [n, D], or as they are where they are sparse."""
     if isinstance(table.rows, SparseRows):
         return csr(table.rows.take(rows))
-    return torch.from_numpy((table.rows.dense(rows) - mean) * scale)
+    made = table.rows.dense(rows)
+    made -= mean  # in place: of a hundred thousand rows each copy is hundreds of megabytes
+    made *= scale
+    return torch.from_numpy(made)
 
 
 def standardisation(table: FeatureTable, rows: Rows, *, sample: int = 50_000) -> tuple[Floats, Floats]:
@@ -60,7 +63,9 @@ def token_standardisation(table: FeatureTable, rows: Rows, *, sample: int = 256)
 
 def _moments(values: Floats) -> tuple[Floats, Floats]:
     """Mean and 1 / deviation [D] of values [n, D]."""
-    mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
+    mean = values.mean(axis=0, dtype=np.float64)
+    off = values - mean.astype(np.float32)
+    deviation = np.sqrt(np.square(off, out=off).mean(axis=0, dtype=np.float64))
     # A feature that hardly varies carries noise, which must not be blown up to unit size.
     floor = max(float(np.median(deviation)) * 1e-3, 1e-8)
     scale = np.where(deviation > floor, 1 / np.maximum(deviation, floor), 0)

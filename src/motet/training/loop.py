@@ -389,5 +389,5 @@ def _validate(
     target, truth = objective.target, np.concatenate(labels)
     answers = target.spread(np.concatenate(logits))
     calibrated = target.losses(answers / temperature_of(target, answers, truth), truth)
-    right = target.score_of(answers, truth) if target.score == "accuracy" else None
+    right = target.score_of(target.answers(answers), truth) if target.score == "accuracy" else None
     return float(calibrated.mean()), (float(target.losses(answers, truth).mean()), right)

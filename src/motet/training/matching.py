@@ -17,6 +17,7 @@ from motet.evaluation.retrieval import first_right_ranks
 from motet.fusion import Source, SourceBatch, draw_from
 from motet.tasks.match import MatchBatch, Tower, canonical_correlation, make_objective
 from motet.training.designs import standardisation
+from motet.training.grad_cache import Side, backward_in_parts
 from motet.training.latent import Bases, multiply_out, to_latent
 from motet.training.loop import Epoch, read_rows
 from motet.training.optimisers import without_compiler
@@ -58,6 +59,7 @@ class MatchSettings:
     objective, terms : of `tasks.match`, terms with their weights.
     width, hidden : of the space, and of a tower's hidden layer. dropout, inputs : see `Tower`.
     pictures, sentences : in a batch, and at most of each picture in it.
+    at_once : rows that are encoded at a time; of a larger batch the gradient is still that of the whole (GradCache).
     members : towers with different first weights, whose vectors stand side by side: the cosine is their mean.
     """
 
@@ -71,6 +73,7 @@ class MatchSettings:
     least_steps: int = 200
     pictures: int = 512
     sentences: int = 5
+    at_once: int = 4096
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
     warmup: float = 0.1
@@ -181,19 +184,24 @@ def _fit_one(
         for begin in range(0, batches * size, size):
             pictures = np.sort(shuffled[begin : begin + size])
             sentences = sampler.draw(pictures, order)
-            loss = objective(
-                MatchBatch(
-                    image(sides[0].read(pictures)),
-                    text(sides[1].read(sentences)),
-                    torch.from_numpy(sampler.positives(pictures, sentences)),
-                )
-            )
+            positives = torch.from_numpy(sampler.positives(pictures, sentences))
             optimiser.zero_grad()
-            loss.backward()
+            if max(positives.shape) > settings.at_once:
+                total += backward_in_parts(
+                    Side.of(image, sides[0].read, pictures, settings.at_once),
+                    Side.of(text, sides[1].read, sentences, settings.at_once),
+                    positives,
+                    objective,
+                )
+            else:
+                loss = objective(
+                    MatchBatch(image(sides[0].read(pictures)), text(sides[1].read(sentences)), positives)
+                )
+                loss.backward()
+                total += float(loss.detach())
             torch.nn.utils.clip_grad_norm_(towers.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-            total += float(loss.detach())
         found = _held_reciprocal_rank((image, text), sides, features, held)
         history.append(Epoch(epoch, total / batches, None if found is None else 1 - found, None))
         advance(1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ Rows = npt.NDArray[np.int64]
 STEPS = tuple(float(10 ** (k / 2)) for k in range(-8, 6))  # inverse penalties: 1e-4 ... 316, half decades
 START_DENSE, START_SPARSE = 4, 11  # .01 for standardised features, 32 for TF-IDF: usual optima
 MAXIMUM_ITERATIONS = 200
+LARGE = 2**25  # numbers of a matrix, 128 MB
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,10 @@ def fit_probe(
     """
     begun = time.thread_time()
     table = whole.tables[source.name]
+    cores = nullcontext() if is_large(table, whole.fit) else one_thread()
     best = START_SPARSE if isinstance(table.rows, SparseRows) else START_DENSE
     tried: dict[int, tuple[npt.NDArray[np.floating], float]] = {}
-    with one_thread():
+    with cores:
         first = _Fit(source, folds[0], objective) if folds else None
         if first is not None and first.can_choose:
             while True:
@@ -70,6 +73,7 @@ def fit_probe(
                     break
                 best = step
         held = [tried[best][0] if best in tried else first.held(STEPS[best])[0]] if first else []
+        del first  # its matrix would stand in memory beside that of all rows
         held += [_Fit(source, fold, objective).held(STEPS[best])[0] for fold in folds[1:]]
         module = _Fit(source, whole, objective).module(STEPS[best])
     return Probe(
@@ -79,6 +83,11 @@ def fit_probe(
         held,
         time.thread_time() - begun,
     )
+
+
+def is_large(table: FeatureTable, rows: Rows) -> bool:
+    """Whether these rows of a source as a matrix are so large that one at a time, on all cores, should be fitted."""
+    return not isinstance(table.rows, SparseRows) and len(rows) * table.width > LARGE
 
 
 class _Fit:

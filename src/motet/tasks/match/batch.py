@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from motet.errors import UsageError
+
 
 @dataclass(frozen=True)
 class MatchBatch:
@@ -28,6 +30,20 @@ class MatchBatch:
     text_mask: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Size:
+    """What a whole batch holds, of which some queries see their part: pictures, sentences, positive pairs."""
+
+    pictures: int
+    sentences: int
+    pairs: int
+
+    @classmethod
+    def of(cls, positives: Tensor) -> Size:
+        """The size of a batch with these positives [N, M]."""
+        return cls(positives.shape[0], positives.shape[1], int(positives.sum()))
+
+
 class MatchObjective(nn.Module):
     """A loss of a batch: `forward(MatchBatch) -> []`, the less the better the space.
 
@@ -42,6 +58,18 @@ class MatchObjective(nn.Module):
     def forward(self, batch: MatchBatch) -> Tensor:
         """Return the loss, a number."""
         raise NotImplementedError
+
+    def share(self, queries: Tensor, gallery: Tensor, positives: Tensor, size: Size) -> Tensor:
+        """What some queries [Q, W] of one side add to the loss of a batch of `size`, a number.
+
+        gallery [G, W] : the whole other side; positives [Q, G]. The shares of all pictures and of all sentences sum to
+        `forward`: a batch too large for one similarity matrix, or for one process, is answered some rows at a time.
+
+        Raises UsageError for an objective that is no such sum.
+        """
+        raise UsageError(
+            f"{type(self).__name__.lower()} needs the whole batch at once: leave it out, or take smaller batches"
+        )
 
 
 def over_negatives(logits: Tensor, positives: Tensor) -> Tensor:

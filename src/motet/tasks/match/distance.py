@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from motet.tasks.match.batch import MatchBatch, MatchObjective
+from motet.tasks.match.batch import MatchBatch, MatchObjective, Size
 
 
 class Distance(MatchObjective):
@@ -20,3 +20,7 @@ class Distance(MatchObjective):
     def forward(self, batch: MatchBatch) -> Tensor:
         """Return the loss, a number."""
         return 2 - 2 * (batch.images @ batch.texts.T)[batch.positives].mean()
+
+    def share(self, queries: Tensor, gallery: Tensor, positives: Tensor, size: Size) -> Tensor:
+        """See `MatchObjective.share`: half of each pair is its picture's, half its sentence's."""
+        return (1 - (queries @ gallery.T)[positives]).sum() / size.pairs

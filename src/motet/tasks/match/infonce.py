@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from motet.tasks.match.batch import MatchBatch, MatchObjective, over_negatives
+from motet.tasks.match.batch import MatchBatch, MatchObjective, Size, over_negatives
 
 
 class InfoNCE(MatchObjective):
@@ -40,6 +40,10 @@ class InfoNCE(MatchObjective):
     def forward(self, batch: MatchBatch) -> Tensor:
         """Return the loss, a number."""
         return symmetric(self.scale * batch.images @ batch.texts.T, batch.positives)
+
+    def share(self, queries: Tensor, gallery: Tensor, positives: Tensor, size: Size) -> Tensor:
+        """See `MatchObjective.share`."""
+        return over_negatives(self.scale * queries @ gallery.T, positives).sum() / (2 * size.pairs)
 
 
 def symmetric(logits: Tensor, positives: Tensor) -> Tensor:

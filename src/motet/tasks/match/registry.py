@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from motet.errors import UsageError
 from motet.tasks.match.adversarial import Adversarial
-from motet.tasks.match.batch import MatchBatch, MatchObjective
+from motet.tasks.match.batch import MatchBatch, MatchObjective, Size
 from motet.tasks.match.cycle import Cycle
 from motet.tasks.match.distance import Distance
 from motet.tasks.match.infonce import InfoNCE
@@ -59,6 +59,15 @@ class WeightedObjective(MatchObjective):
         loss: Tensor = self.first(batch)
         for name, term in self.terms.items():
             loss = loss + self.weights[name] * term(batch)
+        return loss
+
+    def share(self, queries: Tensor, gallery: Tensor, positives: Tensor, size: Size) -> Tensor:
+        """See `MatchObjective.share`."""
+        loss: Tensor = self.first.share(queries, gallery, positives, size)
+        for name, term in self.terms.items():
+            loss = loss + self.weights[name] * cast(MatchObjective, term).share(
+                queries, gallery, positives, size
+            )
         return loss
 
 

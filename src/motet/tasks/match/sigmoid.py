@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from motet.tasks.match.batch import MatchBatch, MatchObjective
+from motet.tasks.match.batch import MatchBatch, MatchObjective, Size
 
 
 class Sigmoid(MatchObjective):
@@ -36,6 +36,13 @@ class Sigmoid(MatchObjective):
 
     def forward(self, batch: MatchBatch) -> Tensor:
         """Return the loss, a number."""
-        logits = self.scale * batch.images @ batch.texts.T + self.offset
-        signs = torch.where(batch.positives, 1.0, -1.0)
-        return -nn.functional.logsigmoid(signs * logits).sum() / max(logits.shape)
+        return self._sum(batch.images, batch.texts, batch.positives) / max(batch.positives.shape)
+
+    def share(self, queries: Tensor, gallery: Tensor, positives: Tensor, size: Size) -> Tensor:
+        """See `MatchObjective.share`: half of each pair is its picture's, half its sentence's."""
+        return self._sum(queries, gallery, positives) / (2 * max(size.pictures, size.sentences))
+
+    def _sum(self, queries: Tensor, gallery: Tensor, positives: Tensor) -> Tensor:
+        logits = self.scale * queries @ gallery.T + self.offset
+        signs = torch.where(positives, 1.0, -1.0)
+        return -nn.functional.logsigmoid(signs * logits).sum()

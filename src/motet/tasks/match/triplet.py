@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from motet.tasks.match.batch import MatchBatch, MatchObjective
+from motet.tasks.match.batch import MatchBatch, MatchObjective, Size
 
 
 class Triplet(MatchObjective):
@@ -26,10 +26,15 @@ class Triplet(MatchObjective):
     def forward(self, batch: MatchBatch) -> Tensor:
         """Return the loss, a number."""
         similarity = batch.images @ batch.texts.T
-        wrong = similarity.masked_fill(
-            batch.positives, -2.0
-        )  # so far below every cosine that it costs nothing
-        sentences = wrong.amax(dim=1, keepdim=True) - similarity
-        pictures = wrong.amax(dim=0, keepdim=True) - similarity
-        losses = torch.relu(self.margin + sentences) + torch.relu(self.margin + pictures)
-        return losses.masked_fill(~batch.positives, 0.0).sum() / batch.positives.sum()
+        there, back = self._sum(similarity, batch.positives), self._sum(similarity.T, batch.positives.T)
+        return (there + back) / batch.positives.sum()
+
+    def share(self, queries: Tensor, gallery: Tensor, positives: Tensor, size: Size) -> Tensor:
+        """See `MatchObjective.share`."""
+        return self._sum(queries @ gallery.T, positives) / size.pairs
+
+    def _sum(self, similarity: Tensor, positives: Tensor) -> Tensor:
+        """Over positive pairs, by how much each is beaten by the nearest wrong one of its row [Q, G], a number."""
+        wrong = similarity.masked_fill(positives, -2.0)  # so far below every cosine that it costs nothing
+        losses = torch.relu(self.margin + wrong.amax(dim=1, keepdim=True) - similarity)
+        return losses.masked_fill(~positives, 0.0).sum()

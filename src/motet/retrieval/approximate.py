@@ -1,0 +1,136 @@
+"""Approximate search: an inverted file of FAISS, whose number of visited lists is chosen by a recall target.
+
+An inverted file (Sivic and Zisserman 2003; Johnson et al. 2017, arXiv:1702.08734) sorts the rows into lists by their
+nearest of L centroids and looks only through the lists nearest to a query. A graph (HNSW) answers about as well but
+takes minutes to build where this takes seconds, so there is none here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.errors import SearchError
+from motet.retrieval.exact import Rows
+from motet.retrieval.storage import Floats, Storage
+
+TRAINING_ROWS_A_LIST = 40
+MOST_PROBES_SHARE = 0.5
+ADDED_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What was chosen on a sample of queries: lists visited, and recall@10 on other queries than it was chosen by."""
+
+    probes: int
+    recall: float
+
+
+def faiss() -> Any:
+    """The library; SearchError with what to install where it is missing."""
+    try:
+        import faiss as library
+    except ImportError as error:
+        raise SearchError(
+            "an index of this size needs FAISS: install motet[search], or faiss-cpu beside it"
+        ) from error
+    return library
+
+
+def number_of_lists(rows: int) -> int:
+    """Twice the square root: visiting one list then costs about as much as finding it."""
+    return max(1, int(2 * np.sqrt(rows)))
+
+
+def build(read: Callable[[Rows], Floats], rows: int, width: int, storage: Storage, seed: int = 0) -> Any:
+    """An inverted file over all rows. read : gives the vectors of row numbers, so that never all are decoded."""
+    library = faiss()
+    kinds = {
+        "float32": None,
+        "float16": library.ScalarQuantizer.QT_fp16,
+        "int8": library.ScalarQuantizer.QT_8bit,
+    }
+    lists = number_of_lists(rows)
+    coarse = library.IndexFlatIP(width)
+    kind, metric = kinds[storage], library.METRIC_INNER_PRODUCT
+    if kind is None:
+        index = library.IndexIVFFlat(coarse, width, lists, metric)
+    else:
+        # codes of the vectors themselves, not of what the centroid leaves over
+        index = library.IndexIVFScalarQuantizer(coarse, width, lists, kind, metric, False)
+    index.cp.spherical = True
+    index.cp.seed = seed + 1
+    sample = np.random.default_rng(seed).choice(rows, min(rows, TRAINING_ROWS_A_LIST * lists), replace=False)
+    index.train(read(np.sort(sample)))
+    for begin in range(0, rows, ADDED_AT_ONCE):
+        index.add(read(np.arange(begin, min(begin + ADDED_AT_ONCE, rows))))
+    return index
+
+
+def tune(index: Any, queries: Floats, truth: Rows, own: Rows | None, target: float) -> Tuned:
+    """The fewest lists whose recall reaches the target on one half of the queries; its recall on the other half.
+
+    truth : [Q, k] the exact answers. own : [Q] rows that are the queries themselves, which do not count; or None.
+    """
+    half = len(queries) // 2
+    probes, most = 1, index.nlist
+
+    def recall(probes: int, part: slice) -> float:
+        return recall_of(_others(index, queries[part], truth.shape[1], probes, own, part), truth[part])
+
+    while probes < most and recall(probes, slice(0, half)) < target:
+        probes = min(most, max(probes + 1, int(probes * 1.3)))
+    return Tuned(probes, recall(probes, slice(half, None)))
+
+
+def recall_of(found: Rows, truth: Rows) -> float:
+    """Share of the exact answers [Q, k] that are among those found [Q, k]."""
+    return float((truth[:, :, None] == found[:, None, :]).any(2).mean())
+
+
+def _others(index: Any, queries: Floats, k: int, probes: int, own: Rows | None, part: slice) -> Rows:
+    if own is None:
+        return search(index, queries, k, probes)[1]
+    found = search(index, queries, k + 1, probes)[1]
+    # the query's own row goes last, then is cut off
+    order = np.argsort(found == own[part, None], axis=1, kind="stable")
+    others: Rows = np.take_along_axis(found, order, 1)[:, :k]
+    return others
+
+
+def search(
+    index: Any, queries: Floats, k: int, probes: int, bits: npt.NDArray[np.uint8] | None = None
+) -> tuple[Floats, Rows]:
+    """Scores and rows [Q, k] found in the nearest `probes` lists, -1 where there are no more.
+
+    bits : one a row, the lowest of a byte first, 1 where the row may be found; None for all.
+    """
+    library = faiss()
+    settings = library.SearchParametersIVF(nprobe=probes)
+    if bits is not None:
+        settings.sel = library.IDSelectorBitmap(bits)
+    scores, rows = index.search(queries, k, params=settings)
+    return scores, rows
+
+
+def write(index: Any, path: Path) -> None:
+    """Write the structure to a file."""
+    faiss().write_index(index, str(path))
+
+
+def read(path: Path) -> Any:
+    """Open the structure, its lists memory-mapped."""
+    library = faiss()
+    try:
+        index = library.read_index(str(path), library.IO_FLAG_MMAP | library.IO_FLAG_READ_ONLY)
+    except RuntimeError as error:
+        raise SearchError(f"{path}: FAISS cannot read this file: build the index again") from error
+    # else each search starts 32 threads that only touch the lists: it costs more than the search
+    library.downcast_InvertedLists(index.invlists).prefetch_nthread = 0
+    return index

@@ -1,0 +1,347 @@
+"""A search index: unit vectors, their ids and metadata in a folder that is never half written."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from motet.errors import SearchError, UsageError
+from motet.retrieval.exact import Rows
+from motet.retrieval.filters import passing
+from motet.retrieval.hits import Hits
+from motet.retrieval.incoming import check_ids, check_metadata
+from motet.retrieval.locking import only_writer
+from motet.retrieval.segment import Allowed, Mask, Segment, write_segment
+from motet.retrieval.state import FileEntry, State, commit, entry, newest, next_number, verify
+from motet.retrieval.storage import Floats, check_storage, check_vectors, decode, encode
+
+Say = Callable[[str], None]
+ATTEMPTS = 3
+LEAST_QUERIES = 100  # to measure recall by, half of which choose and half of which tell
+FEW = 100  # ids that are read one by one sooner than Arrow's `take` begins
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+class Index:
+    """An index, opened from its folder; it stays at the state that it was opened at until `refresh`.
+
+    Rows are numbered from 0 in the order in which they were added; only `compact` numbers them anew. Search is by dot
+    product of unit vectors. Readers need no lock and are never in the way of the one process that may write.
+    """
+
+    def __init__(self, place: Path, model: str | None = None) -> None:
+        self.place = place
+        self._load(model)
+
+    def _load(self, model: str | None) -> None:
+        for attempt in range(ATTEMPTS):
+            self.state = newest(self.place)
+            if model not in (None, self.state.model):
+                raise SearchError(
+                    f"{self.place}: made by the model {self.state.model}, not by {model}: vectors of two models cannot "
+                    "be compared; build an index with this model"
+                )
+            try:
+                self._map()
+                return
+            except FileNotFoundError:  # a writer came two states further in between
+                if attempt == ATTEMPTS - 1:
+                    raise
+
+    def _map(self) -> None:
+        state = self.state
+        self.segments = [Segment(self.place, one, state.width, state.storage) for one in state.segments]
+        self._starts = np.cumsum([0, *map(len, self.segments)])
+        self._live = _live(self.place, state, int(self._starts[-1]))
+        names = pa.chunked_array([c for one in self.segments for c in one.ids.chunks], pa.large_string())
+        self._names = names.combine_chunks()  # one piece, from which rows are taken several times faster
+        self._allowed = [
+            None if self._live is None else Allowed(self._living(int(start), len(segment)))
+            for start, segment in zip(self._starts, self.segments, strict=False)
+        ]
+
+    @classmethod
+    def create(
+        cls,
+        place: str | Path,
+        vectors: npt.ArrayLike,
+        ids: Sequence[str] | pa.Array,
+        metadata: pa.Table | None = None,
+        *,
+        model: str,
+        recall: float = 0.95,
+        storage: str = "float16",
+        queries: npt.ArrayLike | None = None,
+        about: Mapping[str, str] | None = None,
+        progress: Say = _quiet,
+    ) -> Index:
+        """Write a new index and open it.
+
+        Parameters
+        ----------
+        place : a folder that is not there yet.
+        vectors : [N, D] of unit length. ids : N different strings. metadata : N rows, to filter by and to show.
+        model : fingerprint of the model that made the vectors; only its vectors may be added and searched for.
+        recall : share of the true ten neighbours that approximate search must find; 1 means exact search throughout.
+        storage : float32, float16, or int8.
+        queries : [Q, D] like those that will be asked, to measure recall by; default: rows of the index ask for others.
+        about : what the maker wants to find again in `state.about`, such as where the pictures lie.
+        progress : is told what was built and measured, in a sentence.
+
+        SearchError where the vectors are not finite or not of unit length, or ids repeat; UsageError for settings.
+        """
+        place, kind = Path(place), check_storage(storage)
+        if not 0 < recall <= 1:
+            raise UsageError(f"recall {recall}: a share above 0, at most 1, is wanted")
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise SearchError(f"{place}: something stands there already: give the index another name")
+        array = check_vectors(vectors)
+        state = State(1, model, array.shape[1], kind, recall, (), about=dict(about or {}))
+        asked = None if queries is None else check_vectors(queries, array.shape[1], what="queries")
+        if asked is not None and len(asked) < LEAST_QUERIES:
+            raise UsageError(
+                f"queries: {len(asked)}, at least {LEAST_QUERIES} are wanted to measure recall by"
+            )
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            making = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.making-"))
+        except OSError as error:
+            raise SearchError(f"{place}: no folder can be made here: {error.strerror or error}") from error
+        try:
+            making.chmod(0o755)
+            _append(making, state, array, check_ids(ids), metadata, None, asked, progress)
+            if place.exists():
+                place.rmdir()
+            making.rename(place)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return cls.open(place, model=model)
+
+    @classmethod
+    def open(cls, place: str | Path, *, model: str | None = None) -> Index:
+        """Open the newest whole state; SearchError where there is none, or where another model made it.
+
+        Where a newer state is damaged, a warning says what is gone.
+        """
+        return cls(Path(place), model)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1]) if self._live is None else int(self._live.sum())
+
+    @property
+    def width(self) -> int:
+        """D of the vectors."""
+        return self.state.width
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of the metadata."""
+        return self.segments[0].metadata.schema
+
+    def refresh(self) -> None:
+        """Go on to the newest state."""
+        self._load(self.state.model)
+
+    def search(self, queries: npt.ArrayLike, k: int = 10, where: str | pc.Expression | None = None) -> Hits:
+        """The k best rows for each query.
+
+        queries : [Q, D] of unit length. where : a filter in words (`parse_filter`) or an expression of pyarrow.
+        """
+        if k < 1:
+            raise UsageError(f"k {k}: at least 1 is wanted")
+        asked = check_vectors(queries, self.width, what="queries")
+        scores, rows = [], []
+        for start, segment, live in zip(self._starts, self.segments, self._allowed, strict=False):
+            found = segment.search(asked, k, live if where is None else _both(live, segment, where))
+            scores.append(found[0])
+            rows.append(found[1] + start)
+        if len(self.segments) == 1:
+            return Hits(self._ids_of(rows[0]), scores[0], rows[0])
+        return self._merged(np.concatenate(scores, 1), np.concatenate(rows, 1), k)
+
+    def add(
+        self,
+        vectors: npt.ArrayLike,
+        ids: Sequence[str] | pa.Array,
+        metadata: pa.Table | None = None,
+        *,
+        progress: Say = _quiet,
+    ) -> None:
+        """Add rows, as a segment of their own, and go on to that state.
+
+        SearchError where an id is there already, or the columns of `metadata` are not those of the index.
+        """
+        with self._writing():
+            array, names = check_vectors(vectors, self.width), check_ids(ids)
+            for start, segment in zip(self._starts, self.segments, strict=False):
+                there = pc.is_in(segment.ids, value_set=names).to_numpy()
+                taken = np.flatnonzero(there & self._living(int(start), len(segment)))
+                if len(taken):
+                    raise SearchError(
+                        f"id {segment.ids[int(taken[0])].as_py()!r} is in the index already: remove it first"
+                    )
+            state = replace(self.state, number=next_number(self.place))
+            _append(self.place, state, array, names, metadata, self.schema, None, progress)
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove rows by id; their room is freed by `compact`. SearchError for an id that is not there."""
+        with self._writing():
+            wanted = check_ids(list(dict.fromkeys(ids)))
+            gone = np.concatenate([_found(segment, wanted) for segment in self.segments])
+            live = np.ones(len(gone), bool) if self._live is None else self._live.copy()
+            if int((gone & live).sum()) < len(wanted):
+                raise SearchError(f"no id {self._missing(wanted)!r} in the index: nothing was removed")
+            number = next_number(self.place)
+            path = self.place / f"removed-{number:08d}.bits"
+            np.packbits(~(live & ~gone)).tofile(path)
+            commit(self.place, replace(self.state, number=number, removed=entry(self.place, path)))
+
+    def compact(self, *, progress: Say = _quiet) -> None:
+        """Write all rows that are left into one segment; rows are numbered anew."""
+        with self._writing():
+            number = next_number(self.place)
+            keep = [
+                self._living(int(start), len(s))
+                for start, s in zip(self._starts, self.segments, strict=False)
+            ]
+            parts = list(zip(self.segments, keep, strict=True))
+            segment = write_segment(
+                self.place,
+                number,
+                np.concatenate([segment.records[mask] for segment, mask in parts]),
+                pa.chunked_array(
+                    [c for s, mask in parts for c in s.ids.filter(mask).chunks], pa.large_string()
+                ),
+                pa.concat_tables([s.metadata.filter(mask) for s, mask in parts]),
+                storage=self.state.storage,
+                recall=self.state.recall,
+                progress=progress,
+            )
+            commit(self.place, replace(self.state, number=number, segments=(segment,), removed=None))
+
+    def vector(self, id: str) -> Floats:
+        """The vector [D] of a row, as it is stored; SearchError for an id that is not there."""
+        for start, segment in zip(self._starts, self.segments, strict=False):
+            live = self._living(int(start), len(segment))
+            row = np.flatnonzero(_found(segment, check_ids([id])) & live)
+            if len(row):
+                vector: Floats = decode(segment.records[row[:1]])[0]
+                return vector
+        raise SearchError(f"no id {id!r} in the index")
+
+    def metadata(self, rows: npt.ArrayLike) -> pa.Table:
+        """The metadata of rows, in their order."""
+        wanted = np.asarray(rows, np.int64).ravel()
+        return pa.concat_tables([one.metadata for one in self.segments]).take(wanted)
+
+    def batches(self, rows: int = 1000) -> Iterator[tuple[list[str], Floats, pa.Table]]:
+        """All rows that are left: ids, vectors and metadata of at most so many at a time."""
+        for start, segment in zip(self._starts, self.segments, strict=False):
+            live = np.flatnonzero(self._living(int(start), len(segment)))
+            for begin in range(0, len(live), rows):
+                piece = live[begin : begin + rows]
+                yield (
+                    segment.ids.take(piece).to_pylist(),
+                    decode(segment.records[piece]),
+                    segment.metadata.take(piece),
+                )
+
+    def verify(self) -> None:
+        """Compare every file with its SHA-256; SearchError names the first that was changed."""
+        verify(self.place, self.state)
+
+    def _living(self, start: int, rows: int) -> Mask:
+        return np.ones(rows, bool) if self._live is None else self._live[start : start + rows]
+
+    def _merged(self, scores: Floats, rows: Rows, k: int) -> Hits:
+        order = np.lexsort((rows, -scores), axis=1)[:, :k]
+        rows = np.take_along_axis(rows, order, 1)
+        return Hits(self._ids_of(rows), np.take_along_axis(scores, order, 1), rows)
+
+    def _ids_of(self, rows: Rows) -> list[list[str]]:
+        width = rows.shape[1]
+        flat = rows.ravel()
+        if len(flat) <= FEW:
+            names = [self._names[row].as_py() for row in flat.tolist()]
+        else:
+            names = self._names.take(pa.array(flat)).to_pylist()
+        return [names[number * width : (number + 1) * width] for number in range(len(rows))]
+
+    def _missing(self, wanted: pa.Array) -> str:
+        there = set()
+        for start, segment in zip(self._starts, self.segments, strict=False):
+            there |= set(
+                segment.ids.filter(
+                    _found(segment, wanted) & self._living(int(start), len(segment))
+                ).to_pylist()
+            )
+        missing: str = next(name for name in wanted.to_pylist() if name not in there)
+        return missing
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The lock held, and the newest state loaded: before, since another may have written; and after."""
+        with only_writer(self.place):
+            self.refresh()
+            try:
+                yield
+            except OSError as error:
+                raise SearchError(f"{self.place}: cannot be written: {error.strerror or error}") from error
+        self.refresh()
+
+
+def _append(
+    place: Path,
+    state: State,
+    vectors: Floats,
+    ids: pa.Array,
+    metadata: pa.Table | None,
+    schema: pa.Schema | None,
+    queries: Floats | None,
+    progress: Say,
+) -> None:
+    if len(vectors) != len(ids):
+        raise SearchError(f"{len(vectors)} vectors, but {len(ids)} ids")
+    segment = write_segment(
+        place,
+        state.number,
+        encode(vectors, state.storage),
+        pa.chunked_array([ids]),
+        check_metadata(metadata, ids, schema),
+        storage=state.storage,
+        recall=state.recall,
+        queries=queries,
+        progress=progress,
+    )
+    commit(place, replace(state, segments=(*state.segments, segment)))
+
+
+def _both(live: Allowed | None, segment: Segment, where: str | pc.Expression) -> Allowed:
+    mask = passing(segment.metadata, where)
+    return Allowed(mask if live is None else mask & live.mask)
+
+
+def _found(segment: Segment, wanted: pa.Array) -> Mask:
+    found: Mask = pc.is_in(segment.ids, value_set=wanted).to_numpy().astype(bool)
+    return found
+
+
+def _live(place: Path, state: State, rows: int) -> Mask | None:
+    """Which rows are left, or None where none was removed; rows added since the last removal are."""
+    if state.removed is None:
+        return None
+    file: FileEntry = state.removed
+    removed = np.unpackbits(np.fromfile(place / file.path, np.uint8)).astype(bool)[:rows]
+    return np.concatenate([~removed, np.ones(rows - len(removed), bool)])

@@ -1,0 +1,186 @@
+"""Rows that were added together: written once, then only read, memory-mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from motet.retrieval import approximate
+from motet.retrieval.exact import PIECE, Rows, nearest
+from motet.retrieval.state import FileEntry, SegmentEntry, entry, segment_folder, sync_folder
+from motet.retrieval.storage import Floats, Records, Storage, decode, record_type
+
+Mask = npt.NDArray[np.bool_]
+
+# Numbers (rows x width) that exact search looks through in some ten milliseconds: 100,000 rows of width 256.
+EXACT_NUMBERS = 25_600_000
+SAMPLED_QUERIES = 1000
+NEIGHBOURS = 10
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The rows of a segment that may be found: `mask` [rows]."""
+
+    mask: Mask
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are."""
+        return int(self.mask.sum())
+
+    @cached_property
+    def bits(self) -> npt.NDArray[np.uint8]:
+        """One bit a row, the lowest of a byte first."""
+        return np.packbits(self.mask, bitorder="little")
+
+
+class Segment:
+    """A segment, opened: `records` [n], `ids` [n] and `metadata` (n rows), none of them read before it is used."""
+
+    def __init__(self, place: Path, described: SegmentEntry, width: int, storage: Storage) -> None:
+        self.entry = described
+        folder = place / described.folder
+        kind = record_type(storage, width)
+        self.records: Records = (
+            np.memmap(folder / "vectors.bin", kind, "r") if described.rows else np.empty(0, kind)
+        )
+        self.ids: pa.ChunkedArray = _read_arrow(folder / "ids.arrow").column(0)
+        self.metadata = _read_arrow(folder / "metadata.arrow")
+        self._lists: Any = approximate.read(folder / "lists.faiss") if described.probes else None
+
+    def __len__(self) -> int:
+        return self.entry.rows
+
+    @cached_property
+    def _vectors(self) -> Floats:
+        """All vectors of a segment that is small enough for exact search, decoded once."""
+        return decode(self.records)
+
+    def search(self, queries: Floats, k: int, allowed: Allowed | None = None) -> tuple[Floats, Rows]:
+        """Scores and rows [Q, k'] of the best rows that are allowed; k' the smaller of k and their number."""
+        passing = len(self) if allowed is None else allowed.count
+        k = min(k, passing)
+        if k == 0:
+            return np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64)
+        if passing == k:  # all of them, however many queries ask
+            every = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed.mask)
+            rows = np.broadcast_to(every, (len(queries), k))
+            return _ordered(self._scores(queries, rows), rows)
+        if self._lists is None:
+            return nearest(queries, k, lambda: self._pieces(allowed))
+        return self._approximate(queries, k, allowed, passing)
+
+    def _pieces(self, allowed: Allowed | None) -> Iterator[tuple[Rows, Floats]]:
+        small = self.records.size * self.records.dtype["codes"].shape[0] <= EXACT_NUMBERS
+        if small and allowed is None:
+            yield np.arange(len(self)), self._vectors
+            return
+        rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed.mask)
+        for begin in range(0, len(rows), PIECE):
+            piece = rows[begin : begin + PIECE]
+            yield piece, self._vectors[piece] if small else decode(self.records[piece])
+
+    def _approximate(
+        self, queries: Floats, k: int, allowed: Allowed | None, passing: int
+    ) -> tuple[Floats, Rows]:
+        bits = None if allowed is None else allowed.bits
+        lists: int = self._lists.nlist
+        # where one row in ten passes, ten times as many lists hold as many neighbours
+        probes = min(lists, int(np.ceil(self.entry.probes * len(self) / passing)))
+        if passing * queries.shape[1] <= EXACT_NUMBERS // 10:
+            probes = lists
+        scores, rows = approximate.search(self._lists, queries, k, probes, bits)
+        short = np.flatnonzero((rows < 0).any(1))
+        if len(short):
+            scores[short], rows[short] = approximate.search(self._lists, queries[short], k, lists, bits)
+        if self.records.dtype["codes"].base == np.int8:
+            scores = self._scores(queries, rows)  # FAISS has INT8 codes of its own, with other scales
+        return _ordered(scores, rows)
+
+    def _scores(self, queries: Floats, rows: Rows) -> Floats:
+        """Dot products [Q, k] with the stored vectors of rows [Q, k]."""
+        scores = np.empty(rows.shape, np.float32)
+        for begin in range(0, len(rows), 64):
+            part = slice(begin, begin + 64)
+            vectors = decode(self.records[rows[part].ravel()]).reshape(*rows[part].shape, -1)
+            scores[part] = (vectors * queries[part, None]).sum(2)
+        return scores
+
+
+def write_segment(
+    place: Path,
+    number: int,
+    records: Records,
+    ids: pa.ChunkedArray,
+    metadata: pa.Table,
+    *,
+    storage: Storage,
+    recall: float,
+    queries: Floats | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> SegmentEntry:
+    """Write a segment's files, with an inverted file where exact search would be slow; nothing names them yet."""
+    folder = place / segment_folder(number)
+    folder.mkdir()
+    records.tofile(folder / "vectors.bin")
+    _write_arrow(folder / "ids.arrow", pa.table({"id": ids}))
+    _write_arrow(folder / "metadata.arrow", metadata)
+    tuned = None
+    width = records.dtype["codes"].shape[0]
+    if recall < 1 and len(records) * width > EXACT_NUMBERS:
+        lists = approximate.build(lambda rows: decode(records[rows]), len(records), width, storage)
+        tuned = _tuned(lists, records, recall, queries)
+        progress(
+            f"{len(records):,} rows in {lists.nlist:,} lists, {tuned.probes:,} of them visited: "
+            f"recall@{NEIGHBOURS} {tuned.recall:.3f} on sampled queries"
+        )
+        approximate.write(lists, folder / "lists.faiss")
+    files: tuple[FileEntry, ...] = tuple(entry(place, path) for path in sorted(folder.iterdir()))
+    sync_folder(folder)
+    return SegmentEntry(
+        number, len(records), tuned.probes if tuned else 0, tuned.recall if tuned else None, files
+    )
+
+
+def _tuned(lists: Any, records: Records, target: float, queries: Floats | None) -> approximate.Tuned:
+    """Lists to visit for a recall target, against exact search; without queries, rows of the segment ask for others."""
+    own: Rows | None = None
+    if queries is None:
+        own = np.random.default_rng(1).choice(len(records), SAMPLED_QUERIES, replace=False)
+        queries = decode(records[own])
+
+    def pieces() -> Iterator[tuple[Rows, Floats]]:
+        for begin in range(0, len(records), PIECE):
+            piece = records[begin : begin + PIECE]
+            yield np.arange(begin, begin + len(piece)), decode(piece)
+
+    truth = nearest(queries, NEIGHBOURS + (own is not None), pieces)[1]
+    if own is not None:
+        order = np.argsort(truth == own[:, None], axis=1, kind="stable")
+        truth = np.take_along_axis(truth, order, 1)[:, :NEIGHBOURS]
+    return approximate.tune(lists, queries, truth, own, target)
+
+
+def _ordered(scores: Floats, rows: Rows) -> tuple[Floats, Rows]:
+    """Best first, then by row."""
+    order = np.lexsort((rows, -scores), axis=1)
+    return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
+
+
+def _write_arrow(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read_arrow(path: Path) -> pa.Table:
+    # a map of the file: no row is read before it is asked for
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()

@@ -1,0 +1,126 @@
+"""`motet index` from a table and a model to pages, records and databases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from motet.data import ImageCells, infer_schema, read_table
+from motet.deployment import MatchOptions, build_match_model
+from motet.retrieval import Index
+from motet.runtime import MatchModel
+from motet.training.matching import MatchSettings
+
+SETTINGS = MatchSettings(width=32, hidden=32, epochs=2, least_steps=4, members=1)
+
+
+@pytest.fixture(scope="module")
+def model(catalogue: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    table = read_table(catalogue.table)
+    schema = infer_schema(table, image=["image"], text=["title", "description"], split="split")
+    place = tmp_path_factory.mktemp("space") / "model"
+    options = MatchOptions(image_encoders=("descriptor",), text_encoders=("lexical",), training=SETTINGS)
+    build_match_model(table, schema, place, options)
+    return place
+
+
+@pytest.fixture
+def index(motet: Callable[..., Any], catalogue: Any, model: Path, tmp_path: Path) -> Path:
+    place = tmp_path / "things.index"
+    ran = motet("index", "build", catalogue.table, "-m", model, "-o", place)
+    assert ran.code == 0, ran.err
+    return place
+
+
+def pictures(catalogue: Any, model: Path) -> tuple[MatchModel, np.ndarray, list[Any]]:
+    """The model, its vectors of the pictures that can be read, and their rows of the table."""
+    opened, table = MatchModel(model), read_table(catalogue.table)
+    embedded = opened.embed_images(ImageCells(table, ["image"]))
+    rows = np.flatnonzero(embedded.present)
+    return opened, embedded.vectors[rows], table.data.take(rows).to_pylist()
+
+
+def test_words_find_what_the_models_own_vectors_say(motet, catalogue, model, index) -> None:
+    opened, vectors, rows = pictures(catalogue, model)
+    scores = vectors @ opened.embed_texts(["红色台灯"]).vectors[0]
+    found = json.loads(
+        motet("index", "search", index, "-m", model, "--text", "红色台灯", "-k", 5, "--json").out
+    )
+    assert found["n"] == len(rows)
+    # float16 keeps a score to some 2^-11 of its parts
+    expected = np.sort(scores)[::-1][:5]
+    np.testing.assert_allclose([one["score"] for one in found["found"]], expected, atol=2e-3)
+    prices = {row["image"]: float(row["price"]) for row in rows}
+    assert all(one["metadata"]["price"] == prices[one["metadata"]["image"]] for one in found["found"])
+
+
+def test_a_row_finds_others_like_it_and_only_those_that_pass(motet, catalogue, model, index) -> None:
+    there = Index.open(index)
+    own, *others = there.search(there.vector(there.segments[0].ids[0].as_py())[None], 4).ids[0]
+    ran = motet("index", "search", index, "--like", own, "-k", 3, "--json")
+    assert [one["id"] for one in json.loads(ran.out)["found"]] == others
+    ran = motet("index", "search", index, "--like", own, "--where", "price < 20", "--json")
+    assert all(one["metadata"]["price"] < 20 for one in json.loads(ran.out)["found"])
+    assert motet("index", "search", index, "--like", own, "--where", "price <").code == 2
+
+
+def test_words_and_a_picture_are_weighed(motet, catalogue, model, index, tmp_path) -> None:
+    opened, vectors, _ = pictures(catalogue, model)
+    path = tmp_path / "asked.png"
+    Image.new("RGB", (40, 40), "teal").save(path)
+    asked = ("index", "search", index, "-m", model, "--text", "lamp", "--image", path, "-k", 1, "--json")
+
+    def best(weight: float) -> float:
+        return json.loads(motet(*asked, "--text-weight", weight).out)["found"][0]["score"]
+
+    words = opened.embed_texts(["lamp"]).vectors[0]
+    assert best(1) == pytest.approx((vectors @ words).max(), abs=2e-3)
+    assert best(0) != pytest.approx(best(1), abs=1e-3)
+    sheet = tmp_path / "found.html"
+    ran = motet(
+        "index", "search", index, "-m", model, "--text", "<b>灯", "--image", path, "--sheet", sheet, "-k", 4
+    )
+    assert ran.code == 0, ran.err
+    page = sheet.read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg;base64,") == 5  # four found, and the one that was asked with
+    assert "&lt;b&gt;灯" in page and "<b>" not in page
+
+
+def test_rows_are_removed_and_added_again(motet, catalogue, model, index) -> None:
+    there = Index.open(index)
+    before, gone = len(there), there.segments[0].ids[3].as_py()
+    assert motet("index", "remove", index, gone).code == 0
+    assert len(Index.open(index)) == before - 1
+    again = motet("index", "add", index, catalogue.table, "-m", model)
+    assert again.code == 1 and "is in the index already" in again.err
+    assert motet("index", "compact", index).code == 0
+    assert len(Index.open(index)) == before - 1
+
+
+def test_a_database_gets_every_row(motet, index, tmp_path) -> None:
+    lancedb = pytest.importorskip("lancedb", reason="lancedb is not installed")
+    ran = motet("index", "export", index, "--lancedb", tmp_path / "lance", "--name", "things")
+    assert ran.code == 0, ran.err
+    rows = lancedb.connect(tmp_path / "lance").open_table("things").count_rows()
+    assert rows == len(Index.open(index))
+
+
+def test_wrong_usage_is_said(motet, model, index, tmp_path, catalogue) -> None:
+    for arguments, said in (
+        (("search", index), "say what to find"),
+        (("search", index, "--text", "x"), "need the model"),
+        (("search", index, "-m", model, "--text", " "), "empty words"),
+        (("search", index, "-m", model, "--image", tmp_path / "none.png"), "no such file"),
+        (("export", index, "--name", "x"), "say where to"),
+        (("build", catalogue.table, "-m", tmp_path / "none", "-o", tmp_path / "x"), "no such model"),
+    ):
+        ran = motet("index", *arguments)
+        assert ran.code == 2 and said in ran.err, ran
+    ran = motet("index", "build", catalogue.table, "-m", model, "-o", index)
+    assert ran.code == 1 and "stands there already" in ran.err

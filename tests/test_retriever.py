@@ -1,0 +1,62 @@
+"""The retriever in Python: fit, embed, zero-shot, save, copies."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import motet
+from motet.deployment import match
+from motet.errors import ModelError, TableError
+
+
+@pytest.fixture(scope="module")
+def fitted(catalogue: Any) -> motet.MultimodalRetriever:
+    """On the catalogue, with towers so small that it takes a second."""
+    whole = match.fit_match
+    with pytest.MonkeyPatch.context() as patch:
+        small = {"width": 16, "hidden": 16, "epochs": 2, "least_steps": 4, "members": 1}
+        patch.setattr(match, "fit_match", lambda f, t, h, s, **k: whole(f, t, h, replace(s, **small), **k))
+        return motet.MultimodalRetriever(
+            image_encoder="descriptor", text_encoder="lexical", image="image", text=["title"], test_size=0.2
+        ).fit(catalogue.table)
+
+
+def test_it_embeds_and_measures(fitted: motet.MultimodalRetriever, catalogue: Any) -> None:
+    assert set(fitted.evaluation_["directions"]) == {"text->image", "image->text"}
+    images, texts = fitted.embed_images(catalogue.table), fitted.embed_texts(["a lamp", ""])
+    assert images.shape == (72, 16) and texts.shape == (2, 16)
+    np.testing.assert_allclose(np.linalg.norm(texts, axis=1), [1, 0], atol=1e-5)
+    both = fitted.evaluate(catalogue.table, all_rows=True)["directions"]
+    mean = np.mean([one["metrics"]["recall@1"]["value"] for one in both.values()])
+    assert fitted.score(catalogue.table) == pytest.approx(mean)
+
+
+def test_zero_shot_from_python(fitted: motet.MultimodalRetriever) -> None:
+    (answer,) = fitted.zero_shot(["shirt", "lamp"], ["a {}"]).predict([{"title": "a shirt"}])
+    assert answer.prediction in ("shirt", "lamp")
+
+
+def test_what_is_saved_or_copied_gives_the_same_vectors(
+    fitted: motet.MultimodalRetriever, tmp_path: Path
+) -> None:
+    wanted = fitted.embed_texts(["a warm cap"])
+    fitted.save(tmp_path / "space")
+    np.testing.assert_array_equal(motet.load(tmp_path / "space").embed_texts(["a warm cap"]).vectors, wanted)
+    copied = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copied.embed_texts(["a warm cap"]), wanted)
+    kept = copied.model_
+    del copied
+    np.testing.assert_array_equal(kept.embed_texts(["a warm cap"]).vectors, wanted)
+
+
+def test_it_must_be_fitted_and_needs_pairs() -> None:
+    with pytest.raises(ModelError, match="not fitted yet"):
+        motet.MultimodalRetriever().embed_texts(["a"])
+    with pytest.raises(TableError, match="no column of picture to match"):
+        motet.MultimodalRetriever(text="words").fit([{"words": "a"}, {"words": "b"}])

@@ -1,0 +1,66 @@
+"""The probe that begins as sentences: at the optimum of its equation, between zero-shot and logistic regression."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from motet.training.text_probe import fit_text_probe
+
+CLASSES, WIDTH = 5, 16
+
+
+def drawn(each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sentences near the centres of classes, and examples around them; all unit vectors."""
+    random = np.random.default_rng(seed)
+    centres = np.eye(WIDTH)[:CLASSES]
+    labels = np.repeat(np.arange(CLASSES), each)
+    made = [
+        around + noise * random.normal(size=around.shape)
+        for around, noise in ((centres, 0.2), (centres[labels], 0.4))
+    ]
+    sentences, x = (m / np.linalg.norm(m, axis=1, keepdims=True) for m in made)
+    return sentences, x, labels
+
+
+@pytest.mark.parametrize("deviation", [0.1, 1.0, 3.0])
+def test_the_gradient_is_zero_where_it_ends(deviation: float) -> None:
+    """d/dV = sum_k (softmax(x_k V') - y_k)' x_k + W / (deviation s)^2 (V - s w)."""
+    sentences, x, labels = drawn(4)
+    v = fit_text_probe(sentences, x, labels, scale=10, deviation=deviation)
+    p = np.exp(x @ v.T)
+    p /= p.sum(axis=1, keepdims=True)
+    gradient = (p - np.eye(CLASSES)[labels]).T @ x + WIDTH / (deviation * 10) ** 2 * (v - 10 * sentences)
+    assert np.abs(gradient).max() < 1e-4
+
+
+def test_from_nothing_it_is_logistic_regression() -> None:
+    _, x, labels = drawn(16)
+    v = fit_text_probe(np.zeros((CLASSES, WIDTH)), x, labels, scale=10, deviation=1.0)
+    reference = LogisticRegression(C=100 / WIDTH, fit_intercept=False, tol=1e-8, max_iter=1000).fit(x, labels)
+    np.testing.assert_allclose(v, reference.coef_, atol=1e-3)
+
+
+def test_without_an_example_it_is_zero_shot() -> None:
+    sentences, x, labels = drawn(1)
+    np.testing.assert_allclose(
+        fit_text_probe(sentences, x[:0], labels[:0], scale=10), 10 * sentences, rtol=1e-6
+    )
+    held = fit_text_probe(sentences, x, labels, scale=10, deviation=1e-4)
+    np.testing.assert_allclose(held, 10 * sentences, atol=1e-4)
+
+
+@pytest.mark.parametrize("each", [2, 4])
+def test_sentences_and_examples_are_better_than_either(each: int) -> None:
+    """The mean of six draws; an example alone lies twice as far from its class as its sentences do."""
+    right = np.zeros((6, 3))
+    for seed in range(6):
+        sentences, x, labels = drawn(each, seed)
+        _, asked, truth = drawn(100, seed + 99)
+        probe = fit_text_probe(sentences, x, labels, scale=20)
+        examples = fit_text_probe(np.zeros_like(sentences), x, labels, scale=20)
+        for place, weights in enumerate((sentences, examples, probe)):
+            right[seed, place] = ((asked @ weights.T).argmax(axis=1) == truth).mean()
+    zero_shot, alone, both = right.mean(axis=0)
+    assert both > zero_shot + 0.01 and both > alone + 0.01
