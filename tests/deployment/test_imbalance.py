@@ -152,7 +152,7 @@ def test_rows_that_count_for_nothing_teach_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell,said", [(-1, "row 7: '-1.0'"), (None, "row 7: 'None'"), (float("inf"), "row 7")]
+    "cell,said", [(-1, "row 7: '-1.0'"), (None, "row 7: the cell is empty"), (float("inf"), "row 7")]
 )
 def test_a_weight_that_is_none_is_refused(cell: Any, said: str) -> None:
     data = table_of()

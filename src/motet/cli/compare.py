@@ -8,44 +8,31 @@ from typing import Annotated, Any
 
 import typer
 
+from motet.cli.columns import NONE_NAMED, Columns, takes_columns
 from motet.cli.options import (
     AcceptLicenceOption,
     AudioEncoderOption,
-    AudioOption,
     BalanceOption,
-    CategoricalOption,
     DebugOption,
-    GroupOption,
     ImageEncoderOption,
-    ImageOption,
     ImageRootOption,
     JsonOption,
     NoLexicalOption,
-    NumericOption,
     PoolingOption,
-    SplitColumnOption,
     TableArgument,
     TargetOption,
     TextEncoderOption,
-    TextOption,
     TokensOption,
-    VectorOption,
     target_kind,
 )
 
 
+@takes_columns
 def compare(
     table: TableArgument,
     label: Annotated[str, typer.Option("--label", help="The column that holds what is to be told.")],
     target: TargetOption = "class",
-    image: ImageOption = None,
-    text: TextOption = None,
-    audio: AudioOption = None,
-    vector: VectorOption = None,
-    numeric: NumericOption = None,
-    categorical: CategoricalOption = None,
-    split_column: SplitColumnOption = None,
-    group: GroupOption = None,
+    columns: Columns = NONE_NAMED,
     image_encoder: ImageEncoderOption = None,
     text_encoder: TextEncoderOption = None,
     audio_encoder: AudioEncoderOption = None,
@@ -124,14 +111,7 @@ def compare(
     schema = infer_schema(
         read,
         label=label,
-        image=image or (),
-        text=text or (),
-        audio=audio or (),
-        vector=vector or (),
-        numeric=numeric or (),
-        categorical=categorical or (),
-        split=split_column,
-        group=group,
+        **columns.said(),
         target=options.target,
     )
     result = compare_ways(read, schema, options, strategies=tuple(fusion or FUSIONS), folds=folds, fast=fast)

@@ -7,20 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from motet.cli.columns import NONE_NAMED, Columns, takes_columns
 from motet.cli.options import (
-    AudioOption,
-    CategoricalOption,
     DebugOption,
-    GroupOption,
-    ImageOption,
     ImageRootOption,
     JsonOption,
-    NumericOption,
-    SplitColumnOption,
     TableArgument,
     TargetOption,
-    TextOption,
-    VectorOption,
     target_kind,
 )
 
@@ -32,6 +25,7 @@ _CLASSES = 30
 _USUAL_LABELS = ("label", "class", "category", "target", "标签", "类别")
 
 
+@takes_columns
 def inspect(
     table: TableArgument,
     label: Annotated[
@@ -39,14 +33,7 @@ def inspect(
         typer.Option("--label", help="The column that holds the class (else one called label, class, ...)."),
     ] = None,
     target: TargetOption = "class",
-    image: ImageOption = None,
-    text: TextOption = None,
-    audio: AudioOption = None,
-    vector: VectorOption = None,
-    numeric: NumericOption = None,
-    categorical: CategoricalOption = None,
-    split_column: SplitColumnOption = None,
-    group: GroupOption = None,
+    columns: Columns = NONE_NAMED,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -66,20 +53,15 @@ def inspect(
     kind = target_kind(target)
     check_table(table)
     read = read_table(table, image_root=image_root)
-    chosen = label or _usual_label(read, [*(image or ()), *(text or ()), *(categorical or ())])
+    chosen = label or _usual_label(
+        read, [*(columns.image or ()), *(columns.text or ()), *(columns.categorical or ())]
+    )
     if chosen and not label:
         message(f"label column: {chosen} (by its name; --label chooses another)")
     schema = infer_schema(
         read,
         label=chosen,
-        image=image or (),
-        text=text or (),
-        audio=audio or (),
-        vector=vector or (),
-        numeric=numeric or (),
-        categorical=categorical or (),
-        split=split_column,
-        group=group,
+        **columns.said(),
         target=kind,
     )
     if chosen and not label:

@@ -7,29 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from motet.cli.columns import NONE_NAMED, Columns, takes_columns
 from motet.cli.options import (
     AcceptLicenceOption,
     AudioEncoderOption,
-    AudioOption,
     BalanceOption,
-    CategoricalOption,
     DebugOption,
-    GroupOption,
     ImageEncoderOption,
-    ImageOption,
     ImageRootOption,
     JsonOption,
     NoLexicalOption,
-    NumericOption,
     PoolingOption,
     SliceOption,
-    SplitColumnOption,
     TableArgument,
     TargetOption,
     TextEncoderOption,
-    TextOption,
     TokensOption,
-    VectorOption,
     WeightOption,
     target_kind,
 )
@@ -41,6 +34,7 @@ if TYPE_CHECKING:
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
 
+@takes_columns
 def train(
     table: TableArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="The model directory to write.")],
@@ -54,20 +48,13 @@ def train(
         ),
     ] = "classify",
     target: TargetOption = "class",
-    image: ImageOption = None,
-    text: TextOption = None,
-    audio: AudioOption = None,
-    vector: VectorOption = None,
-    numeric: NumericOption = None,
-    categorical: CategoricalOption = None,
-    split_column: SplitColumnOption = None,
+    columns: Columns = NONE_NAMED,
     test_size: Annotated[
         float | None, typer.Option(help=f"Share of rows to measure on (default {SHARE:g}).")
     ] = None,
     val_size: Annotated[
         float | None, typer.Option(help=f"Share of rows to choose on (default {SHARE:g}).")
     ] = None,
-    group: GroupOption = None,
     weight: WeightOption = None,
     id_column: Annotated[str | None, typer.Option("--id", help="A column that names the rows.")] = None,
     image_encoder: ImageEncoderOption = None,
@@ -190,9 +177,10 @@ def train(
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
     check_place(output)
-    if split_column is not None and test_size is not None:
+    if columns.split_column is not None and test_size is not None:
         raise UsageError(
-            f"--test-size and --split-column {split_column}: the column says which rows test; leave one of them out"
+            f"--test-size and --split-column {columns.split_column}: the column says which rows test; "
+            "leave one of them out"
         )
     test_share, val_share = (SHARE if size is None else size for size in (test_size, val_size))
     if test_share + val_share >= 1:
@@ -203,10 +191,10 @@ def train(
             {
                 "--label": label,
                 "--target": target != "class",
-                "--audio": audio,
-                "--vector": vector,
-                "--numeric": numeric,
-                "--categorical": categorical,
+                "--audio": columns.audio,
+                "--vector": columns.vector,
+                "--numeric": columns.numeric,
+                "--categorical": columns.categorical,
                 "--weight": weight,
                 "--audio-encoder": audio_encoder,
                 "--fusion": fusion != "auto",
@@ -267,14 +255,7 @@ def train(
     schema = infer_schema(
         read,
         label=label,
-        image=image or (),
-        text=text or (),
-        audio=audio or (),
-        vector=vector or (),
-        numeric=numeric or (),
-        categorical=categorical or (),
-        split=split_column,
-        group=group,
+        **columns.said(),
         id=id_column,
         weight=weight,
         target=options.target,
@@ -285,7 +266,7 @@ def train(
     unread = [column.name for column in schema.columns if column.role == "ignored"]
     if unread:
         message(f"not read: {listed(unread)} (motet inspect says why)")
-    _say_sizes_unused(read, schema, split_column, test_size, val_size)
+    _say_sizes_unused(read, schema, columns.split_column, test_size, val_size)
     if strict:
         _refuse_broken(read, schema)
     if matches:

@@ -31,7 +31,9 @@ Truth = npt.NDArray[Any]
 ROWS = 5000  # above so many an even sample is looked at: each takes many passes through the heads
 PAIRED_ROWS = 300
 FEW_PAIRED = 10  # rows below which a projection would be of chance
-NUMBERS = 10**8  # that heads read for all pairs of rows at most: what bounds how many rows are paired
+NUMBERS = (
+    25_000_000  # that heads read for all pairs of rows at most, in about a second: bounds how many are paired
+)
 
 
 def insight(known: KnownAnswers, answers: Floats, truth: Truth) -> dict[str, Any]:

@@ -32,9 +32,7 @@ class OpenedModel:
     ) -> None:
         self.directory = ModelDirectory(path)
         self._temporary = folder is not None
-        if (
-            folder is not None
-        ):  # files are opened when they are first needed, so it lives as long as the model
+        if folder is not None:  # files are opened when they are first needed
             weakref.finalize(self, folder.cleanup)
         self.manifest = self.directory.manifest
         self.cache = cache
