@@ -74,6 +74,15 @@ def test_a_column_that_does_both_is_read_only_where_a_cell_is_sure() -> None:
     assert reasons == [EITHER_WAY, EITHER_WAY, "not a number"] and "'price'" in note
 
 
+def test_one_odd_cell_does_not_take_the_others_with_it() -> None:
+    """Of 20 sure cells one has a comma, 5 %: it is read by itself, and what is open as the 19 have it."""
+    found, reasons, (note,) = price(["0.5"] * 19 + ["12,5", "1.250", "1,250"])
+    assert found == pytest.approx([0.5] * 19 + [12.5, 1.25, 1250]) and not reasons
+    assert "a decimal comma in a few cells, such as '12,5'" in note and "read by the point" in note
+    found, reasons, (note,) = price(["0,5"] * 19 + ["12.5", "1.250", "1,250"])
+    assert found == pytest.approx([0.5] * 19 + [12.5, 1250, 1.25]) and "read by the comma" in note
+
+
 def test_a_model_reads_later_tables_as_it_read_its_own() -> None:
     """One row of 1,200 tells nothing: what the training table told holds, unless the new table says otherwise."""
     table = read_table({"price": ["3,5", "2"], "y": ["a", "b"]})

@@ -21,12 +21,13 @@ from motet.data.table import Table, excerpt
 Bools = npt.NDArray[np.bool_]
 EXPONENT = r"([eE][+-]?\d{1,4})?$"
 PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)" + EXPONENT  # without a comma
-# In each: either reading is possible of the first two, only one of the third.
+# The first two may be read either way; of the others, what is none of the first two only one way.
 OPEN_COMMA = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 OPEN_POINT = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 WITH_POINT = r"^[+-]?(\d*\.\d+" + EXPONENT[:-1] + r"|\d{1,3}(,\d{3})+\.\d+|\d{1,3}(,\d{3}){2,})$"
 WITH_COMMA = r"^[+-]?(\d*,\d+" + EXPONENT[:-1] + r"|\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,})$"
 NUMBER = rf"{PLAIN}|{OPEN_COMMA}|{WITH_POINT}|{WITH_COMMA}"
+MOST = 0.95  # share of the cells that are sure, from which the others are odd ones
 EITHER_WAY = "its comma or point may mark decimals or thousands: other cells of this column do both"
 
 
@@ -35,13 +36,15 @@ class Reading:
     """How the numbers of a column are read.
 
     mark : what marks decimals; None where no cell has a comma. sure : whether cells of the column say so. both : they
-    contradict each other: what can be read either way is not read. open : how many cells are read as `mark` has it and
-    could be read otherwise. example : one that the mark decides.
+    contradict each other: what can be read either way is not read. odd : one of the few cells that say otherwise than
+    nearly all. open : how many cells are read as `mark` has it and could be read otherwise. example : one that the mark
+    decides.
     """
 
     mark: Mark | None
     sure: bool = False
     both: bool = False
+    odd: str = ""
     open: int = 0
     example: str = ""
 
@@ -64,6 +67,11 @@ def reading_of(text: pa.ChunkedArray, known: Mark | None = None) -> Reading:
     with_comma = _matching(text, WITH_COMMA) & ~commas
     with_point = _matching(text, WITH_POINT) & ~points
     if with_comma.any() and with_point.any():
+        share = with_comma.sum() / (with_comma.sum() + with_point.sum())
+        if share >= MOST:
+            return Reading(",", True, odd=_first(text, with_point))
+        if share <= 1 - MOST:
+            return Reading(".", True, odd=_first(text, with_comma))
         return Reading(None, both=True)
     if with_comma.any():
         return Reading(",", True, example=_first(text, with_comma))
@@ -105,6 +113,12 @@ def reading_note(name: str, reading: Reading) -> str | None:
         return (
             f"column {name!r} has numbers with a decimal comma and numbers with a decimal point: those that could be "
             "either, such as 1,200, are not read"
+        )
+    if reading.odd:
+        mark, other = ("comma", "point") if reading.mark == "," else ("point", "comma")
+        return (
+            f"column {name!r} has a decimal {other} in a few cells, such as {excerpt(reading.odd)!r}, and a decimal "
+            f"{mark} in nearly all: what could be either is read by the {mark}"
         )
     if not reading.example:
         return None
