@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from motet.errors import SearchError
 from motet.retrieval.exact import Rows
 from motet.retrieval.storage import Floats, Storage
 
 TRAINING_ROWS_A_LIST = 40
-MOST_PROBES_SHARE = 0.5
 ADDED_AT_ONCE = 65_536
 
 
@@ -104,17 +102,9 @@ def _others(index: Any, queries: Floats, k: int, probes: int, own: Rows | None, 
     return others
 
 
-def search(
-    index: Any, queries: Floats, k: int, probes: int, bits: npt.NDArray[np.uint8] | None = None
-) -> tuple[Floats, Rows]:
-    """Scores and rows [Q, k] found in the nearest `probes` lists, -1 where there are no more.
-
-    bits : one a row, the lowest of a byte first, 1 where the row may be found; None for all.
-    """
-    library = faiss()
-    settings = library.SearchParametersIVF(nprobe=probes)
-    if bits is not None:
-        settings.sel = library.IDSelectorBitmap(bits)
+def search(index: Any, queries: Floats, k: int, probes: int) -> tuple[Floats, Rows]:
+    """Scores and rows [Q, k] found in the nearest `probes` lists, -1 where there are no more."""
+    settings = faiss().SearchParametersIVF(nprobe=probes)
     scores, rows = index.search(queries, k, params=settings)
     return scores, rows
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from motet.retrieval import approximate
 from motet.retrieval.exact import PIECE, Rows, nearest
+from motet.retrieval.filtered import lists_of_rows, search_passing
 from motet.retrieval.state import FileEntry, SegmentEntry, entry, segment_folder, sync_folder
 from motet.retrieval.storage import Floats, Records, Storage, decode, record_type
 
@@ -23,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 EXACT_NUMBERS = 25_600_000
 SAMPLED_QUERIES = 1000
 NEIGHBOURS = 10
+LEAST_DEPTH = 4  # lists, under a filter: of one alone a first doubling often changes nothing
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Segment:
         """All vectors of a segment that is small enough for exact search, decoded once."""
         return decode(self.records)
 
+    @cached_property
+    def _list_of_row(self) -> npt.NDArray[np.int32]:
+        """The list of the inverted file that each row is in."""
+        return lists_of_rows(self._lists)
+
     def search(self, queries: Floats, k: int, allowed: Allowed | None = None) -> tuple[Floats, Rows]:
         """Scores and rows [Q, k'] of the best rows that are allowed; k' the smaller of k and their number."""
         passing = len(self) if allowed is None else allowed.count
@@ -91,16 +98,18 @@ class Segment:
     def _approximate(
         self, queries: Floats, k: int, allowed: Allowed | None, passing: int
     ) -> tuple[Floats, Rows]:
-        bits = None if allowed is None else allowed.bits
         lists: int = self._lists.nlist
-        # where one row in ten passes, ten times as many lists hold as many neighbours
-        probes = min(lists, int(np.ceil(self.entry.probes * len(self) / passing)))
-        if passing * queries.shape[1] <= EXACT_NUMBERS // 10:
-            probes = lists
-        scores, rows = approximate.search(self._lists, queries, k, probes, bits)
-        short = np.flatnonzero((rows < 0).any(1))
-        if len(short):
-            scores[short], rows[short] = approximate.search(self._lists, queries[short], k, lists, bits)
+        if allowed is None:
+            scores, rows = approximate.search(self._lists, queries, k, self.entry.probes)
+            short = np.flatnonzero((rows < 0).any(1))
+            if len(short):
+                scores[short], rows[short] = approximate.search(self._lists, queries[short], k, lists)
+        else:
+            # As many rows that pass as the lists hold that are visited without a filter; where few pass, all of them.
+            few = passing * queries.shape[1] <= EXACT_NUMBERS // 10
+            enough = passing if few else int(np.ceil(max(self.entry.probes, LEAST_DEPTH) * len(self) / lists))
+            of_list = np.bincount(self._list_of_row[allowed.mask], minlength=lists)
+            scores, rows = search_passing(self._lists, queries, k, of_list, allowed.bits, enough)
         if self.records.dtype["codes"].base == np.int8:
             scores = self._scores(queries, rows)  # FAISS has INT8 codes of its own, with other scales
         return _ordered(scores, rows)
