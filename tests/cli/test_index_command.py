@@ -114,6 +114,7 @@ def test_a_database_gets_every_row(motet, index, tmp_path) -> None:
 def test_wrong_usage_is_said(motet, model, index, tmp_path, catalogue) -> None:
     for arguments, said in (
         (("search", index), "say what to find"),
+        (("search", index, "--like", "x", "-k", 0), "at least 1"),
         (("search", index, "--text", "x"), "need the model"),
         (("search", index, "-m", model, "--text", " "), "empty words"),
         (("search", index, "-m", model, "--image", tmp_path / "none.png"), "no such file"),

@@ -74,6 +74,15 @@ def test_a_column_that_does_both_is_read_only_where_a_cell_is_sure() -> None:
     assert reasons == [EITHER_WAY, EITHER_WAY, "not a number"] and "'price'" in note
 
 
+@pytest.mark.parametrize(("usual", "slip"), [("1.234", "3,5"), ("1,234", "3.5")])
+def test_a_slip_does_not_break_its_column(usual: str, slip: str) -> None:
+    """Ten cells that are sure outweigh one: what can be read either way is read as they are."""
+    sure = "2.5" if usual == "1.234" else "2,5"
+    found, reasons, (note,) = price([usual, *[sure] * 10, slip])
+    assert found == pytest.approx([1.234, *[2.5] * 10, 3.5]) and not reasons
+    assert "1 cell has a decimal" in note and repr(slip) in note
+
+
 def test_a_model_reads_later_tables_as_it_read_its_own() -> None:
     """One row of 1,200 tells nothing: what the training table told holds, unless the new table says otherwise."""
     table = read_table({"price": ["3,5", "2"], "y": ["a", "b"]})

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from motet.data import all_patterns
 from motet.model import HeadEntry
 from motet.runtime import combine, log_softmax
+from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.target import ClassTarget
-from motet.selection import fit_temperature, select
+from motet.selection import crossed_judged, fit_temperature, halves_of, select
+from motet.selection.candidates import ways
 from motet.selection.ensemble import greedy_mean, greedy_product, stacked_weights
 
 Floats = npt.NDArray[np.floating]
@@ -468,3 +470,19 @@ def test_without_rows_to_measure_on_the_metrics_are_null_in_json() -> None:
     for candidates in world.select().candidates.values():
         told = [candidate.to_json() for candidate in candidates]
         assert {(one["log_loss"], one["accuracy"]) for one in told} == {(None, None)}
+
+
+def test_cuts_that_a_row_is_judged_by_are_learned_from_the_other_half_alone() -> None:
+    """What is true of one half may change as it likes: its own judged answers stay, the cuts of the other half move."""
+    random = np.random.default_rng(0)
+    target = LabelsTarget(("a", "b"))
+    truth = (random.random((80, 2)) < 0.3).astype(float)
+    logits = {"words": target.spread(truth * 2 + random.normal(size=(80, 2)))}
+    (way,) = ways(heads_of({"words": "text"}), {"words": "text"}, frozenset({"text"}), {}, target)
+    halves = halves_of(80, seed=0)
+    _, judged = crossed_judged(way, logits, truth, halves, target)
+    changed = truth.copy()
+    changed[halves == 0] = 1 - changed[halves == 0]
+    _, other = crossed_judged(way, logits, changed, halves, target)
+    assert np.array_equal(judged[halves == 0], other[halves == 0])
+    assert not np.allclose(judged[halves == 1, 2:], other[halves == 1, 2:])

@@ -83,6 +83,8 @@ def search(
     texts, images, likes = text or [], image or [], like or []
     if not (texts or images or likes):
         raise UsageError("say what to find: --text, --image or --like")
+    if k < 1:
+        raise UsageError(f"-k {k}: at least 1 is wanted")
     if not 0 <= text_weight <= 1:
         raise UsageError(f"--text-weight is a share from 0 to 1, not {text_weight:g}")
     if (texts or images) and model is None:

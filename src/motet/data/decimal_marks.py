@@ -27,6 +27,7 @@ OPEN_POINT = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 WITH_POINT = r"^[+-]?(\d*\.\d+" + EXPONENT[:-1] + r"|\d{1,3}(,\d{3})+\.\d+|\d{1,3}(,\d{3}){2,})$"
 WITH_COMMA = r"^[+-]?(\d*,\d+" + EXPONENT[:-1] + r"|\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,})$"
 NUMBER = rf"{PLAIN}|{OPEN_COMMA}|{WITH_POINT}|{WITH_COMMA}"
+MOSTLY = 10  # times as many cells with one mark as with the other: the others are slips
 EITHER_WAY = "its comma or point may mark decimals or thousands: other cells of this column do both"
 
 
@@ -35,13 +36,15 @@ class Reading:
     """How the numbers of a column are read.
 
     mark : what marks decimals; None where no cell has a comma. sure : whether cells of the column say so. both : they
-    contradict each other: what can be read either way is not read. open : how many cells are read as `mark` has it and
-    could be read otherwise. example : one that the mark decides.
+    contradict each other: what can be read either way is not read. odd : how many cells surely have the other mark,
+    where so few do that the column is read by the usual one, and they by their own. open : how many cells are read as
+    `mark` has it and could be read otherwise. example : one that the mark decides, or an odd one.
     """
 
     mark: Mark | None
     sure: bool = False
     both: bool = False
+    odd: int = 0
     open: int = 0
     example: str = ""
 
@@ -63,8 +66,14 @@ def reading_of(text: pa.ChunkedArray, known: Mark | None = None) -> Reading:
     points = _matching(text, OPEN_POINT)
     with_comma = _matching(text, WITH_COMMA) & ~commas
     with_point = _matching(text, WITH_POINT) & ~points
-    if with_comma.any() and with_point.any():
-        return Reading(None, both=True)
+    comma_count, point_count = int(with_comma.sum()), int(with_point.sum())
+    if comma_count and point_count:
+        if max(comma_count, point_count) < MOSTLY * min(comma_count, point_count):
+            return Reading(None, both=True)
+        odd = with_comma if comma_count < point_count else with_point
+        return Reading(
+            "." if comma_count < point_count else ",", True, odd=int(odd.sum()), example=_first(text, odd)
+        )
     if with_comma.any():
         return Reading(",", True, example=_first(text, with_comma))
     if with_point.any():
@@ -105,6 +114,13 @@ def reading_note(name: str, reading: Reading) -> str | None:
         return (
             f"column {name!r} has numbers with a decimal comma and numbers with a decimal point: those that could be "
             "either, such as 1,200, are not read"
+        )
+    if reading.odd:
+        cells = "1 cell has" if reading.odd == 1 else f"{reading.odd:,} cells have"
+        usual, other = ("comma", "point") if reading.mark == "," else ("point", "comma")
+        return (
+            f"column {name!r}: decimals are marked by a {usual}, but {cells} a decimal {other}, such as "
+            f"{excerpt(reading.example)!r}: read as written"
         )
     if not reading.example:
         return None

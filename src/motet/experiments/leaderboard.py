@@ -13,7 +13,7 @@ from motet.evaluation import paired_difference
 from motet.experiments.boosting import BOOSTING
 from motet.model import HeadEntry, Member, PatternEntry
 from motet.runtime.target import Target
-from motet.selection import Selection, crossed, crossed_answers, halves_of
+from motet.selection import Selection, crossed, crossed_judged, halves_of
 from motet.selection.by_pattern import HeadLogits
 from motet.selection.candidates import ways
 from motet.selection.way import Way
@@ -41,12 +41,13 @@ class Held:
 
 @dataclass(frozen=True)
 class Answered:
-    """One way's answers to the rows of a pattern: probabilities [n, C] or numbers [n, 1]."""
+    """One way's answers to the rows of a pattern: probabilities [n, C] or numbers [n, 1], and as they are measured."""
 
     name: str
     kind: str
     heads: tuple[str, ...]
     answers: Floats
+    judged: Floats
 
 
 def leaderboard(
@@ -68,12 +69,11 @@ def leaderboard(
         truth, losses = held.truth[have], {}
         for one in _answered(held, selection, shown, have, halves[have]):
             losses[one.name] = held.target.row_losses(one.answers, truth)
-            judged = _judged(held.target, one.answers, truth, halves[have])
             row = rows.setdefault(one.name, _row(one, seconds, parameters))
             row["patterns"][pattern] = {
                 "n": len(have),
                 "loss": float(losses[one.name].mean()),
-                "metrics": held.target.metrics(judged, truth, seed=seed),
+                "metrics": held.target.metrics(one.judged, truth, seed=seed),
             }
         best = min(losses, key=lambda name: float(losses[name].mean()))
         for name, loss in losses.items():
@@ -97,11 +97,12 @@ def _answered(
 ) -> list[Answered]:
     """The baseline that looks at nothing, every way that selection knows, and gradient boosting."""
     target, truth = held.target, held.truth[have]
-    found = [Answered(target.prior_name, BASELINE, (), np.tile(held.prior, (len(have), 1)))]
+    prior = np.tile(held.prior, (len(have), 1))
+    found = [Answered(target.prior_name, BASELINE, (), prior, _judged(target, prior, truth, halves))]
 
     def add(way: Way, logits: Mapping[str, Floats]) -> None:
-        combined = crossed_answers(way, logits, truth, halves, target)
-        found.append(Answered(way.name, way.kind, way.heads, target.answers(combined)))
+        answers = crossed_judged(way, logits, truth, halves, target)
+        found.append(Answered(way.name, way.kind, way.heads, *answers))
 
     if shown:
         for way in ways(held.entries, held.modality_of, shown, selection.experts, target):
@@ -114,7 +115,7 @@ def _answered(
 
 
 def _judged(target: Target, answers: Floats, truth: Truth, halves: Rows) -> Floats:
-    """Answers as they are measured: each half of the rows by the cuts that the other half taught."""
+    """What learns nothing as it is measured: each half of the rows by the cuts that the other half taught."""
     rows, parts = [], []
     for asked, learn in crossed(halves):
         cuts = target.cuts(answers[learn], truth[learn])

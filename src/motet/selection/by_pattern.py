@@ -167,13 +167,40 @@ def crossed_answers(
 ) -> Floats:
     """Logarithms of probabilities [n, C], or numbers [n, 1]: of each half of the rows by what the other half taught."""
     made = np.zeros(next(iter(logits.values())).shape)
+    for held, _, taught in _taught(way, logits, labels, halves, target):
+        made[held] = taught(held)
+    return made
+
+
+def crossed_judged(
+    way: Way, logits: Mapping[str, Floats], labels: Truth, halves: npt.NDArray[np.int64], target: Target
+) -> tuple[Floats, Floats]:
+    """Answers [n, ...] of `crossed_answers`, and the same as they are measured: cuts, where there are any, are learned
+    on the other half too, from its answers by the same weights and temperature."""
+    made = crossed_answers(way, logits, labels, halves, target)
+    parts: dict[int, Floats] = {}
+    for held, learn, taught in _taught(way, logits, labels, halves, target):
+        cuts = target.cuts(target.answers(taught(learn)), labels[learn])
+        entry = PatternEntry("", (), 1.0, "", "", (), cuts)
+        judged = target.judged(target.answers(made[held]), [""] * len(held), {"": entry})
+        parts |= dict(zip(held.tolist(), judged, strict=True))
+    return target.answers(made), np.stack([parts[row] for row in range(len(labels))])
+
+
+def _taught(
+    way: Way, logits: Mapping[str, Floats], labels: Truth, halves: npt.NDArray[np.int64], target: Target
+) -> Iterator[tuple[Rows, Rows, Callable[[Rows], Floats]]]:
+    """For each half: its rows, those of the other half, and how the way, as the other half taught it, answers rows."""
     for held, learn in crossed(halves):
         mine = {name: values[learn] for name, values in logits.items()}
         members = way.learn(mine, labels[learn])
         temperature = temperature_of(target, answer(way, members, mine), labels[learn])
-        asked = answer(way, members, {name: values[held] for name, values in logits.items()})
-        made[held] = target.normal(asked / temperature)
-    return made
+
+        def taught(rows: Rows, members: tuple[Member, ...] = members, by: float = temperature) -> Floats:
+            asked = answer(way, members, {name: values[rows] for name, values in logits.items()})
+            return target.normal(asked / by)
+
+        yield held, learn, taught
 
 
 def crossed(halves: npt.NDArray[np.int64]) -> Iterator[tuple[Rows, Rows]]:
