@@ -118,14 +118,17 @@ def test_a_label_that_is_a_quantity(refused: Motet) -> None:
     refused(rows, code=2, said=["'kind'", "quantity", "make classes"])
 
 
-def test_labels_that_are_lists(refused: Motet, tmp_path: Path) -> None:
-    rows = products()
-    columns = {"title": [row["title"] for row in rows], "kind": [[row["kind"]] for row in rows]}
-    pq.write_table(pa.table(columns), tmp_path / "lists.parquet")
-    refused(
-        tmp_path / "lists.parquet",
-        said=["'kind' holds no class in any of its 36 rows", "row 0", "--target labels"],
-    )
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (["lamp"], ["'kind' holds lists", "--target labels"]),
+        ({"name": "lamp"}, ["'kind' holds no class in any of its 36 rows", "row 0"]),
+    ],
+)
+def test_labels_that_are_no_values(refused: Motet, tmp_path: Path, label: Any, said: list[str]) -> None:
+    columns = {"title": [row["title"] for row in products()], "kind": [label] * 36}
+    pq.write_table(pa.table(columns), tmp_path / "odd.parquet")
+    refused(tmp_path / "odd.parquet", said=said)
 
 
 def test_duplicated_column_names(refused: Motet, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from motet import MultimodalClassifier
 from motet.data import TextCells, infer_schema, labels, make_split, read_table
 from motet.deployment import Options, cross_fitting
 from motet.deployment.build import build_model
-from motet.deployment.prepared import Prepared, prepare_rows
+from motet.deployment.prepared import Prepared
+from motet.deployment.preparing import prepare_rows
 from motet.encoders.descriptor import DescriptorEncoder
 from motet.errors import UsageError
 from motet.preprocessing import Augmentation

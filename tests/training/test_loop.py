@@ -23,7 +23,8 @@ from motet.selection import fit_temperature
 from motet.tasks import FusedClassifier, classification_loss, objective_of
 from motet.training import Fold, Settings, Trained, fit_probe, predict_logits, side_by_side, train_heads
 from motet.training.balance import Balance
-from motet.training.loop import MakeHead, shown_modalities
+from motet.training.batches import read_batch, shown_modalities
+from motet.training.loop import MakeHead
 from motet.training.schedule import warm_then_cosine
 from motet.training.stacked import StackedHeads
 
@@ -343,8 +344,6 @@ def test_hiding_happens_as_often_as_it_says(rate: float) -> None:
 
 def test_sources_of_one_modality_are_hidden_together_and_never_shown_where_absent() -> None:
     """A head that tells which of its sources it was shown, by rows that hold only their own number."""
-    from motet.training.loop import _read
-
     pair = Source("text:c", "text", 2)
     present = {IMAGE.name: np.ones(60, bool), TEXT.name: np.ones(60, bool), pair.name: np.arange(60) % 3 > 0}
     sources = (IMAGE, TEXT, pair)
@@ -353,7 +352,7 @@ def test_sources_of_one_modality_are_hidden_together_and_never_shown_where_absen
     }
     fold = Fold(tables, np.zeros(60, np.int64), np.arange(60))
     hide = np.full(2, 0.4)
-    batch, *_ = _read(
+    batch, *_ = read_batch(
         sources, [fold], [np.arange(60)], TWO, 2, hide, np.random.default_rng(0), torch.device("cpu")
     )
     shown = {name: has.numpy() for name, (_, has) in batch.items()}

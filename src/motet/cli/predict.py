@@ -11,7 +11,7 @@ from motet.cli.options import DebugOption, ImageRootOption, JsonOption, ModelArg
 
 if TYPE_CHECKING:
     from motet.encoders import FeatureCache
-    from motet.runtime import Model, Prediction, ZeroShot
+    from motet.runtime import Model, ZeroShot
 
 
 def predict(
@@ -84,6 +84,8 @@ def predict(
       motet predict space --image cat.jpg --labels "猫，狗，鸟" --template "一张{}的照片"
     """
     from motet.cli.paths import check_model, check_picture, check_table
+    from motet.cli.predict_sample import predict_sample
+    from motet.cli.predict_table import predict_table
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
     from motet.runtime.writing import PAGES, check_output
@@ -115,9 +117,9 @@ def predict(
     opened = _opened(model, FeatureCache() if table is not None else None, labels, template or [])
     if table is not None:
         assert output is not None
-        _table(opened, table, output, image_root, asked, explain, json)
+        predict_table(opened, table, output, image_root, asked, explain, json)
     else:
-        _sample(opened, image, text, audio, card, asked, explain, json)
+        predict_sample(opened, image, text, audio, card, asked, explain, json)
 
 
 def _opened(
@@ -141,161 +143,3 @@ def _opened(
             f"--labels and --template are for a model that matches; {place} has classes of its own"
         )
     return model
-
-
-def _table(
-    model: Model | ZeroShot,
-    table: str,
-    output: Path,
-    image_root: Path | None,
-    asked: dict[str, float | None],
-    explain: bool,
-    json: bool,
-) -> None:
-    from collections import Counter
-    from collections.abc import Iterator
-
-    from motet.cli.console import counted, message, print_json
-    from motet.runtime.writing import formula_cells, write_predictions
-
-    read = model.read(table, image_root=image_root)
-    for note in read.notes:
-        message(f"note: {note}")
-    patterns: Counter[str] = Counter()
-    issues: list[dict[str, object]] = []
-    formulas: dict[str, str] = {}  # the first of each column
-
-    def watched() -> Iterator[list[Prediction]]:
-        for window in model.predict_windows(read, **asked, explain=explain):
-            patterns.update(one.pattern for one in window)
-            issues.extend({"id": one.id, "issue": one.issue} for one in window if one.issue)
-            if output.suffix.lower() == ".csv":
-                for one in window:
-                    for column, value in formula_cells(one):
-                        formulas.setdefault(column, value)
-            yield window
-
-    identity = model.manifest.schema.id
-    rows = write_predictions(
-        output,
-        watched(),
-        model.classes,
-        named=identity in read.columns,
-        sets=asked["coverage"] is not None,
-        abstains=asked["abstain_below"] is not None,
-        kind=model.manifest.target.kind,
-        explained=model.manifest.modalities if explain else (),
-    )
-    notes = [*read.notes, *model.notes_on(patterns)]
-    for note in notes[len(read.notes) :]:
-        message(f"note: {note}")
-    for problem in issues[:10]:
-        message(f"{problem['id']}: {problem['issue']}")
-    if len(issues) > 10:
-        message(f"and {counted(len(issues) - 10, 'more row')} with an issue: see the column 'issue'")
-    warnings = [
-        f"column {column!r} of {output.name} has values that a spreadsheet runs as formulas, such as {value[:60]!r}: "
-        "import it as text"
-        for column, value in formulas.items()
-    ]
-    for warning in warnings:
-        message(f"warning: {warning}")
-    if json:
-        print_json(
-            {
-                "output": str(output),
-                "rows": rows,
-                "patterns": dict(patterns),
-                "issues": issues,
-                "notes": [*notes, *warnings],
-            }
-        )
-    else:
-        found = ", ".join(f"{n:,} {name}" for name, n in patterns.most_common())
-        message(f"{counted(rows, 'row')}: {output} ({found})")
-
-
-def _sample(
-    model: Model | ZeroShot,
-    image: Path | None,
-    text: str | None,
-    audio: Path | None,
-    card: Path | None,
-    asked: dict[str, float | None],
-    explain: bool,
-    json: bool,
-) -> None:
-    from motet.cli.console import bar, message, print_json, print_table, shortened
-    from motet.data.media import decode_image, read_media
-    from motet.errors import MediaError, UsageError
-    from motet.report import render_card, thumbnail
-
-    schema = model.manifest.schema
-    row: dict[str, list[object]] = {}
-    for value, kind in ((image, "image"), (text, "text"), (audio, "audio")):
-        if value is not None and not schema.inputs(kind):
-            raise UsageError(f"this model reads no {kind} (it reads {', '.join(schema.modalities)})")
-    picture = None
-    if image is not None:
-        try:
-            data = read_media(image)
-        except MediaError as error:
-            raise UsageError(f"--image: {error}") from error
-        row[schema.inputs("image")[0]] = [data]
-        try:
-            picture = thumbnail(decode_image(data), size=640)
-        except MediaError:
-            picture = None  # the answer below lists what is wrong with it
-    if text is not None:
-        row[schema.inputs("text")[0]] = [text]
-    if audio is not None:
-        try:
-            row[schema.inputs("audio")[0]] = [read_media(audio)]
-        except MediaError as error:
-            raise UsageError(f"--audio: {error}") from error
-    answer = model.predict(
-        row, coverage=asked["coverage"], abstain_below=asked["abstain_below"], explain=explain
-    )[0]
-    if answer.issue:
-        message(f"issue: {answer.issue}")
-    for note in model.notes_on({answer.pattern: 1}):
-        message(f"note: {note}")
-    if card is not None:
-        page = render_card(answer.to_json(), picture=picture, text=text, coverage=asked["coverage"])
-        card.write_text(page, encoding="utf-8")
-        message(f"card: {card}")
-    if json:
-        print_json(answer.to_json())
-        return
-    if answer.probabilities is None:
-        message(f"{answer.prediction:g} ({answer.pattern})")
-        _explain(answer)
-        if answer.interval is not None:
-            low, high = answer.interval
-            known = low is not None and high is not None
-            message(
-                f"between {low:g} and {high:g}" if known else "too few rows were held out for this coverage"
-            )
-        return
-    ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
-    rows = [[shortened(name), f"{value:.3f}", bar(value)] for name, value in ranked[:10]]
-    told = (
-        ", ".join(answer.prediction) or "no label"
-        if isinstance(answer.prediction, list)
-        else answer.prediction
-    )
-    print_table(f"{told} ({answer.pattern})", ["class", "probability", ""], rows, left=("",))
-    _explain(answer)
-    if answer.classes is not None:
-        message(f"one of: {', '.join(answer.classes)}")
-    if answer.abstain:
-        message("less sure than asked: for a person to look at")
-
-
-def _explain(answer: Prediction) -> None:
-    """One line for each thing that was answered: what it is from nothing, and what each modality adds."""
-    from motet.cli.console import message
-
-    for name, whole, shares in answer.explained():
-        gains = ", ".join(f"{value:+.3f} {modality}" for modality, value in shares.items())
-        message(f"{name}: {whole - sum(shares.values()):.3f} from nothing, {gains or 'and nothing is there'}")

@@ -29,7 +29,6 @@ from motet.cli.options import (
 
 if TYPE_CHECKING:
     from motet.data import Schema, Table
-    from motet.preprocessing import Augmentation
 
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
@@ -163,6 +162,7 @@ def train(
 
       motet train photos.csv --task match --image photo --text caption --text caption_zh -o space
     """
+    from motet.cli.augmentation import read_augmentation
     from motet.cli.balance import read_balance
     from motet.cli.console import listed, message, print_json
     from motet.cli.learning import require_learning_wing
@@ -185,7 +185,7 @@ def train(
     test_share, val_share = (SHARE if size is None else size for size in (test_size, val_size))
     if test_share + val_share >= 1:
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
-    augmentation = _augmentation(augment, augment_image, augment_text, synonyms, back_translate)
+    augmentation = read_augmentation(augment, augment_image, augment_text, synonyms, back_translate)
     if matches:
         refuse_options(
             {
@@ -292,30 +292,6 @@ def _is_match(task: str, label: str | None) -> bool:
             "name the column to learn with --label, or learn from pairs without labels with --task match"
         )
     return task == "match"
-
-
-def _augmentation(
-    views: int, image: str | None, text: str | None, synonyms: str | None, back_translate: list[str] | None
-) -> Augmentation:
-    from motet.errors import UsageError
-    from motet.preprocessing import Augmentation
-
-    if not views and (image or text or synonyms or back_translate):
-        raise UsageError(
-            "what to change is said, but not how often: add --augment 1 for a further view of each row"
-        )
-    usual = Augmentation()
-    return Augmentation(
-        views,
-        image=usual.image if image is None else _listed(image),
-        text=usual.text if text is None else _listed(text),
-        synonyms=synonyms,
-        back_translate=tuple(back_translate or ()),
-    )
-
-
-def _listed(said: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in said.split(","))
 
 
 def _say_sizes_unused(

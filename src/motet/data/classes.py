@@ -63,8 +63,7 @@ def labels(table: Table, schema: Schema) -> Labels:
         first = issues[0]
         raise TableError(
             f"label column {name!r} holds no class in any of its {len(table)} rows, but such as {first.value!r} in row "
-            f"{first.row} ({first.reason}); lists of labels are learned with --target labels (in Python "
-            "multilabel=True)"
+            f"{first.row}: {first.reason}"
         )
     if not found:
         raise TableError(f"label column {name!r} is empty in all {len(table)} rows")

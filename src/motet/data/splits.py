@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from motet.data.casting import text_of
 from motet.data.classes import Labels
 from motet.data.duplicates import content_numbers
-from motet.data.inference import SIDES, SPLIT_NAMES
+from motet.data.guessing import SIDES, SPLIT_NAMES
 from motet.data.schema import Schema
 from motet.data.table import Table, excerpt
 from motet.errors import TableError, UsageError

@@ -35,7 +35,7 @@ from motet.model import (
 )
 from motet.report import shown_thumbnails, write_report
 from motet.runtime import Model, evaluate
-from motet.runtime.evaluate import shown_cells
+from motet.runtime.shown_cells import shown_cells
 
 SUSPECTS = 50  # rows with a suspect label that are shown
 

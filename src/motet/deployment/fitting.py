@@ -12,7 +12,8 @@ from motet.data import Labels, Schema, Split, Table
 from motet.deployment.fused import FusedHeads
 from motet.deployment.held_logits import HeldLogits
 from motet.deployment.options import Options
-from motet.deployment.prepared import Prepared, prepare_rows
+from motet.deployment.prepared import Prepared
+from motet.deployment.preparing import prepare_rows
 from motet.fusion import FUSIONS
 from motet.model import HeadEntry, file_name
 from motet.selection import Selection, select

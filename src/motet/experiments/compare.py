@@ -14,7 +14,8 @@ from motet.data import Schema, Table, all_patterns, make_split, read_target
 from motet.data.targets import label_notes
 from motet.deployment import Options
 from motet.deployment.held_logits import HeldLogits
-from motet.deployment.prepared import Prepared, prepare_rows
+from motet.deployment.prepared import Prepared
+from motet.deployment.preparing import prepare_rows
 from motet.errors import TableError
 from motet.experiments.boosting import BOOSTING, MOST_LABELS, fit_boosting
 from motet.experiments.leaderboard import Held, leaderboard

@@ -5,29 +5,24 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from motet import __version__
-from motet.data import Labels, Schema, Table, column_slices, encode_target, row_ids, split_sides
-from motet.data.casting import text_of
-from motet.data.splits import NAMES, TEST
-from motet.data.table import gather
+from motet.data import Table, column_slices, encode_target
 from motet.data.targets import label_notes, unseen_labels
-from motet.errors import TableError
 from motet.evaluation import (
     evaluate_patterns,
     row_patterns,
     slice_metrics,
 )
-from motet.model import table_digest
 from motet.runtime.insight import insight
 from motet.runtime.known_answers import KnownAnswers
+from motet.runtime.measured_rows import labelled_rows, rows_to_measure, told_apart
+from motet.runtime.shown_cells import shown_cells
 from motet.runtime.table_notes import pattern_notes
 
 if TYPE_CHECKING:
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.int64]
 MISTAKES = 24
 FEW_MEASURED = 30  # rows below which a figure says little
-TEXT_SHOWN = 600
 SLICE_DRAWS = 300  # of the bootstrap, for each slice: there may be many
 
 
@@ -71,7 +65,7 @@ def evaluate(
     manifest = model.manifest
     notes = [*table.notes]
     if rows is None:
-        rows, found, note = _rows_to_measure(model, table, all_rows)
+        rows, found, note = rows_to_measure(model, table, all_rows)
         notes += [note] if note else []
     else:
         found = "test"
@@ -80,10 +74,10 @@ def evaluate(
     labels = encode_target(table, manifest.schema, target.kind, manifest.classes)
     notes += label_notes(labels, str(manifest.schema.label))
     notes += unseen_labels(labels, manifest.classes)
-    rows = _labelled(table, labels, rows, split, str(manifest.schema.label), notes)
+    rows = labelled_rows(table, labels, rows, split, str(manifest.schema.label), notes)
     truth = labels.truth[rows]
     if target.kind == "class":
-        truth = _told_apart(truth, table, str(manifest.schema.label), rows)
+        truth = told_apart(truth, table, str(manifest.schema.label), rows)
     if len(rows) < FEW_MEASURED:
         were = "row was" if len(rows) == 1 else "rows were"
         notes.append(f"only {len(rows)} {were} measured: one row more or less right changes the figures much")
@@ -134,76 +128,6 @@ def evaluate(
         "versions": {"motet": __version__, "python": platform.python_version(), "numpy": np.__version__},
         "data": {"name": table.name},
     }
-
-
-def _rows_to_measure(model: Model, table: Table, all_rows: bool) -> tuple[Rows, str, str]:
-    """Rows [n], what they are called, and a note on them, which may be empty."""
-    column = model.manifest.schema.split
-    if column is None or column not in table.columns or all_rows:
-        return np.arange(len(table)), "given", _note_of_training_table(model, table)
-    way_out = "to measure all rows: --all-rows, in Python all_rows=True"
-    try:
-        sides = split_sides(table, column)
-    except TableError as error:
-        raise TableError(f"{table.name}: {error}; {way_out}") from error
-    rows = np.flatnonzero(sides == TEST)
-    if len(rows) == 0:
-        there = ", ".join(f"{int((sides == n).sum())} {name}" for n, name in enumerate(NAMES) if n != TEST)
-        raise TableError(
-            f"{table.name}: split column {column!r} names no test rows (it has {there}); {way_out}"
-        )
-    note = f"measured: the {_count(len(rows))} that column {column!r} calls test, of {len(table)} ({way_out})"
-    return rows, "test", note
-
-
-def _note_of_training_table(model: Model, table: Table) -> str:
-    """Words where every row of the table that trained the model is about to be measured, else nothing."""
-    trained = model.manifest.training.get("table")
-    if not isinstance(trained, dict) or trained.get("rows") != len(table):
-        return ""
-    if trained.get("digest") != table_digest(table):
-        return ""
-    return (
-        f"these {len(table)} rows are the table that trained the model ({trained.get('name')}): the figures are too "
-        "good; measure on rows that it never saw"
-    )
-
-
-def _labelled(table: Table, labels: Labels, rows: Rows, split: str, column: str, notes: list[str]) -> Rows:
-    """The rows that have a label; notes say how many have none, and how many one that the model never saw."""
-    values = labels.values[rows]
-    unlabelled, unseen = int((values == -1).sum()), int((values == -2).sum())
-    if unlabelled == len(rows):
-        which = "row" if split == "given" else f"{split} row"
-        raise TableError(f"{table.name}: no {which} has a label in column {column!r}: nothing to measure")
-    if unlabelled:
-        has = "has no label and was" if unlabelled == 1 else "have no label and were"
-        notes.append(f"{_count(unlabelled)} {has} left out")
-    if unseen:
-        mine = set(rows[values == -2].tolist())
-        names = sorted({issue.value for issue in labels.issues if issue.row in mine})[:5]
-        has, counted = ("has", "a mistake") if unseen == 1 else ("have", "mistakes")
-        notes.append(
-            f"{_count(unseen)} {has} a label that the model never saw ({', '.join(names)}): counted as {counted}"
-        )
-    labelled: Rows = rows[values != -1]
-    return labelled
-
-
-def _told_apart(truth: Rows, table: Table, column: str, rows: Rows) -> Rows:
-    """Truth [n] in which each label that the model never saw has a number of its own: -2, -3, ..."""
-    unseen = np.flatnonzero(truth == -2)
-    if not len(unseen):
-        return truth
-    words, _ = text_of(pa.chunked_array([gather(table.column(column), rows[unseen])]), column)
-    names = pc.utf8_trim_whitespace(words).combine_chunks().dictionary_encode()
-    told = truth.copy()
-    told[unseen] = -2 - names.indices.to_numpy().astype(np.int64)
-    return told
-
-
-def _count(rows: int) -> str:
-    return f"{rows} row" if rows == 1 else f"{rows} rows"
 
 
 def _slices(
@@ -274,34 +198,3 @@ def _mistakes(
             strict=False,
         )
     ]
-
-
-def shown_cells(table: Table, schema: Schema, rows: Rows) -> Iterator[dict[str, Any]]:
-    """What a person should see of each row: number, id, label, words, and where its picture and sound are."""
-    named = schema.id is not None and schema.id in table.columns
-    ids = row_ids(table, str(schema.id), rows) if named else [None] * len(rows)
-    label = table.column(str(schema.label))
-    for row, name in zip(rows.tolist(), ids, strict=True):
-        yield {
-            "row": row,
-            "id": name,
-            "label": str(label[row].as_py()),
-            "text": _words(table, schema.inputs("text"), row),
-            "image": _file(table, schema.inputs("image"), row),
-            "audio": _file(table, schema.inputs("audio"), row),
-        }
-
-
-def _cell(table: Table, column: str | None, row: int) -> Any:
-    return None if column is None or column not in table.columns else table.column(column)[row].as_py()
-
-
-def _words(table: Table, columns: tuple[str, ...], row: int) -> str | None:
-    words = [(name, _cell(table, name, row)) for name in columns]
-    said = [f"{name}: {value}" if len(columns) > 1 else str(value) for name, value in words if value]
-    return "\n".join(said)[:TEXT_SHOWN] or None
-
-
-def _file(table: Table, columns: tuple[str, ...], row: int) -> str | None:
-    values = (_cell(table, name, row) for name in columns)
-    return next((value for value in values if isinstance(value, str)), None)

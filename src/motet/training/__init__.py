@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from motet.training.balance import Balance
+from motet.training.epoch import Epoch
 from motet.training.folds import Fold
+from motet.training.held_out import predict_logits
 from motet.training.latent import Bases, multiply_out, to_latent
-from motet.training.loop import Epoch, Settings, Trained, predict_logits, train_heads
+from motet.training.loop import Trained, train_heads
 from motet.training.probe import Probe, fit_probe, is_large
+from motet.training.settings import Settings
 from motet.training.threads import side_by_side
 
 __all__ = [

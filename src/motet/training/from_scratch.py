@@ -35,7 +35,7 @@ from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 from motet.progress import progress
 from motet.runtime.combination import log_softmax
 from motet.tasks import classification_loss
-from motet.training.loop import Epoch
+from motet.training.epoch import Epoch
 from motet.training.schedule import warm_then_cosine
 from motet.training.scratch_rows import (
     Batch,

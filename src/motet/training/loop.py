@@ -6,84 +6,32 @@ import math
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 from torch.func import vmap  # type: ignore[attr-defined]
 
-from motet.encoders import Features
 from motet.fusion import Projection, Source
-from motet.selection import temperature_of
 from motet.tasks import ClassifierEnsemble, FusedClassifier, Objective
-from motet.training.balance import Balance
+from motet.training.batches import TOKEN_ROWS, only, read_batch, width_of
 from motet.training.designs import standardisation, token_standardisation
-from motet.training.folds import Fold, Tables
+from motet.training.epoch import Epoch
+from motet.training.folds import Fold
+from motet.training.held_out import validate, validate_alone
 from motet.training.latent_tokens import LatentTokens
 from motet.training.optimisers import without_compiler
 from motet.training.schedule import warm_then_cosine
-from motet.training.stacked import Batch, StackedHeads
+from motet.training.settings import Settings
+from motet.training.stacked import StackedHeads
 from motet.training.threads import one_thread
 
-Rows = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 MakeHead = Callable[[Sequence[Source]], FusedClassifier]
-TOKEN_ROWS = 96  # at a time where tokens are read: each row is a hundred vectors
 _DRAWING = threading.Lock()  # first weights come from PyTorch's own generator, one for all threads
 LEAST_GAIN = 1e-4  # of held-out loss: less is no gain
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a fused head is trained."""
-
-    epochs: int = 10
-    least_steps: int = 60  # in all epochs together, so that small tables take more epochs
-    rows_shown: int = 3_000_000  # in all epochs together, so that large tables take fewer
-    patience: int = 4
-    learning_rate: float = 3e-3
-    warmup: float = 0.1  # share of all steps
-    weight_decay: float = 0.05
-    batch_size: int | None = None  # None: up to 512, growing with the table
-    members: int = 2  # classifiers with different first weights, whose probabilities are averaged
-    balance: Balance = field(default_factory=Balance)
-    curves: bool = False  # whether each modality is measured alone after each epoch, which takes longer
-    seed: int = 0
-
-    def rows_a_batch(self, rows: int) -> int:
-        """Batch size for this many training rows: 32 steps an epoch, but 96 to 512 rows, and at most a quarter."""
-        return self.batch_size or max(1, min(512, max(96, rows // 32), -(-rows // 4)))
-
-    def epochs_for(self, rows: int) -> int:
-        """Epochs at most for this many training rows: at least 2."""
-        steps = -(-rows // self.rows_a_batch(rows)) or 1
-        return min(max(self.epochs, -(-self.least_steps // steps)), max(2, self.rows_shown // max(rows, 1)))
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave: mean training loss, held-out loss and accuracy (null without such rows, or classes).
-
-    alone : where curves were asked for, the held-out loss when each modality alone is shown, on the rows that have
-        it, after a temperature: what the head has learned from it, and not how sure it is of that.
-    """
-
-    epoch: int
-    train_loss: float
-    validation_loss: float | None
-    validation_accuracy: float | None
-    alone: dict[str, float | None] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in `evaluation.json`; `alone` only where it was measured."""
-        found = asdict(self)
-        if self.alone is None:
-            del found["alone"]
-        return found
 
 
 @dataclass(frozen=True)
@@ -124,7 +72,7 @@ def train_heads(
     its last one, so that the learned missing tokens are trained and no modality is leaned on alone.
     """
     order = np.random.default_rng(settings.seed)
-    sources = [replace(s, width=max(_width(s, fold.tables) for fold in folds)) for s in sources]
+    sources = [replace(s, width=max(width_of(s, fold.tables) for fold in folds)) for s in sources]
     with _DRAWING:
         accelerator = Accelerator()
         torch.manual_seed(settings.seed)
@@ -158,14 +106,14 @@ def train_heads(
             hide = settings.balance.rates(modalities, (number - 1) / epochs)
             for begin in range(0, rows, size):
                 chosen = [np.sort(each[begin : begin + size]) for each in shuffled]
-                batch, wanted, weights = _read(
+                batch, wanted, weights = read_batch(
                     sources, folds, chosen, objective, settings.members, hide, order, accelerator.device
                 )
                 logits = stack.train_logits(batch)
                 # Each head has a loss of its own: trained on that of their mean they would lean on one another.
                 losses = loss_of_each(logits, wanted, weights)  # [G]
                 for modality in modalities if settings.balance.auxiliary else ():
-                    single, shown = _only(modality, batch, sources)
+                    single, shown = only(modality, batch, sources)
                     share = settings.balance.auxiliary / len(modalities)
                     losses = losses + share * loss_of_each(
                         stack.train_logits(single), wanted, weights * shown
@@ -176,8 +124,12 @@ def train_heads(
                 schedule.step()
                 optimizer.zero_grad()
                 total += float(losses.detach().mean()) * len(chosen[0])
-            watched, validation = _validate(stack, sources, folds, objective, settings.members)
-            alone = _alone(stack, sources, folds, objective, settings.members) if settings.curves else None
+            watched, validation = validate(stack, sources, folds, objective, settings.members)
+            alone = (
+                validate_alone(stack, sources, folds, objective, settings.members)
+                if settings.curves
+                else None
+            )
             history.append(Epoch(number, total / max(rows, 1), *validation, alone))
             advance(1)
             if stop_after is not None or watched is None or watched < lowest - LEAST_GAIN:
@@ -195,58 +147,6 @@ def train_heads(
         epochs,
         history,
     )
-
-
-def predict_logits(
-    head: Any, tables: Tables, rows: Rows, *, shown: frozenset[str] | None = None, size: int = 512
-) -> npt.NDArray[np.float32]:
-    """Logits [n, C] of the given rows in eval mode; `shown`: modalities not to be hidden (default: all)."""
-    head.eval()
-    size = min(size, TOKEN_ROWS) if any(source.read != "pooled" for source in head.sources) else size
-    parts = []
-    with one_thread(), torch.inference_mode():
-        for begin in range(0, max(len(rows), 1), size):
-            batch = {}
-            for source in head.sources:
-                pooled, present, *tokens = read_rows(source, tables, rows[begin : begin + size])
-                if shown is not None and source.modality not in shown:
-                    present = np.zeros_like(present)
-                batch[source.name] = Features(*map(torch.from_numpy, (pooled, present, *tokens)))
-            parts.append(head(batch).float().numpy())
-    return np.concatenate(parts)
-
-
-def read_rows(source: Source, tables: Tables, rows: Rows) -> tuple[npt.NDArray[Any], ...]:
-    """Pooled [n, D] of a source, filled with zeros up to its width, and present [n].
-
-    Of a source whose tokens are read: pooled, present, tokens [n, T, D] and mask [n, T].
-    """
-    table = tables[source.name]
-    pooled = table.rows.dense(rows)
-    if source.read != "pooled":
-        assert table.tokens is not None
-        return pooled, table.present[rows], *table.tokens.dense(rows)
-    lacking = source.width - pooled.shape[1]
-    return (np.pad(pooled, ((0, 0), (0, lacking))) if lacking else pooled), table.present[rows]
-
-
-def _width(source: Source, tables: Tables) -> int:
-    """D of what is read."""
-    table = tables[source.name]
-    if source.read == "pooled":
-        return table.width
-    assert table.tokens is not None
-    return table.tokens.width
-
-
-def shown_modalities(
-    present: Bools, rates: float | npt.NDArray[np.floating], order: np.random.Generator
-) -> Bools:
-    """Of the modalities that rows have [..., M], those not hidden: each is with its chance [M], but never all."""
-    hidden = order.random(present.shape) < rates
-    emptied = present.any(axis=-1) & ~(present & ~hidden).any(axis=-1)
-    hidden[emptied] = False
-    return present & ~hidden
 
 
 def _standardise(heads: Sequence[FusedClassifier], fold: Fold) -> None:
@@ -275,119 +175,3 @@ def _by_learning_rate(
         modality = sources[int(owner[1])].modality if owner else ""
         groups.setdefault(settings.balance.learning_rate_of.get(modality, 1.0), []).append(parameter)
     return [{"params": each, "lr": settings.learning_rate * factor} for factor, each in groups.items()]
-
-
-def _only(modality: str, batch: Batch, sources: Sequence[Source]) -> tuple[Batch, Tensor]:
-    """The same batch with every other modality hidden, and which rows [G, B] still show something."""
-    of = {source.name: source.modality for source in sources}
-    alone = {
-        name: (pooled, present if of[name] == modality else torch.zeros_like(present), *tokens)
-        for name, (pooled, present, *tokens) in batch.items()
-    }
-    return alone, torch.stack([present for _, present, *_ in alone.values()]).any(dim=0)
-
-
-def _read(
-    sources: Sequence[Source],
-    folds: Sequence[Fold],
-    chosen: Sequence[Rows],
-    objective: Objective,
-    members: int,
-    hide: npt.NDArray[np.floating],
-    order: np.random.Generator,
-    device: torch.device,
-) -> tuple[dict[str, tuple[Tensor, ...]], Tensor, Tensor]:
-    """The chosen rows of each fold, modalities hidden with the chances [M], for each member of each fold: [G, B, D],
-    [G, B]; what is wanted of them [G, B, O], and their weights [G, B]."""
-    read = {
-        source.name: [read_rows(source, fold.tables, rows) for fold, rows in zip(folds, chosen, strict=True)]
-        for source in sources
-    }
-    present = {name: np.stack([one[1] for one in each]) for name, each in read.items()}  # [K, B]
-    modalities = list(dict.fromkeys(source.modality for source in sources))
-    of = {m: [s.name for s in sources if s.modality == m] for m in modalities}
-    have = np.stack([np.any([present[name] for name in of[m]], axis=0) for m in modalities], axis=-1)
-    shown = shown_modalities(have, hide, order)
-
-    def for_members(values: npt.NDArray[Any]) -> Tensor:
-        return torch.from_numpy(np.repeat(values, members, axis=0)).to(device)
-
-    batch = {
-        source.name: (
-            for_members(np.stack([one[0] for one in read[source.name]])),
-            for_members(present[source.name] & shown[..., modalities.index(source.modality)]),
-            *(
-                for_members(_of_one_length(each))
-                for each in zip(*(one[2:] for one in read[source.name]), strict=True)
-            ),
-        )
-        for source in sources
-    }
-    wanted = np.stack(
-        [objective.wanted(fold.labels[rows]).numpy() for fold, rows in zip(folds, chosen, strict=True)]
-    )
-    weights = np.stack([fold.weights_of(rows) for fold, rows in zip(folds, chosen, strict=True)])
-    return batch, for_members(wanted), for_members(weights)
-
-
-def _of_one_length(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Arrays [B, T, ...] of different T, filled with zeros to the longest: [K, B, T, ...]."""
-    longest = max(array.shape[1] for array in arrays)
-    rest = ((0, 0),) * (arrays[0].ndim - 2)
-    return np.stack([np.pad(a, ((0, 0), (0, longest - a.shape[1]), *rest)) for a in arrays])
-
-
-def _alone(
-    stack: StackedHeads,
-    sources: Sequence[Source],
-    folds: Sequence[Fold],
-    objective: Objective,
-    members: int,
-) -> dict[str, float | None]:
-    """Loss after a temperature of the held rows that have a modality, the others hidden."""
-    found: dict[str, float | None] = {}
-    for modality in dict.fromkeys(source.modality for source in sources):
-        names = [source.name for source in sources if source.modality == modality]
-        tables = [
-            {
-                n: t if n in names else replace(t, present=np.zeros_like(t.present))
-                for n, t in f.tables.items()
-            }
-            for f in folds
-        ]
-        held = [f.held[np.all([f.tables[n].present[f.held] for n in names], axis=0)] for f in folds]
-        shown = [replace(f, tables=t, held=h) for f, t, h in zip(folds, tables, held, strict=True)]
-        found[modality] = _validate(stack, sources, shown, objective, members)[0]
-    return found
-
-
-def _validate(
-    stack: StackedHeads,
-    sources: Sequence[Source],
-    folds: Sequence[Fold],
-    objective: Objective,
-    members: int,
-    *,
-    size: int = 4096,
-) -> tuple[float | None, tuple[float | None, float | None]]:
-    """Loss after a temperature, and (loss, accuracy of classes), of the held rows of all folds; None without any."""
-    logits, labels = [], []
-    size = min(size, TOKEN_ROWS) if any(source.read != "pooled" for source in sources) else size
-    with torch.inference_mode():
-        for number, fold in enumerate(folds):
-            for begin in range(0, len(fold.held), size):
-                rows = fold.held[begin : begin + size]
-                features = {}
-                for source in sources:
-                    read = (torch.from_numpy(a) for a in read_rows(source, fold.tables, rows))
-                    features[source.name] = Features(*(a.to(stack.device) for a in read))
-                each = [stack.logits(number * members + m, features) for m in range(members)]
-                logits.append(objective.pooled(torch.stack(each)).float().cpu().numpy())
-                labels.append(fold.labels[rows])
-    if not logits:
-        return None, (None, None)
-    target, truth = objective.target, np.concatenate(labels)
-    answers = target.spread(np.concatenate(logits))
-    calibrated = target.losses(answers / temperature_of(target, answers, truth), truth)
-    right = target.score_of(target.answers(answers), truth) if target.score == "accuracy" else None
-    return float(calibrated.mean()), (float(target.losses(answers, truth).mean()), right)

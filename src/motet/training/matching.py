@@ -16,10 +16,11 @@ from motet.encoders import Features, FeatureTable
 from motet.evaluation.retrieval import first_right_ranks
 from motet.fusion import Source, SourceBatch, draw_from
 from motet.tasks.match import MatchBatch, Tower, canonical_correlation, make_objective
+from motet.training.batches import read_rows
 from motet.training.designs import standardisation
+from motet.training.epoch import Epoch
 from motet.training.grad_cache import Side, backward_in_parts
 from motet.training.latent import Bases, multiply_out, to_latent
-from motet.training.loop import Epoch, read_rows
 from motet.training.optimisers import without_compiler
 from motet.training.schedule import warm_then_cosine
 
