@@ -27,10 +27,10 @@ demo: install
 	@$(BIN)/motet demo -o $(DEMO) $(ARGS)
 
 test: $(VENV)/installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-all: $(VENV)/installed-dev lint
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest -n auto -m ''
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
