@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -120,6 +121,12 @@ def test_what_has_no_part_is_like_nothing_and_its_numbers_are_never_looked_at() 
     torch.testing.assert_close(found[[0, 2]], whole[[0, 2]])
 
 
+def test_local_says_so_where_there_is_nothing_to_compare() -> None:
+    of = batch(MANY)
+    with pytest.raises(UsageError, match="features here are pooled"):
+        make_objective("infonce", W, {"local": 1.0})(MatchBatch(of.images, of.texts, of.positives))
+
+
 def test_cycle() -> None:
     of = batch(MANY)
     term = TERMS["cycle"](W)
@@ -203,7 +210,13 @@ def test_finite_whatever_a_batch_holds(name: str, positives: list[list[int]]) ->
 @pytest.mark.parametrize("name", EVERY)
 def test_all_sentences_equal(name: str) -> None:
     of = batch(MANY)
-    alike = MatchBatch(of.images, of.texts[:1].expand_as(of.texts), of.positives)
+    assert of.text_parts is not None and of.text_mask is not None
+    alike = replace(
+        of,
+        texts=of.texts[:1].expand_as(of.texts),
+        text_parts=of.text_parts[:1].expand_as(of.text_parts),
+        text_mask=of.text_mask[:1].expand_as(of.text_mask),
+    )
     assert torch.isfinite(EVERY[name](W)(alike))
 
 

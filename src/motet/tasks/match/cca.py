@@ -20,7 +20,7 @@ class Canonical:
 
 
 def canonical_correlation(
-    images: Tensor, texts: Tensor, dimensions: int, *, ridge: float = 0.1, power: float = 1.0
+    images: Tensor, texts: Tensor, dimensions: int, *, ridge: float = 0.3, power: float = 1.0
 ) -> Canonical:
     """The linear maps whose images are most correlated, of n pairs [n, D_i] and [n, D_t].
 

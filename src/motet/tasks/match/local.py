@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from motet.errors import UsageError
 from motet.tasks.match.batch import MatchBatch, MatchObjective
 from motet.tasks.match.infonce import symmetric
 
@@ -18,7 +19,7 @@ class Local(MatchObjective):
     to regions and back as in Lee et al., "Stacked Cross Attention" (SCAN), arXiv 1803.08024.
 
     s_nm = 1/2 [mean over words t of m of max over regions r of n of u_nr.v_mt + mean over r of max over t];
-    u [N, R, W], v [M, T, W] unit vectors. Where a batch has no parts the loss is 0.
+    u [N, R, W], v [M, T, W] unit vectors. Raises UsageError for a batch without parts, of which it could learn nothing.
     """
 
     def __init__(self, *, scale: float = 20.0) -> None:
@@ -30,7 +31,7 @@ class Local(MatchObjective):
         parts = (batch.image_parts, batch.image_mask, batch.text_parts, batch.text_mask)
         regions, shown, words, said = parts
         if regions is None or shown is None or words is None or said is None:
-            return 0 * self.log_scale
+            raise UsageError("local compares regions with words, and features here are pooled: leave it out")
         similarity = late_interaction(regions, shown, words, said)
         return symmetric(self.log_scale.clamp(max=math.log(100.0)).exp() * similarity, batch.positives)
 
