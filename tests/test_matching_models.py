@@ -215,3 +215,38 @@ def test_pictures_that_all_are_broken(tmp_path: Path) -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(UsageError, match="leave no pictures to train on"):
         options(test_size=0.6, validation_size=0.5)
+
+
+def test_one_picture_is_nothing_to_learn_from(tmp_path: Path, catalogue: Any) -> None:
+    table = read_table(catalogue.table)
+    row = next(i for i, side in enumerate(table.column("split").to_pylist()) if side == "train")
+    one = read_table(
+        {
+            "image": [table.column("image")[row].as_py()],
+            "title": ["a lamp"],
+        },
+        image_root=Path(catalogue.table).parent,
+    )
+    schema = infer_schema(one, image=["image"], text=["title"])
+    with pytest.raises(TableError, match="one picture to train on"):
+        build_match_model(one, schema, tmp_path / "m", options(test_size=0, validation_size=0))
+
+
+def test_what_is_no_list_of_sentences_is_told(space: tuple[Path, dict[str, Any]]) -> None:
+    model = motet.load(space[0])
+    for wrong in ("books", [3], [float("nan")]):
+        with pytest.raises(UsageError, match="sentences are a list of texts"):
+            model.embed_texts(wrong)
+    with pytest.raises(UsageError, match="picture cells of a table"):
+        model.embed_images(["a.jpg"])
+
+
+def test_shots_need_a_label(
+    motet: Callable[..., Any], space: tuple[Path, dict[str, Any]], catalogue: Any
+) -> None:
+    done = motet("evaluate", space[0], catalogue.table, "--shots", "4")
+    assert done.code == 2 and "add --label" in done.err
+    few = motet("evaluate", space[0], catalogue.table, "--label", "category", "--shots", "2", "--json")
+    measured = json.loads(few.out)["zero_shot"]
+    assert measured["n"] > 0 and set(measured["few_shot"]) == {"1", "2"} and measured["calibrated"]
+    assert set(measured["few_shot"]["2"]) == {"examples", "cache", "probe"}

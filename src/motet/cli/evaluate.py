@@ -84,6 +84,10 @@ def evaluate(
 
     if report is not None:
         check_output(report, table, suffixes=PAGES)
+    if label is None and (labels is not None or template or shots):
+        raise UsageError(
+            "--labels, --template and --shots tell pictures apart by the classes of a column: add --label"
+        )
     check_model(model)
     check_table(table)
     opened = load(model, cache=FeatureCache())

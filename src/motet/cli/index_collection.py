@@ -32,6 +32,7 @@ def read_collection(
     from motet.cli.console import counted, listed, message
     from motet.cli.paths import check_table
     from motet.data import ImageCells
+    from motet.errors import TableError
 
     check_table(table)
     read = model.read(table, image_root=image_root)
@@ -45,6 +46,9 @@ def read_collection(
         message(f"{counted(len(read) - len(rows), 'row')} without a picture that can be read: left out")
     if embedded.issues:
         message(f"broken: {listed([f'row {one.row}: {one.reason}' for one in embedded.issues])}")
+    if len(rows) == 0:
+        first = f" ({embedded.issues[0].reason})" if embedded.issues else ""
+        raise TableError(f"{table}: no row has a picture that can be read{first}: there is nothing to search")
     about = {"image": columns[0]} | ({"image_root": str(read.root.absolute())} if read.root else {})
     return Collection(
         embedded.vectors[rows], [ids[row] for row in rows], _metadata(read, schema).take(rows), about
@@ -56,7 +60,9 @@ def _metadata(table: Table, schema: pa.Schema | None) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
+    from motet.cli.console import message
     from motet.data import infer_schema
+    from motet.data.decimal_marks import column_reading, reading_note
     from motet.data.tabular_cells import numbers_of
 
     if schema is None:
@@ -71,6 +77,9 @@ def _metadata(table: Table, schema: pa.Schema | None) -> pa.Table:
             continue
         words = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         if words and name in numeric:
+            note = reading_note(name, column_reading(column, name))
+            if note is not None:
+                message(f"note: {note}")
             numbers = numbers_of(column, name, precision=np.float64)[0]
             column = pa.chunked_array([pa.array(numbers, from_pandas=True)])  # NaN is an absent value
         kept[name] = column

@@ -20,7 +20,7 @@ from motet.errors import TableError, UsageError
 
 LabelType = Literal["string", "integer", "boolean", "float"]
 TargetKind = Literal["class", "number", "labels"]
-SEPARATOR = re.compile(r"[|;]")  # of several labels in one cell
+SEPARATOR = re.compile(r"[|;；]")  # of several labels in one cell
 SEVERAL = "for any number of labels a row say --target labels (in Python multilabel=True)"
 _LIST = r"(?s)^\[.*\]$"
 

@@ -22,8 +22,8 @@ LEAST_ROWS = 10  # of a stratum: rarer labels share one
 def label_sets(table: Table, schema: Schema) -> Labels:
     """Read the label column as sets; TableError where no label tells one row from another.
 
-    A cell is a list, or text: a JSON list, or names separated by | or ;. An empty list says that the row has none of
-    the labels; an empty cell, or text without a name, that nothing is known of it.
+    A cell is a list, or text: a JSON list, or names separated by |, ; or ；. An empty list says that the row has none
+    of the labels; an empty cell, or text without a name, that nothing is known of it.
     """
     sets, issues = _sets(table, schema)
     names = sorted({name for one in sets if one is not None for name in one})

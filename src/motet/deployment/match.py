@@ -72,6 +72,10 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     broken = [issue for made in features.images.values() for issue in made.issues]
     sides = np.where(there, sides, -1)
     train, held = (np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION))
+    if len(train) == 1:
+        raise TableError(
+            f"{table.name}: one picture to train on: without another there is nothing that it could be told from"
+        )
     if not len(train):
         first = f" ({broken[0].reason})" if broken else ""
         raise TableError(

@@ -20,7 +20,7 @@ import pyarrow as pa
 from motet.data import CellIssue, ImageCells, Table, TextCells, read_table
 from motet.data.pairs import SENTENCE
 from motet.encoders import FeatureCache, features_of
-from motet.errors import ModelError
+from motet.errors import ModelError, UsageError
 from motet.model import SpaceEntry
 from motet.runtime.head import Head
 from motet.runtime.opened import OpenedModel
@@ -87,6 +87,10 @@ class MatchModel(OpenedModel):
     ) -> Embedded:
         """Vectors of the pictures of the given rows (default: all); a row none of whose can be decoded is absent."""
         space = space or self.space
+        if not isinstance(cells, ImageCells):
+            raise UsageError(
+                "embed_images takes the picture cells of a table: ImageCells(motet.read_table(...), [column])"
+            )
         return self._embed(cells, rows, self.head(space.image), space.width)
 
     def embed_texts(
@@ -131,5 +135,7 @@ class MatchModel(OpenedModel):
 
 
 def sentence_cells(texts: Sequence[str]) -> TextCells:
-    """Sentences as cells."""
+    """Sentences as cells; UsageError for anything else than a list of texts (None is an absent one)."""
+    if isinstance(texts, str) or not all(text is None or isinstance(text, str) for text in texts):
+        raise UsageError("sentences are a list of texts: write ['a dog'], also for one")
     return TextCells(Table(pa.table({SENTENCE: pa.array(list(texts), pa.large_string())})), [SENTENCE])

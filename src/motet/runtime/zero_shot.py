@@ -81,10 +81,13 @@ class ZeroShot:
         return Table(table.data, table.root, table.name, (*table.notes, *notes), table.issues)
 
     def notes_on(self, patterns: Mapping[str, int]) -> list[str]:
-        """What is to be said of so many rows of each pattern."""
+        """What is to be said of so many rows of each pattern, and of how sure the answers are."""
         nothing = patterns.get(NOTHING, 0)
         has = "1 row has" if nothing == 1 else f"{nothing:,} rows have"
-        return [f"{has} nothing that the model reads: every class is as likely"] if nothing else []
+        notes = [
+            "confidences are not calibrated: no labelled row of these classes was seen (evaluate --label measures)"
+        ]
+        return notes + ([f"{has} nothing that the model reads: every class is as likely"] if nothing else [])
 
     def predict(self, source: Any, *, image_root: str | Path | None = None, **asked: Any) -> list[Prediction]:
         """One answer for each row of a table, in order; see `predict_windows`."""
