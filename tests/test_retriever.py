@@ -12,7 +12,7 @@ import pytest
 
 import motet
 from motet.deployment import match
-from motet.errors import ModelError, TableError
+from motet.errors import ModelError, TableError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,14 @@ def test_it_must_be_fitted_and_needs_pairs() -> None:
         motet.MultimodalRetriever().embed_texts(["a"])
     with pytest.raises(TableError, match="no column of picture to match"):
         motet.MultimodalRetriever(text="words").fit([{"words": "a"}, {"words": "b"}])
+
+
+def test_parameters_are_as_scikit_learn_has_them() -> None:
+    from sklearn.base import clone
+
+    made = motet.MultimodalRetriever(seed=3, text=["a", "b"])
+    copied = clone(made)
+    assert copied is not made and copied.get_params() == made.get_params()
+    assert repr(copied) == "MultimodalRetriever(text=['a', 'b'], seed=3)"
+    with pytest.raises(UsageError, match="no parameter 'fusion'"):
+        made.set_params(fusion="concat")

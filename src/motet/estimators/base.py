@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from motet.data import Schema, Table, TargetKind, infer_schema, read_table
 from motet.errors import ModelError, UsageError
+from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
 from motet.preprocessing import Augmentation
 from motet.runtime import Model
@@ -22,7 +23,7 @@ from motet.runtime import Model
 Encoders = str | Path | Sequence[str | Path]
 
 
-class MultimodalEstimator(ABC):
+class MultimodalEstimator(Parameters, ABC):
     """A model of rows that hold pictures, words and numbers, any of which may be missing.
 
     Parameters
@@ -141,23 +142,6 @@ class MultimodalEstimator(ABC):
         self.refit = refit
         self.accept_licence = accept_licence
         self.seed = seed
-
-    def __repr__(self) -> str:
-        usual = MultimodalEstimator.__init__.__kwdefaults__ or {}
-        changed = [f"{name}={value!r}" for name, value in self.get_params().items() if value != usual[name]]
-        return f"{type(self).__name__}({', '.join(changed)})"
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters by name."""
-        return {name: getattr(self, name) for name in _parameters()}
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Change parameters of the constructor."""
-        for name, value in parameters.items():
-            if name not in _parameters():
-                raise UsageError(f"no parameter {name!r}: one of {', '.join(_parameters())}")
-            setattr(self, name, value)
-        return self
 
     def fit(self, X: Any, y: Any = None, *, label: str | None = None) -> Self:
         """Train on a table.
@@ -279,11 +263,6 @@ class MultimodalEstimator(ABC):
         if not hasattr(self, "model_"):
             raise ModelError(f"this {type(self).__name__} is not fitted yet: call fit first")
         return self.model_
-
-
-def _parameters() -> list[str]:
-    code = MultimodalEstimator.__init__.__code__
-    return list(code.co_varnames[1 : 1 + code.co_kwonlyargcount])
 
 
 def several(value: Encoders | str | Sequence[str]) -> tuple[str, ...]:

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from motet.data import ImageCells, infer_schema, read_table
 from motet.errors import ModelError
 from motet.estimators.base import Encoders, several
+from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
 from motet.model import new_model_directory
 from motet.runtime import MatchModel, ZeroShot
 
 
-class MultimodalRetriever:
+class MultimodalRetriever(Parameters):
     """Learns one space for pictures and words from pairs, without labels.
 
     Parameters
