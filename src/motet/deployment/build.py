@@ -85,6 +85,8 @@ def build_model(
     with new_model_directory(place) as making:
         manifest = _write(making, fitted, table, schema, found, options)
         write_manifest(making, manifest)
+        # What ships maps the same features anew: they would be mapped twice.
+        fitted.prepared = fitted.prepared.without_features()
         evaluation = _measure(making, table, schema, found, fitted, options)
         if ceilings is not None:
             evaluation["ceilings"] = dict(ceilings)

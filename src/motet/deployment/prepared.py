@@ -77,6 +77,11 @@ class Prepared:
         fitted = [job() for job in jobs] if large else side_by_side(jobs)
         return {source.name: probe for source, probe in zip(self.sources, fitted, strict=True)}
 
+    def without_features(self) -> Prepared:
+        """The same once nothing reads features any more: what is mapped into memory is let go."""
+        folds = [replace(fold, tables={}) for fold in self.folds]
+        return replace(self, whole=replace(self.whole, tables={}), folds=folds)
+
     def folds_of(self, modality: str) -> list[Fold]:
         """The folds for what reads one modality alone: without views where they do not differ in it."""
         if self.views.changes(modality):
