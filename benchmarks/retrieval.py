@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from _measuring import arguments, encoders, finish, table
 from motet.data import Table, infer_schema, read_table
 from motet.deployment import MatchOptions, build_match_model
-from motet.training.matching import MatchSettings
+from motet.training.match_settings import MatchSettings
 
 ENGLISH = [f"caption{number}" for number in range(1, 6)]
 CHINESE = [f"caption_zh{number}" for number in range(1, 6)]

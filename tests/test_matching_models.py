@@ -17,7 +17,7 @@ from motet.deployment import MatchOptions, build_match_model
 from motet.errors import ModelError, TableError, UsageError
 from motet.evaluation import both_directions
 from motet.runtime import MatchModel
-from motet.training.matching import MatchSettings
+from motet.training.match_settings import MatchSettings
 from test_running_wing import motet_bare, python
 
 SETTINGS = MatchSettings(width=32, hidden=32, epochs=4, least_steps=8, members=2)

@@ -15,7 +15,7 @@ from motet.data import ImageCells, infer_schema, read_table
 from motet.deployment import MatchOptions, build_match_model
 from motet.retrieval import Index
 from motet.runtime import MatchModel
-from motet.training.matching import MatchSettings
+from motet.training.match_settings import MatchSettings
 
 SETTINGS = MatchSettings(width=32, hidden=32, epochs=2, least_steps=4, members=1)
 

@@ -17,7 +17,7 @@ from motet.deployment import MatchOptions, build_match_model
 from motet.errors import UsageError
 from motet.runtime import ZeroShot
 from motet.runtime.zero_shot import read_labels
-from motet.training.matching import MatchSettings
+from motet.training.match_settings import MatchSettings
 
 LABELS = ("headphones", "shirt", "书", "lamp")
 

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from motet.encoders import ArrayRows, FeatureTable
 from motet.evaluation import both_directions
-from motet.training.matching import MatchSettings, PairFeatures, _Sampler, embed, fit_cca, fit_match
+from motet.training.canonical import fit_cca
+from motet.training.match_settings import MatchSettings
+from motet.training.match_side import embed
+from motet.training.matching import fit_match
+from motet.training.pairs import PairFeatures, PairSampler
 
 PICTURES, SENTENCES = 240, 2
 SMALL = MatchSettings(width=16, hidden=32, epochs=12, least_steps=0, pictures=64, members=1, patience=12)
@@ -145,7 +149,7 @@ def test_positives_equal_the_slow_way(data: st.DataObject) -> None:
         {"i": table(np.zeros((pictures, 1)))}, {"t": table(np.zeros((number, 1)))}, picture, same
     )
     train = np.unique(picture)
-    sampler = _Sampler(features, features.sentences_of(train), most=2)
+    sampler = PairSampler(features, features.sentences_of(train), most=2)
     chosen = np.sort(data.draw(st.lists(st.sampled_from(train.tolist()), min_size=1, unique=True)))
     drawn = sampler.draw(chosen, np.random.default_rng(data.draw(st.integers(0, 5))))
     assert len(set(drawn.tolist())) == len(drawn)

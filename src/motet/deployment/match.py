@@ -39,7 +39,9 @@ from motet.progress import progress
 from motet.report import shown_thumbnails, write_report
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.match_model import MatchModel
-from motet.training.matching import Matched, PairFeatures, fit_cca, fit_match
+from motet.training.canonical import fit_cca
+from motet.training.matching import Matched, fit_match
+from motet.training.pairs import PairFeatures
 
 Rows = npt.NDArray[np.int64]
 TRAINED, CCA, ZERO_SHOT = "trained", "cca", "zero-shot"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from motet.errors import UsageError
 from motet.tasks.match import OBJECTIVES, TERMS
-from motet.training.matching import MatchSettings
+from motet.training.match_settings import MatchSettings
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,37 @@
+"""How a space for pictures and words is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """How a space is learned.
+
+    objective, terms : of `tasks.match`, terms with their weights.
+    width, hidden : of the space, and of a tower's hidden layer. dropout, inputs : see `Tower`.
+    pictures, sentences : in a batch, and at most of each picture in it.
+    at_once : rows that are encoded at a time; of a larger batch the gradient is still that of the whole (GradCache).
+    members : towers with different first weights, whose vectors stand side by side: the cosine is their mean.
+    """
+
+    objective: str = "infonce"
+    terms: Mapping[str, float] = field(default_factory=dict)
+    width: int = 512
+    hidden: int = 1024
+    dropout: float = 0.3
+    inputs: float = 0.2
+    epochs: int = 20
+    least_steps: int = 200
+    pictures: int = 512
+    sentences: int = 5
+    at_once: int = 4096
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.1
+    warmup: float = 0.1
+    patience: int = 10
+    members: int = 2
+    aligned: bool = False
+    seed: int = 0
