@@ -184,7 +184,6 @@ def test_train_and_evaluate_on_the_command_line(
         (("--task", "match", "--term", "near"), "no term 'near'"),
         (("--task", "match", "--term", "distance=much"), "a number above 0"),
         (("--task", "match", "--term", "distance=-1"), "a number above 0"),
-        (("--task", "match", "--image-encoder", "small"), "'small' learns from classes"),
     ],
 )
 def test_wrong_usage(

@@ -22,8 +22,9 @@ from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, Wo
 from motet.errors import EncoderError, TableError, UsageError
 from motet.preprocessing import WordPreprocessor
 from motet.training import scratch_rows
-from motet.training.from_scratch import EndToEnd, SmallSettings, fit_small
+from motet.training.from_scratch import EndToEnd, fit_small
 from motet.training.scratch_rows import Batch, PictureReader, WordReader, moved_and_lit, square_pixels
+from motet.training.small import SmallSettings
 
 ROWS = 48
 TINY = SmallSettings(

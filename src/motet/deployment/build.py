@@ -20,14 +20,12 @@ from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
 from motet.deployment.versions import package_versions
-from motet.encoders import FeatureCache, save_encoder
+from motet.encoders import FeatureCache
 from motet.errors import TableError
 from motet.evaluation import label_errors
 from motet.model import (
     Manifest,
-    SourceEntry,
     check_place,
-    file_name,
     model_card,
     new_model_directory,
     table_digest,
@@ -123,19 +121,7 @@ def _write(
     (making / "heads").mkdir()
     for name, head in fitted.heads.items():
         export_head(fitted.modules[name], (making / head.file).with_suffix(""))
-    entries = {}
-    for name, encoder in fitted.prepared.encoders.encoders.items():
-        directory = f"encoders/{file_name(name)}"
-        save_encoder(encoder, making / directory)
-        entries[name] = SourceEntry(
-            encoder.modality,
-            encoder.name,
-            directory,
-            encoder.width,
-            encoder.licence,
-            encoder.fingerprint,
-            fitted.prepared.encoders.engines[name],
-        )
+    entries = fitted.prepared.encoders.write(making)
     fitted.seconds["write"] = round(time.perf_counter() - begun, 3)
     return Manifest(
         task=fitted.prepared.target.task,

@@ -14,22 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from motet import __version__
-from motet.data import ImageCells, Pairs, Schema, Table, TextCells, read_pairs, split_pairs
+from motet.data import Schema, Table, read_pairs, split_pairs
 from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION
 from motet.deployment.heads import export_head
 from motet.deployment.match_options import MatchOptions
-from motet.deployment.sources import Sources, open_sources
+from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
+from motet.deployment.sources import Sources
 from motet.deployment.versions import package_versions
-from motet.encoders import FeatureCache, FeatureTable, save_encoder
+from motet.encoders import FeatureCache
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.errors import TableError
 from motet.model import (
     HeadEntry,
     Manifest,
-    SourceEntry,
     SpaceEntry,
     check_place,
-    file_name,
     model_card,
     new_model_directory,
     table_digest,
@@ -40,11 +39,15 @@ from motet.report import shown_thumbnails, write_report
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.match_model import MatchModel
 from motet.training.canonical import fit_cca
+from motet.training.match_side import LiveSource
 from motet.training.matching import Matched, fit_match
 from motet.training.pairs import PairFeatures
 
 Rows = npt.NDArray[np.int64]
 TRAINED, CCA, ZERO_SHOT = "trained", "cca", "zero-shot"
+LIVE_PICTURES = (
+    128  # in a batch where pictures or words are encoded anew in each step: more steps serve better
+)
 
 
 def build_match_model(table: Table, schema: Schema, place: Path, options: MatchOptions) -> dict[str, Any]:
@@ -68,9 +71,13 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     )
     notes = [*table.notes, *pairs.notes, *said]
     clock = time.perf_counter()
-    opened, features = _encode(table, schema, pairs, sides, options)
+    given = MatchCells.of(table, schema, pairs)
+    opened, features = encode_pairs(given, sides, options)
+    live = live_sources(given, sides, options)
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
-    there = np.logical_and.reduce([made.present for made in features.images.values()])
+    there = np.logical_and.reduce(
+        [readable(live, sides), *(made.present for made in features.images.values())]
+    )
     broken = [issue for made in features.images.values() for issue in made.issues]
     sides = np.where(there, sides, -1)
     train, held = (np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION))
@@ -88,7 +95,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
             "fewer than two validation pictures: nothing could say when to stop, so training ran to its end"
         )
     clock = time.perf_counter()
-    spaces = _spaces(features, opened, train, held, options)
+    spaces = _spaces(features, opened, train, held, options, live, given)
     seconds["train"] = round(time.perf_counter() - clock, 3)
     with new_model_directory(place) as making:
         manifest = _write(making, spaces, opened, table, schema, sides, options, notes)
@@ -125,38 +132,17 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     return evaluation
 
 
-def _encode(
-    table: Table, schema: Schema, pairs: Pairs, sides: npt.NDArray[np.int8], options: MatchOptions
-) -> tuple[Sources, PairFeatures]:
-    """Encode each picture and each sentence once; what learns from words learns from training sentences."""
-    cells: Mapping[str, ImageCells | TextCells] = {
-        "image": ImageCells(table, schema.inputs("image")),
-        "text": pairs.sentences,
-    }
-    rows = {"image": pairs.rows, "text": np.arange(len(pairs.picture))}
-    fit = {"image": pairs.rows[sides == TRAIN], "text": np.flatnonzero(sides[pairs.picture] == TRAIN)}
-    cache = FeatureCache() if options.cache else None
-    opened = Sources()
-    for modality, column in cells.items():
-        found = open_sources({modality: column}, None, 0, fit[modality], fit[modality][:0], options, None)
-        opened.encoders.update(found.encoders)
-        opened.engines.update(found.engines)
-    for encoder in opened.encoders.values():
-        if isinstance(encoder, PretrainedEncoder):
-            encoder.open_early(cache)
-    made: dict[str, dict[str, FeatureTable]] = {"image": {}, "text": {}}
-    for name, encoder in opened.encoders.items():
-        modality = encoder.modality
-        encoder.fit(cells[modality], fit[modality])
-        made[modality][name] = encoder.encode(cells[modality], rows[modality], cache=cache)
-    return opened, PairFeatures(made["image"], made["text"], pairs.picture, pairs.same)
-
-
 def _spaces(
-    features: PairFeatures, opened: Sources, train: Rows, held: Rows, options: MatchOptions
+    features: PairFeatures,
+    opened: Sources,
+    train: Rows,
+    held: Rows,
+    options: MatchOptions,
+    live: Mapping[str, LiveSource],
+    given: MatchCells,
 ) -> dict[str, Matched]:
-    """The space that answers, and its baselines after it."""
-    aligned = _aligned(features, opened, options)
+    """The space that answers, and its baselines after it; `small` encoders are learned, and added to `opened`."""
+    aligned = None if live else _aligned(opened, options)
     settings = replace(
         options.training,
         objective=options.objective,
@@ -164,9 +150,11 @@ def _spaces(
         seed=options.seed,
         aligned=aligned is not None,
         width=options.training.width if aligned is None else aligned,
+        pictures=min(options.training.pictures, LIVE_PICTURES) if live else options.training.pictures,
     )
     with progress("training both towers", settings.members * settings.epochs) as advance:
-        made = {TRAINED: fit_match(features, train, held, settings, advance=advance)}
+        made = {TRAINED: fit_match(features, train, held, settings, live=live, advance=advance)}
+    features = finish(live, given, opened, features, options)
     made[CCA] = fit_cca(features, train, seed=options.seed)
     if aligned is not None:
         made[ZERO_SHOT] = fit_match(
@@ -175,13 +163,15 @@ def _spaces(
     return made
 
 
-def _aligned(features: PairFeatures, opened: Sources, options: MatchOptions) -> int | None:
+def _aligned(opened: Sources, options: MatchOptions) -> int | None:
     """The width that both encoders share where they are one pretrained pair (CLIP); else None."""
     encoders = list(opened.encoders.values())
     images, texts = ([e for e in encoders if e.modality == modality] for modality in ("image", "text"))
     if len(images) != 1 or len(texts) != 1 or options.image_encoders != options.text_encoders:
         return None
     if not all(isinstance(encoder, PretrainedEncoder) for encoder in encoders):
+        return None
+    if images[0].name != texts[0].name:  # `auto` names two models, and their widths may be equal by chance
         return None
     return images[0].width if images[0].width == texts[0].width else None
 
@@ -211,26 +201,13 @@ def _write(
         entries[name] = SpaceEntry(
             f"{name}-image", f"{name}-text", space.image.width, space.scale, space.bias, made_by or said
         )
-    sources = {}
-    for name, encoder in opened.encoders.items():
-        directory = f"encoders/{file_name(name)}"
-        save_encoder(encoder, making / directory)
-        sources[name] = SourceEntry(
-            encoder.modality,
-            encoder.name,
-            directory,
-            encoder.width,
-            encoder.licence,
-            encoder.fingerprint,
-            opened.engines[name],
-        )
     return Manifest(
         task="match",
         classes=(),
         class_type="string",
         prior=(),
         schema=schema,
-        sources=sources,
+        sources=opened.write(making),
         heads=heads,
         patterns={},
         baselines={},

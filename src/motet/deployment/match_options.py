@@ -40,10 +40,6 @@ class MatchOptions:
                 raise UsageError(f"no term {term!r}: one of {', '.join(TERMS)}")
             if not weight > 0:
                 raise UsageError(f"term {term}: a weight is a number above 0, not {weight!r}")
-        if "small" in (*self.image_encoders, *self.text_encoders):
-            raise UsageError(
-                "an encoder 'small' learns from classes, and matching has none: name a pretrained or an embedded one"
-            )
         if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
             raise UsageError("test and validation sizes are shares of the pictures: from 0 to below 1")
         if self.test_size + self.validation_size >= 1:

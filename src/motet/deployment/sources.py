@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,11 +12,12 @@ import numpy.typing as npt
 
 from motet.data import Cells, ImageCells, TextCells, script_of
 from motet.deployment.options import ATTENTION
-from motet.encoders import FROM_SCRATCH, Encoder, cache_directory, source_name
+from motet.encoders import FROM_SCRATCH, Encoder, cache_directory, save_encoder, source_name
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import choose_engine
 from motet.errors import UsageError
+from motet.model import SourceEntry, file_name
 from motet.training import Epoch
 from motet.training.from_scratch import fit_small
 
@@ -57,6 +59,23 @@ class Sources:
     encoders: dict[str, Encoder] = field(default_factory=dict)
     engines: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: dict[str, list[Epoch]] = field(default_factory=dict)
+
+    def write(self, making: Path) -> dict[str, SourceEntry]:
+        """Write each encoder into a model directory that is being made; what its manifest says of them."""
+        entries = {}
+        for name, encoder in self.encoders.items():
+            directory = f"encoders/{file_name(name)}"
+            save_encoder(encoder, making / directory)
+            entries[name] = SourceEntry(
+                encoder.modality,
+                encoder.name,
+                directory,
+                encoder.width,
+                encoder.licence,
+                encoder.fingerprint,
+                self.engines[name],
+            )
+        return entries
 
 
 def open_sources(

@@ -6,7 +6,6 @@ import numpy as np
 
 from motet.tasks.match import Tower, canonical_correlation
 from motet.training.latent import multiply_out
-from motet.training.match_settings import MatchSettings
 from motet.training.match_side import MatchSide
 from motet.training.matching import Matched
 from motet.training.pairs import PairFeatures, Rows
@@ -23,10 +22,9 @@ def fit_cca(features: PairFeatures, train: Rows, *, seed: int = 0) -> Matched:
     sentences = features.sentences_of(train)
     if len(sentences) > MOST_PAIRS:
         sentences = np.sort(np.random.default_rng(seed).choice(sentences, MOST_PAIRS, replace=False))
-    settings = MatchSettings(width=1, hidden=1)
     sides = (
-        MatchSide.of("image", features.images, train, settings),
-        MatchSide.of("text", features.texts, sentences, settings),
+        MatchSide.of("image", features.images, train, seed=seed),
+        MatchSide.of("text", features.texts, sentences, seed=seed),
     )
     x = sides[0].matrix(features.picture[sentences])
     y = sides[1].matrix(sentences)

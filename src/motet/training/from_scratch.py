@@ -10,7 +10,6 @@ import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,73 +20,21 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from motet.data import ImageCells, TextCells
-from motet.encoders.torch_small import (
-    Network,
-    SmallVision,
-    SmallWords,
-    VisionConfig,
-    WordsConfig,
-    write_encoder,
-)
-from motet.errors import TableError, UsageError
+from motet.encoders.torch_small import Network, write_encoder
+from motet.errors import TableError
 from motet.evaluation import row_log_loss
-from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 from motet.progress import progress
 from motet.runtime.combination import log_softmax
 from motet.tasks import classification_loss
 from motet.training.epoch import Epoch
+from motet.training.optimisers import decay_matrices
 from motet.training.schedule import warm_then_cosine
-from motet.training.scratch_rows import (
-    Batch,
-    PictureReader,
-    Reader,
-    WordReader,
-    learn_tokenizer,
-    square_pixels,
-)
+from motet.training.scratch_rows import Batch, Reader
+from motet.training.small import SmallSettings, make_small, pooled_rows
 
 Rows = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class SmallSettings:
-    """How a `small` encoder is shaped and trained."""
-
-    vision: VisionConfig = field(default_factory=VisionConfig)
-    # Its vocab_size is the most that a large table may get: see `vocabulary_for`.
-    words: WordsConfig = field(default_factory=lambda: WordsConfig(vocab_size=8000))
-    epochs: int = 20
-    rows_shown: int = 500_000  # in all epochs together, so that large tables take fewer epochs
-    patience: int = 6
-    learning_rate: float | None = None  # None: 2e-3 for pictures, 1e-3 for words
-    weight_decay: float = 0.05
-    warmup: float = 0.1  # share of all steps
-    dropout: float = 0.2  # before the head
-    shift: int = 8  # pixels that a picture may move, each way
-    light: float = 0.25  # largest change of brightness and of contrast
-    masked_words: float = 0.3  # chance that a word piece is hidden
-
-    def vocabulary_for(self, rows: int) -> int:
-        """Tokens at most for this many training rows: two for each, and at least 1000.
-
-        What only a few rows hold is learned by heart: after 560 rows of the demo catalogue 1000 tokens gave
-        .87 on rows not seen, 8000 gave .84.
-        """
-        return min(self.words.vocab_size, max(1000, 2 * rows))
-
-    def learning_rate_for(self, modality: str) -> float:
-        """Highest learning rate of the schedule."""
-        return self.learning_rate or (2e-3 if modality == "image" else 1e-3)
-
-    def epochs_for(self, rows: int) -> int:
-        """Epochs at most for this many training rows: at least 3."""
-        return min(self.epochs, max(3, self.rows_shown // max(rows, 1)))
-
-    def rows_a_batch(self, rows: int) -> int:
-        """Batch size for this many training rows: about 16 steps an epoch, within 8 to 64."""
-        return int(2 ** min(6, max(3, round(math.log2(max(rows, 1) / 16)))))
 
 
 class EndToEnd(nn.Module):
@@ -101,10 +48,7 @@ class EndToEnd(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits [B, C]."""
-        pooled, _ = self.network(**batch.inputs)
-        if len(batch.owner) > len(batch.rows):
-            sums = pooled.new_zeros(len(batch.rows), pooled.shape[1]).index_add(0, batch.owner, pooled)
-            pooled = sums / torch.bincount(batch.owner, minlength=len(batch.rows)).unsqueeze(1)
+        pooled = pooled_rows(self.network, batch)
         logits: Tensor = self.classify(self.dropout(pooled))
         return logits
 
@@ -139,40 +83,13 @@ def fit_small(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         random = np.random.default_rng(seed)
-        reader: Reader
-        network: Network
-        preprocessor: ImagePreprocessor | WordPreprocessor
-        if isinstance(cells, ImageCells) and modality == "image":
-            preprocessor = square_pixels(settings.vision.side)
-            reader = PictureReader(
-                cells,
-                preprocessor,
-                np.concatenate([train, validation]),
-                shift=settings.shift,
-                light=settings.light,
-            )
-            train, validation = reader.readable(train), reader.readable(validation)
-            _refuse_nothing(train, modality)
-            network = SmallVision(settings.vision)
-        elif isinstance(cells, TextCells) and modality == "text":
-            preprocessor = learn_tokenizer(
-                cells,
-                train,
-                vocabulary=settings.vocabulary_for(len(train)),
-                max_length=settings.words.max_position_embeddings,
-                random=random,
-            )
-            reader = WordReader(
-                cells, preprocessor, np.concatenate([train, validation]), masked=settings.masked_words
-            )
-            vocabulary = preprocessor.tokenizer.get_vocab_size()
-            network = SmallWords(replace(settings.words, vocab_size=vocabulary))
-        else:
-            raise UsageError(f"`small` cannot read {cells.modality} cells as {modality}")
-        module = EndToEnd(network, classes, settings.dropout)
+        small = make_small(modality, cells, train, validation, settings, random)
+        reader, train, validation = small.reader, small.readable(train), small.readable(validation)
+        _refuse_nothing(train, modality)
+        module = EndToEnd(small.network, classes, settings.dropout)
         weights = None if class_weights is None else torch.from_numpy(class_weights)
         history = _train(module, reader, labels, train, validation, settings, random, weights, modality)
-    return write_encoder(network, preprocessor, folder), history
+    return write_encoder(small.network, small.preprocessor, folder), history
 
 
 def _refuse_nothing(train: Rows, modality: str) -> None:
@@ -198,7 +115,7 @@ def _train(
     """Train in place, keep the weights of the best epoch, return the history."""
     accelerator = Accelerator()
     rate = settings.learning_rate_for(modality)
-    optimizer = torch.optim.AdamW(_groups(module, settings.weight_decay), lr=rate)
+    optimizer = torch.optim.AdamW(decay_matrices(module, settings.weight_decay), lr=rate)
     epochs, size = settings.epochs_for(len(train)), settings.rows_a_batch(len(train))
     steps = epochs * -(-len(train) // size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -269,14 +186,6 @@ def _validate(
     share = None if class_weights is None else class_weights.cpu().numpy()[wanted]
     loss = np.average(row_log_loss(log_softmax(answers), wanted), weights=share)
     return float(loss), float((answers.argmax(axis=1) == wanted).mean())
-
-
-def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay matrices and kernels only: a scale, a bias or an embedding has no reason to be near zero."""
-    embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
-    decayed = [p for p in module.parameters() if p.dim() > 1 and id(p) not in embeddings]
-    others = [p for p in module.parameters() if p.dim() <= 1 or id(p) in embeddings]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,35 +20,82 @@ from motet.training.designs import standardisation
 from motet.training.latent import Bases, to_latent
 from motet.training.match_settings import MatchSettings
 from motet.training.pairs import Rows, Tables
+from motet.training.scratch_rows import Batch
+from motet.training.small import Small, pooled_rows
 
 Floats = npt.NDArray[np.float32]
-ENCODED_AT_ONCE = 4096
+ENCODED_AT_ONCE, LIVE_AT_ONCE = 4096, 256
 # Of sparse words: sentences are short and many, and their rare words say which picture is meant.
 LATENT_DIMENSIONS, LATENT_ROWS = 512, 30_000
 
 
 @dataclass(frozen=True)
+class LiveSource:
+    """A `small` encoder that is learned together with the space: number n of a side is row at[n] of its cells."""
+
+    name: str
+    small: Small
+    at: Rows
+
+
+@dataclass(frozen=True)
+class SideBatch:
+    """B rows of a side: features of sources that are kept, and what the network reads that is learned.
+
+    cells : of those rows that could be read, which [B] `there` tells.
+    """
+
+    features: dict[str, Features[Tensor]]
+    cells: Batch | None = None
+    there: npt.NDArray[np.bool_] | None = None
+
+
+class EndToEnd(nn.Module):
+    """A tower, behind the network that is learned with it where there is one: rows of a side -> unit vectors [B, W]."""
+
+    def __init__(self, tower: Tower, live: LiveSource | None) -> None:
+        super().__init__()
+        self.tower = tower
+        self.name = "" if live is None else live.name
+        self.network = None if live is None else live.small.network
+
+    def forward(self, batch: SideBatch) -> Tensor:
+        """Return unit vectors."""
+        features = dict(batch.features)
+        if self.network is not None and batch.cells is not None and batch.there is not None:
+            made, there = pooled_rows(self.network, batch.cells), torch.from_numpy(batch.there)
+            pooled = made.new_zeros(len(there), made.shape[1]).index_copy(0, there.nonzero()[:, 0], made)
+            features[self.name] = Features(pooled, there)
+        vectors: Tensor = self.tower(features)
+        return vectors
+
+
+@dataclass(frozen=True)
 class MatchSide:
-    """The sources of one side as they are trained on: dense, and standardised by the training rows."""
+    """The sources of one side as they are trained on: dense and standardised by the training rows, or learned too."""
 
     sources: tuple[Source, ...]
     tables: Tables
+    live: LiveSource | None
     bases: Bases
     moments: Mapping[str, tuple[Floats, Floats]]
-    settings: MatchSettings
+    seed: int
 
     @classmethod
-    def of(cls, modality: str, given: Tables, rows: Rows, settings: MatchSettings) -> MatchSide:
-        """Sparse sources in few dimensions, all with the moments of `rows`."""
-        latent = to_latent(
-            given, rows, seed=settings.seed, dimensions=LATENT_DIMENSIONS, most_rows=LATENT_ROWS
-        )
-        sources = tuple(Source(name, modality, table.width) for name, table in latent.tables.items())
+    def of(
+        cls, modality: str, given: Tables, rows: Rows, *, seed: int = 0, live: LiveSource | None = None
+    ) -> MatchSide:
+        """Sparse sources in few dimensions, all kept ones with the moments of `rows`; then the one that is learned."""
+        latent = to_latent(given, rows, seed=seed, dimensions=LATENT_DIMENSIONS, most_rows=LATENT_ROWS)
+        widths = {name: table.width for name, table in latent.tables.items()}
+        if live is not None:
+            widths[live.name] = live.small.network.width
+        sources = tuple(Source(name, modality, width) for name, width in widths.items())
         moments = {name: standardisation(table, rows) for name, table in latent.tables.items()}
-        return cls(sources, latent.tables, latent.bases, moments, settings)
+        return cls(sources, latent.tables, live, latent.bases, moments, seed)
 
-    def tower(self, settings: MatchSettings) -> Tower:
-        """A new tower over the sources."""
+    def end_to_end(self, settings: MatchSettings) -> EndToEnd:
+        """A new tower over the sources, behind the network that is learned with it."""
         made = Tower(
             self.sources,
             settings.width,
@@ -58,17 +106,30 @@ class MatchSide:
         )
         if not settings.aligned:  # an aligned encoder's vectors are compared as they are
             self.standardise(made)
-        return made
+        return EndToEnd(made, self.live)
 
     def standardise(self, tower: Tower) -> None:
-        """Let a tower standardise its sources by the moments of the training rows."""
+        """Let a tower standardise its kept sources by the moments of the training rows."""
         for source, linear in zip(self.sources, tower.linears, strict=True):
-            mean, scale = self.moments[source.name]
-            linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
+            if source.name in self.moments:
+                mean, scale = self.moments[source.name]
+                linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
 
-    def read(self, rows: Rows) -> dict[str, Features[Tensor]]:
-        """Features of the given rows, as a tower reads them."""
-        return _features(self.sources, self.tables, rows)
+    def read(self, rows: Rows, step: int | None = None) -> SideBatch:
+        """The given rows; at a step of training their cells are changed at random, in the same way when read again."""
+        kept = [source for source in self.sources if source.name in self.tables]
+        features = _features(kept, self.tables, rows)
+        if self.live is None:
+            return SideBatch(features)
+        random = None if step is None else np.random.default_rng([self.seed, step, int(rows[0])])
+        at = self.live.at[rows]
+        cells = self.live.small.reader.read(at, random)
+        return SideBatch(features, cells, np.isin(at, cells.rows))
+
+    def embed(self, network: EndToEnd, rows: Rows) -> Floats:
+        """Unit vectors [n, W] of the given rows while a tower is trained, in eval mode."""
+        at_once = LIVE_AT_ONCE if self.live else ENCODED_AT_ONCE
+        return _embedded(network, self.read, rows, network.tower.width, at_once)
 
     def matrix(self, rows: Rows) -> Tensor:
         """All sources of the given rows, standardised, side by side: [n, sum of D]."""
@@ -99,13 +160,21 @@ Towers = Tower | SideBySide
 
 
 def embed(tower: Towers, tables: Tables, rows: Rows) -> Floats:
-    """Unit vectors [n, W] of the given rows, in eval mode."""
-    tower.eval()
-    made = np.zeros((len(rows), tower.width), np.float32)
+    """Unit vectors [n, W] of the given rows by a trained tower, in eval mode."""
+    return _embedded(
+        tower, lambda some: _features(tower.sources, tables, some), rows, tower.width, ENCODED_AT_ONCE
+    )
+
+
+def _embedded(
+    network: nn.Module, read: Callable[[Rows], Any], rows: Rows, width: int, at_once: int
+) -> Floats:
+    network.eval()
+    made = np.zeros((len(rows), width), np.float32)
     with torch.inference_mode():
-        for i in range(0, len(rows), ENCODED_AT_ONCE):
-            some = rows[i : i + ENCODED_AT_ONCE]
-            made[i : i + len(some)] = tower(_features(tower.sources, tables, some)).numpy()
+        for i in range(0, len(rows), at_once):
+            some = rows[i : i + at_once]
+            made[i : i + len(some)] = network(read(some)).numpy()
     return made
 
 

@@ -1,4 +1,4 @@
-"""PyTorch's optimisers without PyTorch's compiler."""
+"""PyTorch's optimisers without PyTorch's compiler, and which parameters they draw towards zero."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 T = TypeVar("T", bound=torch.optim.Optimizer)
 
@@ -20,3 +21,11 @@ def without_compiler(kind: type[T]) -> type[T]:
     methods: dict[str, Any] = {name: inspect.unwrap(getattr(kind, name)) for name in wrapped}
     methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
     return type(kind.__name__, (kind,), methods)
+
+
+def decay_matrices(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Decay matrices and kernels only: a scale, a bias or an embedding has no reason to be near zero."""
+    embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
+    decayed = [p for p in module.parameters() if p.dim() > 1 and id(p) not in embeddings]
+    others = [p for p in module.parameters() if p.dim() <= 1 or id(p) in embeddings]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

@@ -26,9 +26,14 @@ class PairFeatures:
     picture: Rows
     same: Rows
 
+    @property
+    def pictures(self) -> int:
+        """P: each has a sentence."""
+        return int(self.picture.max()) + 1
+
     def sentences_of(self, pictures: Rows) -> Rows:
         """The sentences of the given pictures, in their order in the table."""
-        mine = np.zeros(len(next(iter(self.images.values()))), bool)
+        mine = np.zeros(self.pictures, bool)
         mine[pictures] = True
         return np.flatnonzero(mine[self.picture])
 
@@ -42,7 +47,7 @@ class PairSampler:
         order = np.argsort(features.picture[sentences], kind="stable")
         self.sentences = sentences[order]
         owners = features.picture[self.sentences]
-        pictures = len(next(iter(features.images.values())))
+        pictures = features.pictures
         self.start = np.searchsorted(owners, np.arange(pictures + 1))
         # pictures that some sentence's words are said of, by number of the words
         pairs = np.unique(np.stack([features.same[sentences], features.picture[sentences]]), axis=1)

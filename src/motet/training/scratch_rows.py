@@ -206,6 +206,10 @@ class WordReader:
         self._ids = np.concatenate(ids)
         self._start = np.concatenate([[0], np.cumsum(counts)])
 
+    def readable(self, rows: Rows) -> Rows:
+        """The given rows: every text can be read."""
+        return rows
+
     def parts(self, rows: Rows, size: int, random: np.random.Generator) -> list[Rows]:
         """The given rows in random order, in parts of about `size` and of near lengths."""
         shuffled = random.permutation(rows)
