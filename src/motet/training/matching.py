@@ -20,9 +20,9 @@ from motet.training.grad_cache import Side, backward_in_parts
 from motet.training.latent import multiply_out
 from motet.training.match_settings import MatchSettings
 from motet.training.match_side import EndToEnd, LiveSource, MatchSide, SideBySide, Towers
-from motet.training.optimisers import decay_matrices, without_compiler
-from motet.training.pairs import PairFeatures, PairSampler, Rows
-from motet.training.schedule import warm_then_cosine
+from motet.training.optimisers import decay_matrices
+from motet.training.pair_loop import PairBatch, learn_pairs
+from motet.training.pairs import PairFeatures, Rows
 
 NOTHING: Mapping[str, LiveSource] = MappingProxyType({})
 
@@ -89,72 +89,42 @@ def _fit_one(
     )
     torch.manual_seed(settings.seed)
     image, text = (side.end_to_end(settings) for side in sides)
-    towers = nn.ModuleList([image, text])
     objective = make_objective(settings.objective, settings.width, settings.terms)
-    draw_from(towers, torch.Generator().manual_seed(settings.seed))
-    order = np.random.default_rng(settings.seed)
+    draw_from(nn.ModuleList([image, text]), torch.Generator().manual_seed(settings.seed))
     networks = nn.ModuleList(each.network for each in (image, text) if each.network is not None)
-    optimiser = without_compiler(torch.optim.AdamW)(
-        [
-            {
-                "params": [*image.tower.parameters(), *text.tower.parameters()],
-                "weight_decay": settings.weight_decay,
-            },
-            {"params": list(objective.parameters()), "weight_decay": 0.0},
-            *decay_matrices(networks, settings.weight_decay),
-        ],
-        lr=settings.learning_rate,
-        fused=True,
-    )
-    size = max(1, min(settings.pictures, len(train)))
-    batches = max(1, len(train) // size)  # what is left over comes in another epoch's order
-    epochs = max(settings.epochs, -(-settings.least_steps // batches))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
-    )
-    sampler = PairSampler(features, train_sentences, settings.sentences)
-    history: list[Epoch] = []
-    highest, best_epoch, best = -1.0, 0, _copied(towers)
-    kept = (_number(objective.scale), _number(objective.bias))
-    step = 0
-    for epoch in range(1, epochs + 1):
-        towers.train()
-        total = 0.0
-        shuffled = order.permutation(train)
-        for begin in range(0, batches * size, size):
-            pictures = np.sort(shuffled[begin : begin + size])
-            sentences = sampler.draw(pictures, order)
-            positives = torch.from_numpy(sampler.positives(pictures, sentences))
-            read = [partial(side.read, step=step) for side in sides]
-            optimiser.zero_grad()
-            if max(positives.shape) > settings.at_once:
-                total += backward_in_parts(
-                    Side.of(image, read[0], pictures, settings.at_once),
-                    Side.of(text, read[1], sentences, settings.at_once),
-                    positives,
-                    objective,
-                )
-            else:
-                loss = objective(MatchBatch(image(read[0](pictures)), text(read[1](sentences)), positives))
-                loss.backward()
-                total += float(loss.detach())
-            torch.nn.utils.clip_grad_norm_(towers.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            step += 1
-        found = _held_reciprocal_rank((image, text), sides, features, held)
-        history.append(Epoch(epoch, total / batches, None if found is None else 1 - found, None))
-        advance(1)
-        if found is None or found > highest:
-            highest, best_epoch, best = (-1.0 if found is None else found), epoch, _copied(towers)
-            kept = (_number(objective.scale), _number(objective.bias))
-        if epoch - best_epoch >= settings.patience:
-            break
-    towers.load_state_dict(best)
-    towers.eval()
+    groups = [
+        {
+            "params": [*image.tower.parameters(), *text.tower.parameters()],
+            "weight_decay": settings.weight_decay,
+        },
+        {"params": list(objective.parameters()), "weight_decay": 0.0},
+        *decay_matrices(networks, settings.weight_decay),
+    ]
+
+    def backward(batch: PairBatch) -> float:
+        read = [partial(side.read, step=batch.step) for side in sides]
+        if max(batch.positives.shape) > settings.at_once:
+            return backward_in_parts(
+                Side.of(image, read[0], batch.pictures, settings.at_once),
+                Side.of(text, read[1], batch.sentences, settings.at_once),
+                batch.positives,
+                objective,
+            )
+        vectors = image(read[0](batch.pictures)), text(read[1](batch.sentences))
+        loss = objective(MatchBatch(*vectors, batch.positives))
+        loss.backward()
+        return float(loss.detach())
+
+    def found() -> float | None:
+        return _held_reciprocal_rank((image, text), sides, features, held)
+
+    learned = nn.ModuleList([image, text, objective])
+    history, best_epoch = learn_pairs(features, train, settings, learned, groups, backward, found, advance)
     for trained, side in zip((image, text), sides, strict=True):
         multiply_out(trained.tower, side.bases)
-    return Matched(image.tower, text.tower, *kept, history, best_epoch)
+    return Matched(
+        image.tower, text.tower, _number(objective.scale), _number(objective.bias), history, best_epoch
+    )
 
 
 def _held_reciprocal_rank(
@@ -170,10 +140,6 @@ def _held_reciprocal_rank(
     there = first_right_ranks(texts, images, owner, held)
     back = first_right_ranks(images, texts, held, owner)
     return float(((1 / there).mean() + (1 / back).mean()) / 2)
-
-
-def _copied(towers: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in towers.state_dict().items()}
 
 
 def _number(value: Tensor | float) -> float:

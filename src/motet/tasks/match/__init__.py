@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from motet.tasks.match.batch import MatchBatch, MatchObjective, Size
 from motet.tasks.match.cca import canonical_correlation
+from motet.tasks.match.local import Local, late_interaction
+from motet.tasks.match.parts import Parts
 from motet.tasks.match.registry import OBJECTIVES, TERMS, make_objective
 from motet.tasks.match.tower import Tower
 
 __all__ = [
     "OBJECTIVES",
     "TERMS",
+    "Local",
     "MatchBatch",
     "MatchObjective",
+    "Parts",
     "Size",
     "Tower",
     "canonical_correlation",
+    "late_interaction",
     "make_objective",
 ]

@@ -33,7 +33,11 @@ class Local(MatchObjective):
         if regions is None or shown is None or words is None or said is None:
             raise UsageError("local compares regions with words, and features here are pooled: leave it out")
         similarity = late_interaction(regions, shown, words, said)
-        return symmetric(self.log_scale.clamp(max=math.log(100.0)).exp() * similarity, batch.positives)
+        return self.loss(similarity, batch.positives)
+
+    def loss(self, similarity: Tensor, positives: Tensor) -> Tensor:
+        """InfoNCE of a similarity [N, M] of parts, a number."""
+        return symmetric(self.log_scale.clamp(max=math.log(100.0)).exp() * similarity, positives)
 
 
 def late_interaction(regions: Tensor, shown: Tensor, words: Tensor, said: Tensor) -> Tensor:

@@ -1,0 +1,86 @@
+"""The loop that learns from pictures and their sentences: batches of pairs, a schedule, the best epoch is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motet.training.epoch import Epoch
+from motet.training.match_settings import MatchSettings
+from motet.training.optimisers import without_compiler
+from motet.training.pairs import PairFeatures, PairSampler, Rows
+from motet.training.schedule import warm_then_cosine
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Numbers of N pictures and M sentences, which of them belong together [N, M], and the step, from 0."""
+
+    pictures: Rows
+    sentences: Rows
+    positives: Tensor
+    step: int
+
+
+def learn_pairs(
+    features: PairFeatures,
+    train: Rows,
+    settings: MatchSettings,
+    learned: nn.Module,
+    groups: Sequence[dict[str, Any]],
+    backward: Callable[[PairBatch], float],
+    found: Callable[[], float | None],
+    advance: Callable[[int], None],
+) -> tuple[list[Epoch], int]:
+    """Train in place on the pictures `train` and their sentences; return the history and the epoch whose weights stay.
+
+    learned : all that is trained, and left in eval mode; groups : its parameters, as AdamW takes them.
+    backward : adds the gradient of a batch and returns its loss. found : how well held pictures are found, the more the
+        better, or None without any: then the last epoch stays.
+    """
+    order = np.random.default_rng(settings.seed)
+    optimiser = without_compiler(torch.optim.AdamW)(groups, lr=settings.learning_rate, fused=True)
+    size = max(1, min(settings.pictures, len(train)))
+    batches = max(1, len(train) // size)  # what is left over comes in another epoch's order
+    epochs = max(settings.epochs, -(-settings.least_steps // batches))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
+    )
+    sampler = PairSampler(features, features.sentences_of(train), settings.sentences)
+    history: list[Epoch] = []
+    highest, best_epoch, best = -1.0, 0, _copied(learned)
+    step = 0
+    for epoch in range(1, epochs + 1):
+        learned.train()
+        total = 0.0
+        shuffled = order.permutation(train)
+        for begin in range(0, batches * size, size):
+            pictures = np.sort(shuffled[begin : begin + size])
+            sentences = sampler.draw(pictures, order)
+            positives = torch.from_numpy(sampler.positives(pictures, sentences))
+            optimiser.zero_grad()
+            total += backward(PairBatch(pictures, sentences, positives, step))
+            torch.nn.utils.clip_grad_norm_(learned.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            step += 1
+        learned.eval()
+        share = found()
+        history.append(Epoch(epoch, total / batches, None if share is None else 1 - share, None))
+        advance(1)
+        if share is None or share > highest:
+            highest, best_epoch, best = (-1.0 if share is None else share), epoch, _copied(learned)
+        if epoch - best_epoch >= settings.patience:
+            break
+    learned.load_state_dict(best)
+    learned.eval()
+    return history, best_epoch
+
+
+def _copied(learned: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in learned.state_dict().items()}
