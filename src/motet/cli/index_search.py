@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,22 +18,6 @@ if TYPE_CHECKING:
 
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="A folder that index build wrote.")]
 SHOWN_COLUMNS = 4  # of the metadata, in a terminal; --json and --sheet show all
-
-
-class Answer(NamedTuple):
-    """One row that was found; `facts` is its metadata."""
-
-    id: str
-    score: float
-    facts: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """As `--json` prints it: what JSON has no word for, such as dates, as text."""
-        plain = (str, int, float, type(None))
-        facts = {
-            name: value if isinstance(value, plain) else str(value) for name, value in self.facts.items()
-        }
-        return {"id": self.id, "score": self.score, "metadata": facts}
 
 
 def search(
@@ -57,6 +41,12 @@ def search(
         str | None, typer.Option("--where", help="A filter: \"price < 500 and brand in ('X', 'Y')\".")
     ] = None,
     k: Annotated[int, typer.Option("-k", help="How many to find.")] = 20,
+    rerank: Annotated[
+        bool,
+        typer.Option(
+            "--rerank", help="Put the first 100 in order by words and regions (models of --term local)."
+        ),
+    ] = False,
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Write what is found, with pictures, as a page.")
     ] = None,
@@ -75,9 +65,11 @@ def search(
       motet index search products.index --like sku-17 --where "price < 500 and brand = 'X'" --json
     """
     from motet.cli.console import print_json, print_table, shortened
+    from motet.cli.index_found import Answer, pictures_of, reranked, write_sheet
     from motet.cli.paths import check_picture
     from motet.errors import UsageError
     from motet.retrieval import Index
+    from motet.runtime.match_parts import DEPTH
     from motet.runtime.writing import PAGES, check_output
 
     texts, images, likes = text or [], image or [], like or []
@@ -87,6 +79,10 @@ def search(
         raise UsageError(f"-k {k}: at least 1 is wanted")
     if not 0 <= text_weight <= 1:
         raise UsageError(f"--text-weight is a share from 0 to 1, not {text_weight:g}")
+    if rerank and (not texts or images or likes):
+        raise UsageError(
+            "--rerank compares the words of --text with regions of pictures: ask with words alone"
+        )
     if (texts or images) and model is None:
         raise UsageError("--text and --image need the model of the index: -m MODEL")
     for picture in images:
@@ -96,12 +92,15 @@ def search(
     opened = match_model(model) if model is not None else None
     there = Index.open(index, model=opened.fingerprint if opened else None)
     query = _query(there, opened, texts, images, likes, text_weight)
-    hits = _without(there.search(query[None], k + len(likes), where), likes, k)
+    depth = max(k, DEPTH) if rerank else k
+    hits = _without(there.search(query[None], depth + len(likes), where), likes, depth)
     facts = there.metadata(hits.rows[0]).to_pylist()
     answers = [Answer(*one) for one in zip(hits.ids[0], hits.scores[0].tolist(), facts, strict=True)]
+    if rerank and opened is not None:
+        answers = reranked(opened, answers, texts, pictures_of(there, answers, image_root))[:k]
     if sheet is not None:
         asked = " + ".join([*texts, *(path.name for path in images), *likes])
-        _write_sheet(sheet, there, answers, asked, images, where, image_root)
+        write_sheet(sheet, there, answers, asked, images, where, image_root)
     if json:
         print_json({"n": len(there), "found": [one.to_json() for one in answers]})
     else:
@@ -175,44 +174,3 @@ def _without(hits: Hits, ids: list[str], k: int) -> Hits:
 
     keep = [place for place, name in enumerate(hits.ids[0]) if name not in ids][:k]
     return Hits([[hits.ids[0][place] for place in keep]], hits.scores[:, keep], hits.rows[:, keep])
-
-
-def _write_sheet(
-    path: Path,
-    index: Index,
-    answers: list[Answer],
-    query: str,
-    images: list[Path],
-    where: str | None,
-    image_root: Path | None,
-) -> None:
-    import numpy as np
-    import pyarrow as pa
-
-    from motet.cli.console import message
-    from motet.data import ImageCells, Table
-    from motet.data.media import decode_image
-    from motet.errors import MediaError
-    from motet.report.thumbnails import thumbnail
-    from motet.retrieval.contact_sheet import Shown, contact_sheet
-
-    column = index.state.about.get("image", "")
-    root = image_root or (
-        Path(index.state.about["image_root"]) if "image_root" in index.state.about else None
-    )
-    pictures: list[str | None] = [None] * len(answers)
-    if answers and column in index.schema.names:
-        cells = Table(pa.table({column: [one.facts[column] for one in answers]}), root=root)
-        for place, of_row in enumerate(ImageCells(cells, [column]).take(np.arange(len(answers)))):
-            for cell in of_row:
-                try:
-                    pictures[place] = thumbnail(decode_image(cell.read()), 240)
-                except MediaError:
-                    continue
-    shown = [
-        Shown(one.id, one.score, picture, {name: v for name, v in one.facts.items() if name != column})
-        for one, picture in zip(answers, pictures, strict=True)
-    ]
-    asked = thumbnail(decode_image(images[0].read_bytes())) if images else None
-    path.write_text(contact_sheet(query, shown, asked=asked, where=where or ""), encoding="utf-8")
-    message(f"sheet: {path}")

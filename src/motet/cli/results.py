@@ -58,7 +58,9 @@ def print_matches(evaluation: Mapping[str, Any]) -> None:
         return
     rows = []
     for direction, entry in evaluation["directions"].items():
+        better = evaluation.get("reranked")
         beside = {
+            **({f"  first {better['depth']} by words and regions": better} if better else {}),
             **{f"  {name} sentences": one for name, one in evaluation.get("languages", {}).items()},
             **{f"  baseline {name}": one for name, one in evaluation["baselines"].items()},
         }

@@ -17,7 +17,7 @@ from motet import __version__
 from motet.data import Schema, Table, read_pairs, split_pairs
 from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION
 from motet.deployment.heads import export_head
-from motet.deployment.match_options import MatchOptions
+from motet.deployment.match_options import LOCAL, MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
 from motet.deployment.sources import Sources
 from motet.deployment.versions import package_versions
@@ -27,6 +27,7 @@ from motet.errors import TableError
 from motet.model import (
     HeadEntry,
     Manifest,
+    PartsEntry,
     SpaceEntry,
     check_place,
     model_card,
@@ -39,7 +40,8 @@ from motet.report import shown_thumbnails, write_report
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.match_model import MatchModel
 from motet.training.canonical import fit_cca
-from motet.training.match_side import LiveSource
+from motet.training.local_parts import MatchedParts, fit_parts, with_tokens
+from motet.training.match_side import LiveSource, embed
 from motet.training.matching import Matched, fit_match
 from motet.training.pairs import PairFeatures
 
@@ -115,7 +117,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
         told = {(issue.row, issue.column): issue for issue in (*pairs.issues, *broken) if issue.broken}
         evaluation["broken"] = [told[key].to_json() for key in sorted(told)]
         evaluation.setdefault("issues", {})["broken"] = len(told)
-        evaluation["history"] = {TRAINED: [epoch.to_json() for epoch in spaces[TRAINED].history]}
+        evaluation["history"] = _histories(spaces[TRAINED])
         evaluation["data"] = {"name": table.name, "rows": _counted(sides)}
         evaluation["seed"] = options.seed
         evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
@@ -142,11 +144,13 @@ def _spaces(
     given: MatchCells,
 ) -> dict[str, Matched]:
     """The space that answers, and its baselines after it; `small` encoders are learned, and added to `opened`."""
+    if options.local:  # said before towers are trained in vain
+        with_tokens("image", features.images), with_tokens("text", features.texts)
     aligned = None if live else _aligned(opened, options)
     settings = replace(
         options.training,
         objective=options.objective,
-        terms=dict(options.terms),
+        terms={name: weight for name, weight in options.terms.items() if name != LOCAL},
         seed=options.seed,
         aligned=aligned is not None,
         width=options.training.width if aligned is None else aligned,
@@ -155,12 +159,27 @@ def _spaces(
     with progress("training both towers", settings.members * settings.epochs) as advance:
         made = {TRAINED: fit_match(features, train, held, settings, live=live, advance=advance)}
     features = finish(live, given, opened, features, options)
+    if options.local:
+        made[TRAINED] = replace(made[TRAINED], parts=_parts(features, made[TRAINED], train, held, options))
     made[CCA] = fit_cca(features, train, seed=options.seed)
     if aligned is not None:
         made[ZERO_SHOT] = fit_match(
             features, train, held, replace(settings, epochs=0, least_steps=0, members=1)
         )
     return made
+
+
+def _parts(
+    features: PairFeatures, space: Matched, train: Rows, held: Rows, options: MatchOptions
+) -> MatchedParts:
+    """Regions and words, learned beside whole vectors."""
+
+    def cosines(pictures: Rows, sentences: Rows) -> npt.NDArray[np.float32]:
+        return embed(space.image, features.images, pictures) @ embed(space.text, features.texts, sentences).T
+
+    settings = replace(options.parts, seed=options.seed)
+    with progress("training words and regions", settings.epochs) as advance:
+        return fit_parts(features, train, held, settings, cosines, advance=advance)
 
 
 def _aligned(opened: Sources, options: MatchOptions) -> int | None:
@@ -194,12 +213,25 @@ def _write(
             head = f"{name}-{side}"
             export_head(tower, making / "heads" / head, output="embedding")
             heads[head] = HeadEntry(f"heads/{head}.onnx", tuple(s.name for s in tower.sources), "tower")
+        parts = None
+        if space.parts is not None:
+            for side, made in (("image", space.parts.image), ("text", space.parts.text)):
+                head, read = f"{name}-{side}-parts", tuple(s.name for s in made.sources)
+                export_head(made, making / "heads" / head, output="parts")
+                heads[head] = HeadEntry(f"heads/{head}.onnx", read, "parts", read)
+            parts = PartsEntry(f"{name}-image-parts", f"{name}-text-parts", made.width, space.parts.weight)
         made_by = {CCA: "canonical correlation", ZERO_SHOT: "both encoders as they are"}.get(name)
         said = " + ".join(
             [options.objective, *(f"{weight:g} {term}" for term, weight in options.terms.items())]
         )
         entries[name] = SpaceEntry(
-            f"{name}-image", f"{name}-text", space.image.width, space.scale, space.bias, made_by or said
+            f"{name}-image",
+            f"{name}-text",
+            space.image.width,
+            space.scale,
+            space.bias,
+            made_by or said,
+            parts,
         )
     return Manifest(
         task="match",
@@ -226,3 +258,9 @@ def _write(
 
 def _counted(sides: npt.NDArray[np.int8]) -> dict[str, int]:
     return {name: int((sides == side).sum()) for side, name in enumerate(NAMES)}
+
+
+def _histories(space: Matched) -> dict[str, list[dict[str, Any]]]:
+    """How each training went, by name."""
+    histories = {TRAINED: space.history} | ({LOCAL: space.parts.history} if space.parts else {})
+    return {name: [epoch.to_json() for epoch in epochs] for name, epochs in histories.items()}

@@ -9,6 +9,9 @@ from motet.errors import UsageError
 from motet.tasks.match import OBJECTIVES, TERMS
 from motet.training.match_settings import MatchSettings
 
+LOCAL = "local"
+PARTS = MatchSettings(width=128, pictures=96, sentences=1, epochs=8, least_steps=200, patience=3)
+
 
 @dataclass(frozen=True)
 class MatchOptions:
@@ -17,6 +20,7 @@ class MatchOptions:
     image_encoders, text_encoders, lexical, pooling, accept_licence, test_size, validation_size, seed, cache : as in
         `Options`.
     objective, terms : see `tasks.match`; terms with their weights.
+    training, parts : how the space of whole vectors is learned, and that of regions and words.
     """
 
     image_encoders: tuple[str, ...] = ("auto",)
@@ -26,6 +30,7 @@ class MatchOptions:
     objective: str = "infonce"
     terms: Mapping[str, float] = field(default_factory=dict)
     training: MatchSettings = field(default_factory=MatchSettings)
+    parts: MatchSettings = PARTS
     accept_licence: bool = False
     test_size: float = 0.15
     validation_size: float = 0.15
@@ -40,12 +45,22 @@ class MatchOptions:
                 raise UsageError(f"no term {term!r}: one of {', '.join(TERMS)}")
             if not weight > 0:
                 raise UsageError(f"term {term}: a weight is a number above 0, not {weight!r}")
+            if term == LOCAL and weight != 1:
+                raise UsageError(
+                    "term local: what words and regions count beside the whole is chosen on validation pictures: "
+                    "leave the weight out"
+                )
         if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
             raise UsageError("test and validation sizes are shares of the pictures: from 0 to below 1")
         if self.test_size + self.validation_size >= 1:
             raise UsageError(
                 "test and validation sizes together leave no pictures to train on: below 1 in sum"
             )
+
+    @property
+    def local(self) -> bool:
+        """Whether words and regions are learned beside whole sentences and pictures."""
+        return LOCAL in self.terms
 
     def encoders_of(self, modality: str) -> tuple[str, ...]:
         """What the user names as encoders of a modality."""

@@ -13,7 +13,7 @@ from motet.data import ImageCells, Pairs, Schema, Table, TextCells
 from motet.data.splits import TRAIN, VALIDATION
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.sources import Sources, open_sources
-from motet.encoders import FROM_SCRATCH, FeatureCache, FeatureTable, cache_directory
+from motet.encoders import FROM_SCRATCH, FeatureCache, FeatureTable, cache_directory, features_of
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_small import write_encoder
 from motet.training.match_side import LiveSource
@@ -71,7 +71,9 @@ def encode_pairs(
     for name, encoder in opened.encoders.items():
         modality = encoder.modality
         encoder.fit(given.cells[modality], fit[modality])
-        made[modality][name] = encoder.encode(given.cells[modality], given.rows[modality], cache=cache)
+        made[modality][name] = features_of(
+            encoder, given.cells[modality], given.rows[modality], cache=cache, tokens=options.local
+        )
     return opened, PairFeatures(made["image"], made["text"], given.pairs.picture, given.pairs.same)
 
 

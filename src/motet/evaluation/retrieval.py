@@ -6,6 +6,7 @@ of a picture's id there may be several sentences.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ Floats = npt.NDArray[np.floating]
 Ids = npt.NDArray[np.int64]
 Metric = dict[str, float]
 RECALL_AT = (1, 5, 10)
+Rescore = Callable[[int, Ids], Floats]
 AT_ONCE = 2**23  # similarities that are held at a time
 DRAWN_AT_ONCE = 2**22
 
@@ -44,6 +46,30 @@ def first_right_ranks(queries: Floats, gallery: Floats, query_ids: Ids, gallery_
         best = np.where(right, similarity, -np.inf).max(axis=1, initial=-np.inf)
         wrong = (similarity >= best[:, None]) & ~right
         ranks[here] = 1 + wrong.sum(axis=1)
+    return ranks
+
+
+def reranked_ranks(
+    queries: Floats,
+    gallery: Floats,
+    query_ids: Ids,
+    gallery_ids: Ids,
+    rescore: Rescore,
+    depth: int,
+) -> Ids:
+    """As `first_right_ranks`, where the nearest `depth` things of each query are put in order by other scores.
+
+    rescore : of the number of a query and the places [depth] of its nearest things, their scores [depth]. A right
+    answer that is not among them keeps its rank.
+    """
+    ranks = first_right_ranks(queries, gallery, query_ids, gallery_ids)
+    for query in range(len(queries)):
+        similarity = gallery @ queries[query]
+        first = np.sort(np.argsort(-similarity, kind="stable")[:depth])
+        right = gallery_ids[first] == query_ids[query]
+        if right.any():
+            scores = rescore(query, first)
+            ranks[query] = 1 + int((~right & (scores >= scores[right].max())).sum())
     return ranks
 
 
@@ -83,21 +109,33 @@ def retrieval_metrics(
 
 
 def both_directions(
-    images: Floats, texts: Floats, picture: Ids, *, draws: int = 1000, seed: int = 0
+    images: Floats,
+    texts: Floats,
+    picture: Ids,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    rescore: tuple[Rescore, Rescore] | None = None,
+    depth: int = 0,
 ) -> dict[str, dict[str, Any]]:
     """`directions` of `evaluation.json` of P pictures [P, W] and S sentences [S, W].
 
-    picture [S] : which picture each sentence belongs to.
+    picture [S] : which picture each sentence belongs to. rescore, depth : the first answers to each sentence, and to
+    each picture, are put in another order, as `reranked_ranks` does.
     """
     here = np.arange(len(images))
     asked = np.unique(picture)  # a picture without a sentence can be found, and is not asked for
+    there, back = (texts, images, picture, here), (images[asked], texts, asked, picture)
+    if rescore is None:
+        ranks = first_right_ranks(*there), first_right_ranks(*back)
+    else:
+        ranks = (
+            reranked_ranks(*there, rescore[0], depth),
+            reranked_ranks(*back, lambda query, places: rescore[1](int(asked[query]), places), depth),
+        )
     return {
-        "text->image": retrieval_metrics(
-            first_right_ranks(texts, images, picture, here), picture, len(images), draws=draws, seed=seed
-        ),
-        "image->text": retrieval_metrics(
-            first_right_ranks(images[asked], texts, asked, picture), asked, len(texts), draws=draws, seed=seed
-        ),
+        "text->image": retrieval_metrics(ranks[0], picture, len(images), draws=draws, seed=seed),
+        "image->text": retrieval_metrics(ranks[1], asked, len(texts), draws=draws, seed=seed),
     }
 
 

@@ -60,7 +60,10 @@ def _match_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list[
             f"| direction | space | queries | gallery | {' | '.join(map(metric_name, shown))} |",
             "|---|---|---|---" + "|---" * len(shown) + "|",
         ]
-        spaces = {"this model": evaluation, **evaluation["baselines"]}
+        spaces = {"this model": evaluation}
+        if "reranked" in evaluation:
+            spaces["first answers by words and regions"] = evaluation["reranked"]
+        spaces |= evaluation["baselines"]
         for direction in evaluation["directions"]:
             for name, measured in spaces.items():
                 entry = measured["directions"][direction]

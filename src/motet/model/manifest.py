@@ -73,11 +73,25 @@ class PatternEntry:
 
 
 @dataclass(frozen=True)
+class PartsEntry:
+    """Regions of pictures and words of sentences in a space of their own: heads -> unit vectors [B, T, width].
+
+    weight : what their late interaction counts beside the cosine of whole vectors.
+    """
+
+    image: str
+    text: str
+    width: int
+    weight: float
+
+
+@dataclass(frozen=True)
 class SpaceEntry:
     """One space for pictures and words: the heads that lead into it, and what is known of its similarities.
 
     scale, bias : the logit that a picture and a sentence belong together is `scale * cosine + bias`.
     made_by : the objective that it was trained with, or what else made it, in words.
+    parts : what first answers are put in a better order by, where that was learned.
     """
 
     image: str
@@ -86,6 +100,7 @@ class SpaceEntry:
     scale: float
     bias: float
     made_by: str
+    parts: PartsEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +216,7 @@ def _head(fields: Fields) -> HeadEntry:
 
 
 def _space(fields: Fields) -> SpaceEntry:
-    fields.only("image", "text", "width", "scale", "bias", "made_by")
+    fields.only("image", "text", "width", "scale", "bias", "made_by", "parts")
     return SpaceEntry(
         fields.text("image"),
         fields.text("text"),
@@ -209,6 +224,14 @@ def _space(fields: Fields) -> SpaceEntry:
         fields.number("scale"),
         fields.number("bias"),
         fields.text("made_by"),
+        _parts(fields["parts"]) if fields.data.get("parts") is not None else None,
+    )
+
+
+def _parts(fields: Fields) -> PartsEntry:
+    fields.only("image", "text", "width", "weight")
+    return PartsEntry(
+        fields.text("image"), fields.text("text"), fields.whole("width"), fields.number("weight")
     )
 
 
@@ -242,11 +265,13 @@ def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
     if made.task == "match":
         if not made.spaces:
             raise fields.wrong("spaces", "at least one space")
-        for name in made.spaces:
-            for side in ("image", "text"):
-                head = fields["spaces"][name].text(side, made.heads)
-                if any(made.sources[source].modality != side for source in made.heads[head].sources):
-                    raise fields["spaces"][name].wrong(side, f"a head of {side} sources")
+        for name, space in made.spaces.items():
+            entry = fields["spaces"][name]
+            for place in [entry, entry["parts"]] if space.parts else [entry]:
+                for side in ("image", "text"):
+                    head = place.text(side, made.heads)
+                    if any(made.sources[source].modality != side for source in made.heads[head].sources):
+                        raise place.wrong(side, f"a head of {side} sources")
         return
     wanted = 1 if made.target.kind == "number" else len(made.classes)
     if len(made.prior) != wanted:

@@ -70,6 +70,10 @@ def directions(evaluation: Tree) -> Directions | None:
     groups = []
     for name, entry in mapping(evaluation.get("directions")).items():
         lines = [_line(arrow(str(name)), entry, baseline=False)]
+        reranked = mapping(evaluation.get("reranked"))
+        if reranked:
+            first = f"first {whole(reranked.get('depth'))} by words and regions"
+            lines.append(_line(first, mapping(mapping(reranked.get("directions")).get(name)), False))
         for language, of in mapping(evaluation.get("languages")).items():
             lines.append(
                 _line(f"{language} sentences", mapping(mapping(of).get("directions")).get(name), True)

@@ -16,6 +16,7 @@ from motet.data.splits import TEST, split_sides
 from motet.errors import TableError
 from motet.evaluation import both_directions
 from motet.model import SpaceEntry, table_digest
+from motet.runtime.evaluate_parts import reranked
 
 if TYPE_CHECKING:
     from motet.runtime.match_model import MatchModel
@@ -26,6 +27,7 @@ FEW_PICTURES = 100  # below which a recall says little
 LEAST_OF_A_LANGUAGE = 30  # sentences that a language must have to be told apart
 EXAMPLES = 6  # queries that are shown of each direction
 SHOWN = 5  # answers to each
+MOST_RERANKED = 5000  # pictures, all of whose regions are held while re-ranking is measured
 
 
 def evaluate_matches(
@@ -82,6 +84,15 @@ def evaluate_matches(
         words = model.embed_texts(pairs.sentences, sentences, space=space)
         return {"made_by": space.made_by, **measured(images.vectors, words.vectors)}
 
+    has_parts = model.space.parts is not None
+    both = (cells, pairs.rows[pictures]), (pairs.sentences, sentences)
+    better = {}
+    if has_parts and len(pictures) <= MOST_RERANKED:
+        better["reranked"] = reranked(model, both, owner, seen.vectors[there], texts.vectors)
+    elif has_parts:
+        notes.append(
+            f"words and regions were not measured: the gallery is larger than {MOST_RERANKED:,} pictures"
+        )
     others = [name for name in manifest.spaces if manifest.spaces[name] is not model.space]
     return {
         "schema_version": 1,
@@ -90,6 +101,7 @@ def evaluate_matches(
         "n": len(pictures),
         **measured(seen.vectors[there], texts.vectors),
         "baselines": {name: baseline(manifest.spaces[name]) for name in others},
+        **better,
         **({"languages": {name: of_language(mine) for name, mine in spoken.items()}} if spoken else {}),
         "examples": _examples(
             pairs, pictures, sentences, owner, seen.vectors[there], texts.vectors, manifest.seed

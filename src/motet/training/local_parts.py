@@ -121,13 +121,7 @@ class _TokenSide:
 
     @classmethod
     def of(cls, modality: str, given: Tables, rows: Rows, seed: int) -> _TokenSide:
-        tables = {name: table for name, table in given.items() if table.tokens is not None}
-        if not tables:
-            raise UsageError(
-                f"local compares regions with words, and no {modality} source here has tokens: "
-                f"name a pretrained {modality} encoder"
-            )
-        latent = to_latent(tables, rows, seed=seed)
+        latent = to_latent(with_tokens(modality, given), rows, seed=seed)
         sources = []
         for name, table in latent.tables.items():
             assert table.tokens is not None
@@ -137,6 +131,17 @@ class _TokenSide:
     def read(self, rows: Rows) -> dict[str, Features[Tensor]]:
         read = {source.name: read_rows(source, self.latent.tables, rows) for source in self.sources}
         return {name: Features(*map(torch.from_numpy, arrays)) for name, arrays in read.items()}
+
+
+def with_tokens(modality: str, given: Tables) -> Tables:
+    """The sources of a side that have tokens; UsageError where none has."""
+    found = {name: table for name, table in given.items() if table.tokens is not None}
+    if not found:
+        raise UsageError(
+            f"local compares regions with words, and no {modality} source here has tokens: "
+            f"name a pretrained {modality} encoder"
+        )
+    return found
 
 
 def _reciprocal_rank(scores: Floats, picture: Rows) -> float:

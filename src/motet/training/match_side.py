@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,8 @@ class MatchSide:
         cls, modality: str, given: Tables, rows: Rows, *, seed: int = 0, live: LiveSource | None = None
     ) -> MatchSide:
         """Sparse sources in few dimensions, all kept ones with the moments of `rows`; then the one that is learned."""
-        latent = to_latent(given, rows, seed=seed, dimensions=LATENT_DIMENSIONS, most_rows=LATENT_ROWS)
+        pooled = {name: replace(table, tokens=None) for name, table in given.items()}
+        latent = to_latent(pooled, rows, seed=seed, dimensions=LATENT_DIMENSIONS, most_rows=LATENT_ROWS)
         widths = {name: table.width for name, table in latent.tables.items()}
         if live is not None:
             widths[live.name] = live.small.network.width

@@ -18,6 +18,7 @@ from motet.tasks.match import MatchBatch, Tower, make_objective
 from motet.training.epoch import Epoch
 from motet.training.grad_cache import Side, backward_in_parts
 from motet.training.latent import multiply_out
+from motet.training.local_parts import MatchedParts
 from motet.training.match_settings import MatchSettings
 from motet.training.match_side import EndToEnd, LiveSource, MatchSide, SideBySide, Towers
 from motet.training.optimisers import decay_matrices
@@ -29,7 +30,7 @@ NOTHING: Mapping[str, LiveSource] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Matched:
-    """Two towers into one space, how a cosine becomes a logit, and how the training went."""
+    """Two towers into one space, how a cosine becomes a logit, how the training went; and parts, where learned."""
 
     image: Towers
     text: Towers
@@ -37,6 +38,7 @@ class Matched:
     bias: float
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
+    parts: MatchedParts | None = None
 
 
 def fit_match(

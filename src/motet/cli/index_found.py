@@ -1,0 +1,108 @@
+"""What a search found: with its facts, in a better order, and as a page of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from motet.data import ImageCells
+    from motet.retrieval import Index
+    from motet.runtime import MatchModel
+
+
+class Answer(NamedTuple):
+    """One row that was found; `facts` is its metadata."""
+
+    id: str
+    score: float
+    facts: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `--json` prints it: what JSON has no word for, such as dates, as text."""
+        plain = (str, int, float, type(None))
+        facts = {
+            name: value if isinstance(value, plain) else str(value) for name, value in self.facts.items()
+        }
+        return {"id": self.id, "score": self.score, "metadata": facts}
+
+
+def pictures_of(index: Index, answers: list[Answer], image_root: Path | None) -> ImageCells | None:
+    """The pictures of what was found, where the index knows where they lie."""
+    import pyarrow as pa
+
+    from motet.data import ImageCells, Table
+
+    column, kept = index.state.about.get("image", ""), index.state.about.get("image_root")
+    if not answers or column not in index.schema.names:
+        return None
+    root = image_root or (Path(kept) if kept is not None else None)
+    return ImageCells(Table(pa.table({column: [one.facts[column] for one in answers]}), root=root), [column])
+
+
+def reranked(
+    model: MatchModel, answers: list[Answer], texts: list[str], cells: ImageCells | None
+) -> list[Answer]:
+    """Answers in the order of cosine and late interaction together; several sentences count as their mean."""
+    import numpy as np
+
+    from motet.cli.console import message
+    from motet.errors import UsageError
+    from motet.runtime.match_model import sentence_cells
+    from motet.runtime.match_parts import embed_parts, local_similarity, parts_entry
+
+    entry = parts_entry(model)
+    if cells is None:
+        raise UsageError("--rerank looks at the pictures again, and the index does not know where they lie")
+    said = embed_parts(model, "text", sentence_cells(texts))
+    regions = embed_parts(model, "image", cells)
+    unread = int((np.diff(regions.start) == 0).sum())
+    if unread:
+        message(
+            f"note: {unread} of {len(answers)} pictures cannot be read now: by the whole alone they come last"
+        )
+    local = np.mean(
+        [local_similarity(said.of(row), regions, np.arange(len(answers))) for row in range(len(said))], axis=0
+    )
+    better = [
+        one._replace(score=one.score + entry.weight * float(add))
+        for one, add in zip(answers, local, strict=True)
+    ]
+    return sorted(better, key=lambda one: -one.score)
+
+
+def write_sheet(
+    path: Path,
+    index: Index,
+    answers: list[Answer],
+    query: str,
+    images: list[Path],
+    where: str | None,
+    image_root: Path | None,
+) -> None:
+    """Write what was found as a page with its pictures, which opens offline."""
+    import numpy as np
+
+    from motet.cli.console import message
+    from motet.data.media import decode_image
+    from motet.errors import MediaError
+    from motet.report.thumbnails import thumbnail
+    from motet.retrieval.contact_sheet import Shown, contact_sheet
+
+    column = index.state.about.get("image", "")
+    pictures: list[str | None] = [None] * len(answers)
+    cells = pictures_of(index, answers, image_root)
+    if cells is not None:
+        for place, of_row in enumerate(cells.take(np.arange(len(answers)))):
+            for cell in of_row:
+                try:
+                    pictures[place] = thumbnail(decode_image(cell.read()), 240)
+                except MediaError:
+                    continue
+    shown = [
+        Shown(one.id, one.score, picture, {name: v for name, v in one.facts.items() if name != column})
+        for one, picture in zip(answers, pictures, strict=True)
+    ]
+    asked = thumbnail(decode_image(images[0].read_bytes())) if images else None
+    path.write_text(contact_sheet(query, shown, asked=asked, where=where or ""), encoding="utf-8")
+    message(f"sheet: {path}")
