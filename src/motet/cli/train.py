@@ -130,7 +130,8 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="NAME[=WEIGHT]",
-            help="Of --task match, added to the objective: distance, adversarial, cycle, masked, triplet (repeat).",
+            help="Of --task match, added to the objective: distance, adversarial, cycle, masked, triplet; or local: "
+            "words find regions, which puts the first answers in a better order (repeat).",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
