@@ -74,15 +74,7 @@ def _match_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list[
         lines += ["", "95 % intervals, over pictures. More in `report.html` and `evaluation.json`.", ""]
     return [
         *lines,
-        "## Use",
-        "",
-        "```python",
-        "import motet",
-        "",
-        'model = motet.load("path/to/this/directory")',
-        'vectors = model.embed_texts(["a dog on a beach"]).vectors',
-        "```",
-        "",
+        *_use('vectors = model.embed_texts(["a dog on a beach"]).vectors'),
     ]
 
 
@@ -129,16 +121,14 @@ def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list
         lines += ["", "More in `report.html` and `evaluation.json`.", ""]
     return [
         *lines,
-        "## Use",
-        "",
-        "```python",
-        "import motet",
-        "",
-        'model = motet.load("path/to/this/directory")',
-        'model.predict("table.csv")',
-        "```",
-        "",
+        *_use('model.predict("table.csv")'),
     ]
+
+
+def _use(line: str) -> list[str]:
+    """How the model is opened, and the line that asks it."""
+    opened = 'model = motet.load("path/to/this/directory")'
+    return ["## Use", "", "```python", "import motet", "", opened, line, "```", ""]
 
 
 def _counted(evaluation: dict[str, Any], noun: str) -> str:

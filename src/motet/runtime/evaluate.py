@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from motet import __version__
 from motet.data import Table, column_slices, encode_target
 from motet.data.targets import label_notes, unseen_labels
 from motet.evaluation import (
@@ -22,6 +20,7 @@ from motet.evaluation import (
 from motet.runtime.insight import insight
 from motet.runtime.known_answers import KnownAnswers
 from motet.runtime.measured_rows import labelled_rows, rows_to_measure, told_apart
+from motet.runtime.provenance import provenance
 from motet.runtime.shown_cells import shown_cells
 from motet.runtime.table_notes import pattern_notes
 
@@ -118,15 +117,7 @@ def evaluate(
         "classes": list(manifest.classes),
         **target.details(answers, truth),
         "mistakes": _mistakes(model, table, rows, encoded, answers, truth),
-        "broken": [issue.to_json() for issue in broken],
-        "sources": {
-            name: {"modality": e.modality, "encoder": e.encoder, "width": e.width, "licence": e.licence}
-            for name, e in manifest.sources.items()
-        },
-        "notes": notes,
-        "seconds": {"encode_test": round(encoding, 3), "evaluate": round(time.perf_counter() - begun, 3)},
-        "versions": {"motet": __version__, "python": platform.python_version(), "numpy": np.__version__},
-        "data": {"name": table.name},
+        **provenance(manifest, table, broken, notes, encoding=encoding, begun=begun),
     }
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from motet import __version__
 from motet.data import ImageCells, Pairs, Table, read_pairs
 from motet.data.scripts import script_of_words
 from motet.data.splits import TEST, split_sides
@@ -17,6 +15,7 @@ from motet.errors import TableError
 from motet.evaluation import both_directions
 from motet.model import SpaceEntry, table_digest
 from motet.runtime.evaluate_parts import reranked
+from motet.runtime.provenance import provenance
 
 if TYPE_CHECKING:
     from motet.runtime.match_model import MatchModel
@@ -107,15 +106,7 @@ def evaluate_matches(
             pairs, pictures, sentences, owner, seen.vectors[there], texts.vectors, manifest.seed
         ),
         "issues": {"broken": len(broken), "broken_measured": len(broken)},
-        "broken": [issue.to_json() for issue in broken],
-        "sources": {
-            name: {"modality": e.modality, "encoder": e.encoder, "width": e.width, "licence": e.licence}
-            for name, e in manifest.sources.items()
-        },
-        "notes": notes,
-        "seconds": {"encode_test": round(encoding, 3), "evaluate": round(time.perf_counter() - begun, 3)},
-        "versions": {"motet": __version__, "python": platform.python_version(), "numpy": np.__version__},
-        "data": {"name": table.name},
+        **provenance(manifest, table, broken, notes, encoding=encoding, begun=begun),
     }
 
 

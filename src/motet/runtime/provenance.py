@@ -1,0 +1,40 @@
+"""What an evaluation says of how it came about: broken cells, sources, times, versions, the table."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from motet import __version__
+from motet.data import CellIssue, Table
+from motet.model import Manifest
+
+
+def provenance(
+    manifest: Manifest,
+    table: Table,
+    broken: Sequence[CellIssue],
+    notes: Sequence[str],
+    *,
+    encoding: float,
+    begun: float,
+) -> dict[str, Any]:
+    """The keys with which `evaluation.json` ends for every task.
+
+    encoding : seconds that encoding took; begun : `time.perf_counter()` when the evaluation began.
+    """
+    return {
+        "broken": [issue.to_json() for issue in broken],
+        "sources": {
+            name: {"modality": e.modality, "encoder": e.encoder, "width": e.width, "licence": e.licence}
+            for name, e in manifest.sources.items()
+        },
+        "notes": list(notes),
+        "seconds": {"encode_test": round(encoding, 3), "evaluate": round(time.perf_counter() - begun, 3)},
+        "versions": {"motet": __version__, "python": platform.python_version(), "numpy": np.__version__},
+        "data": {"name": table.name},
+    }
