@@ -18,7 +18,7 @@ def features(**pooled: torch.Tensor) -> dict[str, Features[torch.Tensor]]:
 
 
 def test_an_aligned_tower_begins_as_its_encoder() -> None:
-    tower = Tower([Source("a", "image", 8)], 8, hidden=5, aligned=True).eval()
+    tower = Tower([Source("a", "image", 8)], 8, hidden=5, aligned="a").eval()
     x = torch.randn(7, 8, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(tower(features(a=x)), torch.nn.functional.normalize(x, dim=-1))
     assert all(parameter.requires_grad for parameter in tower.parameters())
@@ -26,7 +26,7 @@ def test_an_aligned_tower_begins_as_its_encoder() -> None:
 
 def test_an_aligned_tower_has_the_width_of_its_encoder() -> None:
     with pytest.raises(ValueError, match="8 wide, the space 9"):
-        Tower([Source("a", "image", 8)], 9, aligned=True)
+        Tower([Source("a", "image", 8)], 9, aligned="a")
 
 
 def test_a_tower_may_be_any_linear_map() -> None:

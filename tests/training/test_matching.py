@@ -123,7 +123,9 @@ def test_no_training_at_all_leaves_an_aligned_pair_as_it_is() -> None:
     features = PairFeatures(
         {"image:c": table(values)}, {"text:c": table(values * 3)}, np.arange(20), np.arange(20)
     )
-    settings = MatchSettings(width=6, hidden=4, epochs=0, least_steps=0, members=1, aligned=True)
+    settings = MatchSettings(
+        width=6, hidden=4, epochs=0, least_steps=0, members=1, aligned=("image:c", "text:c")
+    )
     made = fit_match(features, np.arange(10), np.arange(10, 20), settings)
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)
     for side, tables in ((made.image, features.images), (made.text, features.texts)):

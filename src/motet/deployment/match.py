@@ -146,14 +146,14 @@ def _spaces(
     """The space that answers, and its baselines after it; `small` encoders are learned, and added to `opened`."""
     if options.local:  # said before towers are trained in vain
         with_tokens("image", features.images), with_tokens("text", features.texts)
-    aligned = None if live else _aligned(opened, options)
+    aligned = _aligned(opened, options)
     settings = replace(
         options.training,
         objective=options.objective,
         terms={name: weight for name, weight in options.terms.items() if name != LOCAL},
         seed=options.seed,
-        aligned=aligned is not None,
-        width=options.training.width if aligned is None else aligned,
+        aligned=aligned,
+        width=opened.encoders[aligned[0]].width if aligned else options.training.width,
         pictures=min(options.training.pictures, LIVE_PICTURES) if live else options.training.pictures,
     )
     with progress("training both towers", settings.members * settings.epochs) as advance:
@@ -162,10 +162,13 @@ def _spaces(
     if options.local:
         made[TRAINED] = replace(made[TRAINED], parts=_parts(features, made[TRAINED], train, held, options))
     made[CCA] = fit_cca(features, train, seed=options.seed)
-    if aligned is not None:
-        made[ZERO_SHOT] = fit_match(
-            features, train, held, replace(settings, epochs=0, least_steps=0, members=1)
+    if aligned:
+        pair = replace(
+            features,
+            images={aligned[0]: features.images[aligned[0]]},
+            texts={aligned[1]: features.texts[aligned[1]]},
         )
+        made[ZERO_SHOT] = fit_match(pair, train, held, replace(settings, epochs=0, least_steps=0, members=1))
     return made
 
 
@@ -182,17 +185,23 @@ def _parts(
         return fit_parts(features, train, held, settings, cosines, advance=advance)
 
 
-def _aligned(opened: Sources, options: MatchOptions) -> int | None:
-    """The width that both encoders share where they are one pretrained pair (CLIP); else None."""
-    encoders = list(opened.encoders.values())
-    images, texts = ([e for e in encoders if e.modality == modality] for modality in ("image", "text"))
-    if len(images) != 1 or len(texts) != 1 or options.image_encoders != options.text_encoders:
-        return None
-    if not all(isinstance(encoder, PretrainedEncoder) for encoder in encoders):
-        return None
-    if images[0].name != texts[0].name:  # `auto` names two models, and their widths may be equal by chance
-        return None
-    return images[0].width if images[0].width == texts[0].width else None
+def _aligned(opened: Sources, options: MatchOptions) -> tuple[str, ...]:
+    """The sources of pictures and of words that are one pretrained pair (CLIP); nothing where there is no such pair."""
+    if any(options.pooling_of(modality) is not None for modality in ("image", "text")):
+        return ()  # pooled otherwise than the pair was trained
+    halves = {
+        modality: {
+            encoder.name: encoder
+            for encoder in opened.encoders.values()
+            if encoder.modality == modality and isinstance(encoder, PretrainedEncoder)
+        }
+        for modality in ("image", "text")
+    }
+    named = set(options.image_encoders) & set(options.text_encoders)  # one directory, or name, for both
+    for name in halves["image"].keys() & halves["text"].keys() if named else ():
+        if halves["image"][name].width == halves["text"][name].width:
+            return f"image:{name}", f"text:{name}"
+    return ()
 
 
 def _write(

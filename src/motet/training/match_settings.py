@@ -14,6 +14,7 @@ class MatchSettings:
     width, hidden : of the space, and of a tower's hidden layer. dropout, inputs : see `Tower`.
     pictures, sentences : in a batch, and at most of each picture in it.
     at_once : rows that are encoded at a time; of a larger batch the gradient is still that of the whole (GradCache).
+    aligned : sources of both sides that towers begin as: an encoder's two halves, trained together.
     members : towers with different first weights, whose vectors stand side by side: the cosine is their mean.
     """
 
@@ -33,5 +34,5 @@ class MatchSettings:
     warmup: float = 0.1
     patience: int = 10
     members: int = 2
-    aligned: bool = False
+    aligned: tuple[str, ...] = ()
     seed: int = 0

@@ -103,16 +103,15 @@ class MatchSide:
             hidden=settings.hidden,
             dropout=settings.dropout,
             inputs=settings.inputs,
-            aligned=settings.aligned,
+            aligned=next((s.name for s in self.sources if s.name in settings.aligned), None),
         )
-        if not settings.aligned:  # an aligned encoder's vectors are compared as they are
-            self.standardise(made)
+        self.standardise(made, but=settings.aligned)  # an aligned encoder's vectors are compared as they are
         return EndToEnd(made, self.live)
 
-    def standardise(self, tower: Tower) -> None:
-        """Let a tower standardise its kept sources by the moments of the training rows."""
+    def standardise(self, tower: Tower, but: Sequence[str] = ()) -> None:
+        """Let a tower standardise its kept sources, but some, by the moments of the training rows."""
         for source, linear in zip(self.sources, tower.linears, strict=True):
-            if source.name in self.moments:
+            if source.name in self.moments and source.name not in but:
                 mean, scale = self.moments[source.name]
                 linear.standardise(torch.from_numpy(mean), torch.from_numpy(scale))
 

@@ -24,8 +24,8 @@ class Tower(nn.Module):
     ----------
     sources : of one side. width : W of the space. hidden : H.
     dropout : of hidden features; inputs : of standardised ones, which few pictures would else be learned by heart by.
-    aligned : the encoder of the one source is one of a pair that was trained together (CLIP): the tower begins as that
-        source's own vector, so that without training it is what the pair is. Its D must be W.
+    aligned : the source whose encoder is one of a pair that was trained together (CLIP): the tower begins as its own
+        vector, so that without training it is what the pair is; others begin by adding nothing. Its D must be W.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Tower(nn.Module):
         hidden: int = 1024,
         dropout: float = 0.3,
         inputs: float = 0.2,
-        aligned: bool = False,
+        aligned: str | None = None,
     ) -> None:
         super().__init__()
         self.sources = tuple(sources)
@@ -44,14 +44,13 @@ class Tower(nn.Module):
         self.projections = nn.ModuleList(_First(source.width, hidden + width, inputs) for source in sources)
         self.dropout = Dropout(dropout)
         self.second = nn.Linear(hidden, width)
-        if aligned:
-            (source,) = self.sources
-            if source.width != width:
-                raise ValueError(f"{source.name} is {source.width} wide, the space {width}")
+        if aligned is not None:
             with torch.no_grad():
-                first = cast(_First, self.projections[0]).linear
-                first.weight[:, hidden:] = torch.eye(width)
-                first.bias.zero_()
+                for source, linear in zip(self.sources, self.linears, strict=True):
+                    if source.name == aligned and source.width != width:
+                        raise ValueError(f"{source.name} is {source.width} wide, the space {width}")
+                    linear.weight[:, hidden:] = torch.eye(width) if source.name == aligned else 0.0
+                    linear.bias.zero_()
                 self.second.weight.zero_()
                 self.second.bias.zero_()
 
