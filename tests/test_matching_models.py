@@ -246,6 +246,9 @@ def test_shots_need_a_label(
 ) -> None:
     done = motet("evaluate", space[0], catalogue.table, "--shots", "4")
     assert done.code == 2 and "add --label" in done.err
+    for shots in (17, -1):
+        done = motet("evaluate", space[0], catalogue.table, "--label", "category", "--shots", shots)
+        assert done.code == 2 and f"1 to 16 examples of each class, not {shots}" in done.err
     few = motet("evaluate", space[0], catalogue.table, "--label", "category", "--shots", "2", "--json")
     measured = json.loads(few.out)["zero_shot"]
     assert measured["n"] > 0 and set(measured["few_shot"]) == {"1", "2"} and measured["calibrated"]

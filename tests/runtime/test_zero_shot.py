@@ -77,6 +77,9 @@ def test_each_row_has_its_own_answer_and_nothing_is_even(space: Path, catalogue:
         (("a", "b", "a"), ("{}",), "label 'a' is given twice"),
         (("a", " "), ("{}",), "a label is empty"),
         (("a", "b"), ("a photo",), "does not say where the class goes"),
+        (("a", "b"), ("a {label}",), "does not say where the class goes"),
+        (("a", "b"), ("a {} of {label}",), "has a brace beside {}"),
+        (("a", "b"), ("{} {",), "has a brace beside {}"),
     ],
 )
 def test_labels_and_templates_are_checked(
@@ -92,6 +95,13 @@ def test_labels_come_from_words_or_a_file(tmp_path: Path) -> None:
     assert read_labels(f"@{tmp_path / 'classes.txt'}") == ("cat, big", "狗")
     with pytest.raises(UsageError, match="cannot be read"):
         read_labels(f"@{tmp_path / 'nothing.txt'}")
+
+
+def test_a_file_of_labels_without_its_sign_is_told(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    with pytest.raises(UsageError, match=f"write @{tmp_path / 'classes.txt'}"):
+        read_labels(str(tmp_path / "classes.txt"))
+    assert read_labels("cat") == ("cat",) and read_labels("x" * 5000) == ("x" * 5000,)
 
 
 def test_predict_on_the_command_line(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from motet.data import ImageCells, Table, split_sides
 from motet.data.casting import text_of
 from motet.data.splits import TEST, TRAIN, VALIDATION
-from motet.errors import TableError
+from motet.errors import TableError, UsageError
 from motet.evaluation import classification_metrics
 from motet.runtime.combination import log_softmax
 from motet.runtime.few_shot import cache_logits, choose_cache
@@ -47,8 +47,9 @@ def evaluate_zero_shot(
     the model's seed: a cache of them (Tip-Adapter), and, where `fit_probe` is given, a probe that begins as the
     sentences.
 
-    Raises TableError where no row to measure has a picture and one of the classes.
+    Raises TableError where no row to measure has a picture and one of the classes, UsageError for more shots than 16.
     """
+    check_shots(shots)
     schema, seed = model.manifest.schema, model.manifest.seed
     words = pc.utf8_trim_whitespace(text_of(table.column(label), label)[0])
     names = tuple(labels) or tuple(sorted(name for name in pc.unique(words).to_pylist() if name))
@@ -106,6 +107,12 @@ def evaluate_zero_shot(
         "chance": 1 / len(names),
         "few_shot": few,
     }
+
+
+def check_shots(shots: int) -> None:
+    """Raise UsageError for a number of examples that is not measured; 0 is none."""
+    if not 0 <= shots <= SHOTS[-1]:
+        raise UsageError(f"few-shot is measured with 1 to {SHOTS[-1]} examples of each class, not {shots}")
 
 
 def _examples(truth: Rows, may: npt.NDArray[np.bool_], classes: int, count: int, seed: int) -> Rows:

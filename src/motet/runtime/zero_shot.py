@@ -42,7 +42,7 @@ class ZeroShot:
     Parameters
     ----------
     labels : names of the classes, at least two, none twice. templates : sentences with `{}` where the class goes, as
-        "a photo of a {}" or "一张{}的照片"; default the name alone.
+        "a photo of a {}" or "一张{}的照片"; default the name alone. Other braces are refused.
     scale : how sure a cosine is; default what training found.
     """
 
@@ -60,10 +60,7 @@ class ZeroShot:
         self.scale = model.space.scale if scale is None else scale
         _refuse_labels(self.classes)
         for template in self.templates:
-            if PLACE not in template:
-                raise UsageError(
-                    f"template {template!r} does not say where the class goes: write {PLACE} there"
-                )
+            _refuse_template(template)
         said = [template.replace(PLACE, label) for label in self.classes for template in self.templates]
         each = model.embed_texts(said).vectors.reshape(len(self.classes), len(self.templates), -1)
         mean = each.mean(axis=1)
@@ -167,12 +164,32 @@ class ZeroShot:
 def read_labels(said: str) -> tuple[str, ...]:
     """The classes of `--labels`: names separated by commas, or a file (`@classes.txt`) with one a line."""
     if not said.startswith("@"):
-        return tuple(name.strip() for name in said.replace("，", ",").split(",") if name.strip())
+        names = tuple(name.strip() for name in said.replace("，", ",").split(",") if name.strip())
+        if len(names) == 1 and _is_file(names[0]):
+            raise UsageError(f"--labels {said} is one label, and a file: for the classes in it write @{said}")
+        return names
     try:
         with Path(said[1:]).open(encoding="utf-8-sig") as file:
             return tuple(line.strip() for line in file if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--labels {said}: the file cannot be read: {error}") from error
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
+        return False
+
+
+def _refuse_template(template: str) -> None:
+    if PLACE not in template:
+        raise UsageError(f"template {template!r} does not say where the class goes: write {PLACE} there")
+    if set(template.replace(PLACE, "")) & set("{}"):
+        raise UsageError(
+            f"template {template!r} has a brace beside {PLACE}: the class goes where {PLACE} is, and nothing else is "
+            "filled in"
+        )
 
 
 def _refuse_labels(labels: Sequence[str]) -> None:
