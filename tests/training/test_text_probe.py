@@ -78,14 +78,16 @@ def test_examples_move_it_far_where_sentences_mislead() -> None:
         return float(((asked @ weights.T).argmax(axis=1) == truth).mean())
 
     assert choose_deviation(wrong, x, labels, scale=20) >= 2
-    assert right(1e-4) < 0.1 and right(None) > right(DEVIATIONS[0]) + 0.1
+    assert right(1e-4) < 0.1 and right(None) > right(DEVIATIONS[0]) + 0.05
 
 
-def test_examples_that_say_nothing_leave_it_at_the_sentences() -> None:
-    """Labels drawn by chance: whatever moves towards them is worse on those that were left out."""
-    sentences, x, labels = drawn(8)
-    labels = np.random.default_rng(0).permutation(labels)
-    assert choose_deviation(sentences, x, labels, scale=5) == DEVIATIONS[0]
+def test_where_the_sentences_are_right_it_stays_with_them() -> None:
+    """Labels drawn from the probabilities that the sentences give: no other weights are better."""
+    random = np.random.default_rng(0)
+    sentences, x, _ = drawn(40)
+    p = np.exp(log_softmax(10 * x @ sentences.T))
+    labels = (random.random((len(x), 1)) > p.cumsum(axis=1)).sum(axis=1).clip(0, CLASSES - 1)
+    assert choose_deviation(sentences, x, labels, scale=10) == DEVIATIONS[0]
 
 
 @pytest.mark.parametrize("each", [1, 3, 7])

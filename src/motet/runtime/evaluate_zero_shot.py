@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from motet.data import ImageCells, Table, split_sides
-from motet.data.casting import text_of
 from motet.data.splits import TEST, TRAIN, VALIDATION
 from motet.errors import TableError, UsageError
 from motet.evaluation import classification_metrics
 from motet.runtime.combination import log_softmax
 from motet.runtime.few_shot import cache_logits, choose_cache
+from motet.runtime.known_classes import class_numbers, class_words
 from motet.runtime.match_model import MatchModel
 from motet.runtime.temperature import fit_temperature
 from motet.runtime.zero_shot import PLACE, ZeroShot
@@ -51,14 +49,9 @@ def evaluate_zero_shot(
     """
     check_shots(shots)
     schema, seed = model.manifest.schema, model.manifest.seed
-    words = pc.utf8_trim_whitespace(text_of(table.column(label), label)[0])
-    names = tuple(labels) or tuple(sorted(name for name in pc.unique(words).to_pylist() if name))
+    names = tuple(labels) or tuple(sorted(filter(None, class_words(table, label).unique().to_pylist())))
     asked = ZeroShot(model, names, templates, scale=1.0)
-    found = (
-        pc.fill_null(pc.index_in(words, value_set=pa.array(names, words.type)), -1)
-        .to_numpy()
-        .astype(np.int64)
-    )
+    found = class_numbers(table, label, names)
     followed = schema.split is not None and schema.split in table.columns
     sides = split_sides(table, str(schema.split)) if followed else np.full(len(table), TEST, np.int8)
     cells = ImageCells(table, schema.inputs("image"))
