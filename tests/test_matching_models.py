@@ -253,3 +253,13 @@ def test_shots_need_a_label(
     measured = json.loads(few.out)["zero_shot"]
     assert measured["n"] > 0 and set(measured["few_shot"]) == {"1", "2"} and measured["calibrated"]
     assert set(measured["few_shot"]["2"]) == {"examples", "cache", "probe"}
+
+
+def test_equal_sentences_are_noted_where_they_are_measured(
+    space: tuple[Path, dict[str, Any]], catalogue: Any
+) -> None:
+    table = read_table(catalogue.table)
+    same = table.data.set_column(table.columns.index("title"), "title", [["a thing"] * len(table)])
+    alike = read_table(same.drop_columns(["description"]), image_root=Path(catalogue.table).parent)
+    notes = motet.load(space[0]).evaluate(alike)["notes"]
+    assert any("sentences are the same, 'a thing'" in note for note in notes)

@@ -1,4 +1,4 @@
-"""A linear probe that begins as the classes' sentences: few-shot learning that never forgets zero-shot."""
+"""A linear probe that begins as the classes' sentences, and goes as far from them as a few examples bear out."""
 
 from __future__ import annotations
 
