@@ -175,8 +175,15 @@ def test_too_few_known_rows_calibrate_nothing_and_that_is_said(space: Path, cata
     assert (few.calibrated_on, few.scale) == (0, plain.scale)
     (note,) = few.notes_on({})
     assert "not calibrated" in note and "column 'known', and 20 are needed" in note
+    other = plain.calibrated(labelled(catalogue, known=["Shirt", "lamps"] * 36), "known")
+    assert "0 rows" in other.calibration and "(it says 'Shirt', 'lamps')" in other.calibration
     with pytest.raises(UsageError, match="no column 'knwon'"):
         plain.calibrated(labelled(catalogue, known=["shirt"] * 72), "knwon")
+
+
+def predicted(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
 
 
 def test_predict_calibrates_on_a_column(
@@ -193,8 +200,12 @@ def test_predict_calibrates_on_a_column(
         tmp_path / "a.csv",
         "--json",
     )
-    plain, done = json.loads(motet(*asked).out), motet(*asked, "--label", "category")
+    plain, before = json.loads(motet(*asked).out), predicted(tmp_path / "a.csv")
+    done = motet(*asked, "--label", "category")
     assert done.code == 0, done.err
+    after = predicted(tmp_path / "a.csv")
+    assert [row["prediction"] for row in after] == [row["prediction"] for row in before]
+    assert [row["confidence"] for row in after] != [row["confidence"] for row in before]
     notes = json.loads(done.out)["notes"]
     assert any(note.startswith("confidences are calibrated on ") for note in notes)
     assert not any("category" in note and "not read" in note for note in notes)

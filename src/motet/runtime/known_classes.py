@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from motet.data import Table, split_sides
 from motet.data.casting import text_of
 from motet.data.splits import TEST, VALIDATION
+from motet.data.table import excerpt
 
 Rows = npt.NDArray[np.int64]
 LEAST_KNOWN = 20  # rows that a temperature is fitted to
@@ -28,6 +29,13 @@ def class_numbers(table: Table, label: str, classes: Sequence[str]) -> Rows:
 def class_words(table: Table, label: str) -> pa.ChunkedArray:
     """A column as trimmed text; UsageError where it is not there."""
     return pc.utf8_trim_whitespace(text_of(table.column(label), label)[0])
+
+
+def said_instead(table: Table, label: str, most: int = 5) -> str:
+    """Words on what a column says that names none of the classes; nothing where it is empty."""
+    said = [excerpt(word) for word in class_words(table, label).unique().to_pylist() if word]
+    more = ", ..." if len(said) > most else ""
+    return f" (it says {', '.join(map(repr, said[:most]))}{more})" if said else ""
 
 
 def known_rows(table: Table, truth: Rows, split: str | None) -> tuple[Rows, str]:

@@ -15,7 +15,7 @@ from motet.data import ImageCells, Table, TextCells, row_ids
 from motet.errors import UsageError
 from motet.model import Manifest
 from motet.runtime.combination import log_softmax
-from motet.runtime.known_classes import LEAST_KNOWN, class_numbers, known_rows
+from motet.runtime.known_classes import LEAST_KNOWN, class_numbers, known_rows, said_instead
 from motet.runtime.match_model import WINDOW, MatchModel
 from motet.runtime.prediction import Prediction
 from motet.runtime.table_notes import column_notes
@@ -106,7 +106,7 @@ class ZeroShot:
         if len(rows) < LEAST_KNOWN:
             made.calibration = (
                 f"{count} of {table.name}{which} {'has' if len(rows) == 1 else 'have'} one of these classes in column "
-                f"{label!r}, and {LEAST_KNOWN} are needed"
+                f"{label!r}, and {LEAST_KNOWN} are needed{'' if (truth >= 0).any() else said_instead(table, label)}"
             )
             return made
         temperature = fit_temperature(logits, truth[rows])

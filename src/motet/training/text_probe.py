@@ -13,7 +13,14 @@ from motet.training.threads import one_thread
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 MAXIMUM_ITERATIONS = 200
-DEVIATIONS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+DEVIATIONS = (
+    0.5,
+    2.0,
+    8.0,
+    32.0,
+    128.0,
+    512.0,
+)  # to the last where sentences say so little that the scale is small
 FOLDS = 5
 
 
