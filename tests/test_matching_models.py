@@ -245,7 +245,20 @@ def test_shots_need_a_label(
 ) -> None:
     done = motet("evaluate", space[0], catalogue.table, "--shots", "4")
     assert done.code == 2 and "add --label" in done.err
+    for shots in (17, -1):
+        done = motet("evaluate", space[0], catalogue.table, "--label", "category", "--shots", shots)
+        assert done.code == 2 and f"1 to 16 examples of each class, not {shots}" in done.err
     few = motet("evaluate", space[0], catalogue.table, "--label", "category", "--shots", "2", "--json")
     measured = json.loads(few.out)["zero_shot"]
     assert measured["n"] > 0 and set(measured["few_shot"]) == {"1", "2"} and measured["calibrated"]
     assert set(measured["few_shot"]["2"]) == {"examples", "cache", "probe"}
+
+
+def test_equal_sentences_are_noted_where_they_are_measured(
+    space: tuple[Path, dict[str, Any]], catalogue: Any
+) -> None:
+    table = read_table(catalogue.table)
+    same = table.data.set_column(table.columns.index("title"), "title", [["a thing"] * len(table)])
+    alike = read_table(same.drop_columns(["description"]), image_root=Path(catalogue.table).parent)
+    notes = motet.load(space[0]).evaluate(alike)["notes"]
+    assert any("sentences are the same, 'a thing'" in note for note in notes)

@@ -37,6 +37,21 @@ def test_it_embeds_and_measures(fitted: motet.MultimodalRetriever, catalogue: An
     assert fitted.score(catalogue.table) == pytest.approx(mean)
 
 
+def test_pictures_are_embedded_by_their_paths(
+    fitted: motet.MultimodalRetriever, catalogue: Any, tmp_path: Path
+) -> None:
+    """As in the table, wherever they lie; a broken one is zeros, a missing one is told."""
+    table = motet.read_table(catalogue.table)
+    rows = [row for row, name in enumerate(table.column("image").to_pylist()) if name][:3]
+    paths = [Path(catalogue.table).parent / table.column("image")[row].as_py() for row in rows]
+    (tmp_path / "broken.jpg").write_bytes(b"nothing")
+    made = fitted.embed_images([*map(str, paths), tmp_path / "broken.jpg"])
+    np.testing.assert_allclose(made[:3], fitted.embed_images(catalogue.table)[rows], atol=1e-5)
+    assert np.linalg.norm(made[0]) == pytest.approx(1, abs=1e-5) and not made[3].any()
+    with pytest.raises(UsageError, match=r"no\.jpg: no such file"):
+        fitted.embed_images([tmp_path / "no.jpg"])
+
+
 def test_zero_shot_from_python(fitted: motet.MultimodalRetriever) -> None:
     (answer,) = fitted.zero_shot(["shirt", "lamp"], ["a {}"]).predict([{"title": "a shirt"}])
     assert answer.prediction in ("shirt", "lamp")

@@ -102,7 +102,20 @@ def test_a_label_column_is_read_as_a_whole_too() -> None:
     schema = infer_schema(table, label="y", text=("t",), target="number")
     found = read_target(table, schema, "number")
     np.testing.assert_array_equal(found.truth, [3.5, 1.2, 2])
-    assert found.notes == ("column 'y': '3,5' is read as 3.5: the comma marks decimals",)
+    assert found.notes == ("column 'y': '1,200' is read as 1.2: the comma marks decimals, as in '3,5'",)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["0,5", "1,200"], "'1,200' is read as 1.2: the comma marks decimals, as in '0,5'"),
+        (["0,5", "1.200"], "'1.200' is read as 1200: the comma marks decimals, as in '0,5'"),
+        (["0,5", "7"], "'0,5' is read as 0.5: the comma marks decimals"),
+    ],
+)
+def test_the_note_shows_what_could_be_misread(values: list[str], said: str) -> None:
+    _, _, (note,) = price(values)
+    assert note == f"column 'price': {said}"
 
 
 def test_a_schema_with_another_mark_is_refused() -> None:

@@ -118,3 +118,31 @@ def test_drawn_sides_keep_groups_together_and_follow_the_seed() -> None:
     np.testing.assert_array_equal(sides, again)
     assert all(len({*of}) == 1 for of in np.split(sides[np.argsort(pairs.rows)], 20))
     assert np.bincount(sides).tolist() == [42, 6, 12]
+
+
+@pytest.mark.parametrize(
+    ("sentences", "said"),
+    [
+        (["a shirt", "A shirt.", "a shirt"], "all 3 sentences are the same, 'a shirt': words tell no"),
+        (
+            ["a cat", "a shirt", "A shirt."],
+            "2 of 3 sentences are those of other pictures too, such as 'a shirt' of 2",
+        ),
+        (["a cat", "a dog", "a shirt"], ""),
+    ],
+)
+def test_sentences_that_pictures_share_are_noted(sentences: list[str], said: str) -> None:
+    read = table([(png(shade), text, None) for shade, text in enumerate(sentences, 1)])
+    notes = read_pairs(read, schema_of(read)).notes
+    assert (said in notes[0] and "recall" in notes[0]) if said else notes == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(row, min_size=1, max_size=12))
+def test_they_are_noted_from_one_half_on(rows: list[tuple[bytes | None, str | None, str | None]]) -> None:
+    """A sentence of one picture alone is not shared, however often its rows say it."""
+    read = table([(png(9), "always here", None), *rows])
+    pairs = read_pairs(read, schema_of(read))
+    shared = sum(len(set(pairs.picture[pairs.same == number])) > 1 for number in pairs.same.tolist())
+    noted = any("recall" in note for note in pairs.notes)
+    assert noted == (shared * 2 >= len(pairs.same))

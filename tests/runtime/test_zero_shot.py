@@ -16,6 +16,7 @@ from motet.data import infer_schema, read_table
 from motet.deployment import MatchOptions, build_match_model
 from motet.errors import UsageError
 from motet.runtime import ZeroShot
+from motet.runtime.temperature import fit_temperature
 from motet.runtime.zero_shot import read_labels
 from motet.training.match_settings import MatchSettings
 
@@ -77,6 +78,9 @@ def test_each_row_has_its_own_answer_and_nothing_is_even(space: Path, catalogue:
         (("a", "b", "a"), ("{}",), "label 'a' is given twice"),
         (("a", " "), ("{}",), "a label is empty"),
         (("a", "b"), ("a photo",), "does not say where the class goes"),
+        (("a", "b"), ("a {label}",), "does not say where the class goes"),
+        (("a", "b"), ("a {} of {label}",), "has a brace beside {}"),
+        (("a", "b"), ("{} {",), "has a brace beside {}"),
     ],
 )
 def test_labels_and_templates_are_checked(
@@ -92,6 +96,13 @@ def test_labels_come_from_words_or_a_file(tmp_path: Path) -> None:
     assert read_labels(f"@{tmp_path / 'classes.txt'}") == ("cat, big", "狗")
     with pytest.raises(UsageError, match="cannot be read"):
         read_labels(f"@{tmp_path / 'nothing.txt'}")
+
+
+def test_a_file_of_labels_without_its_sign_is_told(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    with pytest.raises(UsageError, match=f"write @{tmp_path / 'classes.txt'}"):
+        read_labels(str(tmp_path / "classes.txt"))
+    assert read_labels("cat") == ("cat",) and read_labels("x" * 5000) == ("x" * 5000,)
 
 
 def test_predict_on_the_command_line(
@@ -113,3 +124,102 @@ def test_predict_on_the_command_line(
     ):
         refused = motet(*arguments)
         assert refused.code == 2 and said in refused.err
+
+
+def labelled(catalogue: Any, **columns: list[str | None]) -> Any:
+    """The catalogue with further columns."""
+    table = read_table(catalogue.table)
+    data = table.data
+    for name, values in columns.items():
+        data = data.append_column(name, [values])
+    return read_table(data, image_root=Path(catalogue.table).parent)
+
+
+def test_known_labels_outside_the_test_side_fit_the_temperature(space: Path, catalogue: Any) -> None:
+    """Every row's class is known, but test rows say the wrong one: they must not move the temperature."""
+    table = read_table(catalogue.table)
+    truth, sides = (table.column(name).to_pylist() for name in ("category", "split"))
+    classes = sorted({name for name in truth if name})
+    rows = [row for row, side in enumerate(sides) if side != "test" and truth[row]]
+    known: list[str | None] = [
+        truth[row] if sides[row] != "test" else classes[0] for row in range(len(table))
+    ]
+    plain = ZeroShot(motet_package.load(space), classes)
+    made = plain.calibrated(labelled(catalogue, known=known), "known")
+    shown = plain.shown(table, np.array(rows))
+    have = [place for place, pattern in enumerate(shown.patterns) if pattern != "none"]
+    wanted = np.array([classes.index(truth[rows[place]]) for place in have])
+    temperature = fit_temperature(plain.logits(shown.vectors[have]), wanted)
+    assert made.calibrated_on == len(have) and temperature != pytest.approx(1, abs=0.01)
+    assert made.scale == pytest.approx(plain.scale / temperature, rel=1e-4)
+    assert (plain.calibrated_on, plain.scale) == (
+        0,
+        plain.model.space.scale,
+    )  # the one that was asked is as it was
+    assert made.notes_on({})[0].startswith(f"confidences are calibrated on {len(have)} rows")
+
+
+def test_validation_rows_are_taken_where_they_are_enough(space: Path, catalogue: Any) -> None:
+    names: list[str | None] = list(LABELS) * 18
+    sides: list[str | None] = ["train"] * 40 + ["val"] * 24 + ["test"] * 8
+    data = labelled(catalogue).data.drop_columns(["split"]).append_column("split", [sides])
+    table = labelled(catalogue, known=names)
+    table = read_table(data.append_column("known", [names]), image_root=table.root)
+    made = ZeroShot(motet_package.load(space), LABELS).calibrated(table, "known")
+    assert 20 <= made.calibrated_on <= 24 and "(validation)" in made.calibration
+
+
+def test_too_few_known_rows_calibrate_nothing_and_that_is_said(space: Path, catalogue: Any) -> None:
+    plain = ZeroShot(motet_package.load(space), LABELS)
+    few = plain.calibrated(labelled(catalogue, known=["shirt"] * 3 + [None] * 68 + ["cup"]), "known")
+    assert (few.calibrated_on, few.scale) == (0, plain.scale)
+    (note,) = few.notes_on({})
+    assert "not calibrated" in note and "column 'known', and 20 are needed" in note
+    other = plain.calibrated(labelled(catalogue, known=["Shirt", "lamps"] * 36), "known")
+    assert "0 rows" in other.calibration and "(it says 'Shirt', 'lamps')" in other.calibration
+    with pytest.raises(UsageError, match="no column 'knwon'"):
+        plain.calibrated(labelled(catalogue, known=["shirt"] * 72), "knwon")
+
+
+def predicted(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_predict_calibrates_on_a_column(
+    motet: Callable[..., Any], space: Path, catalogue: Any, tmp_path: Path
+) -> None:
+    classes = sorted({name for name in read_table(catalogue.table).column("category").to_pylist() if name})
+    asked = (
+        "predict",
+        space,
+        catalogue.table,
+        "--labels",
+        ",".join(classes),
+        "-o",
+        tmp_path / "a.csv",
+        "--json",
+    )
+    plain, before = json.loads(motet(*asked).out), predicted(tmp_path / "a.csv")
+    done = motet(*asked, "--label", "category")
+    assert done.code == 0, done.err
+    after = predicted(tmp_path / "a.csv")
+    assert [row["prediction"] for row in after] == [row["prediction"] for row in before]
+    assert [row["confidence"] for row in after] != [row["confidence"] for row in before]
+    notes = json.loads(done.out)["notes"]
+    assert any(note.startswith("confidences are calibrated on ") for note in notes)
+    assert not any("category" in note and "not read" in note for note in notes)
+    assert any("not calibrated" in note for note in plain["notes"])
+    for arguments, said in (
+        ((*asked, "--label", "nothing"), "no column 'nothing'"),
+        (
+            ("predict", space, "--text", "a", "--labels", "a,b", "--label", "category"),
+            "give a table and --labels",
+        ),
+        (
+            ("predict", space, catalogue.table, "-o", tmp_path / "b.csv", "--label", "category"),
+            "give a table and",
+        ),
+    ):
+        refused = motet(*arguments)
+        assert refused.code == 2 and said in refused.err, refused.err

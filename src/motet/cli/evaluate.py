@@ -49,7 +49,7 @@ def evaluate(
     shots: Annotated[
         int,
         typer.Option(
-            help="With --label: few-shot too, with 1, 2, 4 ... up to so many training rows of each class."
+            help="With --label: few-shot too, with 1, 2, 4 ... up to so many training rows of each class (1 to 16)."
         ),
     ] = 0,
     image_root: ImageRootOption = None,
@@ -80,6 +80,7 @@ def evaluate(
     from motet.report import shown_thumbnails, write_report
     from motet.runtime import MatchModel, evaluate_matches, load
     from motet.runtime import evaluate as measure
+    from motet.runtime.evaluate_zero_shot import check_shots
     from motet.runtime.writing import PAGES, check_output
 
     if report is not None:
@@ -88,6 +89,7 @@ def evaluate(
         raise UsageError(
             "--labels, --template and --shots tell pictures apart by the classes of a column: add --label"
         )
+    check_shots(shots)
     check_model(model)
     check_table(table)
     opened = load(model, cache=FeatureCache())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,7 @@ from motet.cli.options import (
 
 if TYPE_CHECKING:
     from motet.data import Audit, CellIssue, Schema, Table
+    from motet.data.duplicates import NearInSpace
 
 _CELLS = 20  # broken cells that are printed; the others are counted
 _CLASSES = 30
@@ -33,6 +35,14 @@ def inspect(
         typer.Option("--label", help="The column that holds the class (else one called label, class, ...)."),
     ] = None,
     target: TargetOption = "class",
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL_DIR",
+            help="A model that matches: pictures at nearly the same place of its space are duplicates too.",
+        ),
+    ] = None,
     columns: Columns = NONE_NAMED,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
@@ -45,6 +55,8 @@ def inspect(
       motet inspect products.csv
 
       motet inspect products.parquet --label category --text title --text body --image photo --json
+
+      motet inspect photos.csv --model space
     """
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_table
@@ -66,11 +78,30 @@ def inspect(
     )
     if chosen and not label:
         schema = _by_name(schema)
-    found = audit(read, schema, target=kind)
+    near = None if model is None else _near(model, read, schema)
+    found = audit(read, schema, target=kind, near=near)
     if json:
         print_json({"table": read.name, "schema": schema.to_json(), **found.to_json()})
     else:
         _print(read, schema, found)
+
+
+def _near(place: Path, table: Table, schema: Schema) -> NearInSpace:
+    """Look-alikes in the space of a model, which must be one that matches."""
+    from motet.cli.paths import check_model
+    from motet.encoders import FeatureCache
+    from motet.errors import UsageError
+    from motet.runtime import MatchModel, load
+    from motet.runtime.near_in_space import near_in_space
+
+    check_model(place)
+    model = load(place, cache=FeatureCache())
+    if not isinstance(model, MatchModel):
+        raise UsageError(
+            f"--model {place} has no space for pictures: it was trained to {model.manifest.task}; give one that "
+            "was trained with --task match"
+        )
+    return near_in_space(model, table, schema.inputs("image"))
 
 
 def _usual_label(table: Table, named: list[str]) -> str | None:
@@ -93,6 +124,7 @@ def _by_name(schema: Schema) -> Schema:
 
 def _print(table: Table, schema: Schema, found: Audit) -> None:
     from motet.cli.console import print_table, shortened
+    from motet.data.duplicates import WORDS
 
     print_table(
         f"{table.name}: {len(table):,} rows",
@@ -120,18 +152,12 @@ def _print(table: Table, schema: Schema, found: Audit) -> None:
         print_table(title, ["class", "rows", "share"], rows)
     _print_cells("broken cells, treated as absent", found.broken)
     _print_cells("cells repaired while reading", found.repaired)
-    words = {
-        "exact": "the same inputs",
-        "near_image": "nearly the same picture",
-        "near_audio": "nearly the same sound",
-        "near_text": "nearly the same text",
-    }
     print_table(
         "\nduplicates",
         ["rows with", "groups", "rows", "across splits", "conflicting labels", "such as rows"],
         [
             [
-                words[kind],
+                WORDS[kind],
                 one["groups"],
                 one["rows"],
                 "-" if one["across_splits"] is None else one["across_splits"],

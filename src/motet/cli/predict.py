@@ -10,6 +10,7 @@ import typer
 from motet.cli.options import DebugOption, ImageRootOption, JsonOption, ModelArgument
 
 if TYPE_CHECKING:
+    from motet.data import Table
     from motet.encoders import FeatureCache
     from motet.runtime import Model, ZeroShot
 
@@ -54,6 +55,14 @@ def predict(
             help="With --labels: a sentence with {} where the class goes, as 'a photo of a {}' (repeat for several).",
         ),
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label",
+            metavar="COLUMN",
+            help="With --labels: a column of the table that says some rows' class; confidences are calibrated on it.",
+        ),
+    ] = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Add what each modality adds to the answer (Shapley values)."),
@@ -81,13 +90,17 @@ def predict(
 
       motet predict space photos.csv --labels "cat, dog, bird" --template "a photo of a {}" -o answers.csv
 
+      motet predict space photos.csv --labels @animals.txt --label animal -o answers.csv
+
       motet predict space --image cat.jpg --labels "猫，狗，鸟" --template "一张{}的照片"
     """
     from motet.cli.paths import check_model, check_picture, check_table
     from motet.cli.predict_sample import predict_sample
     from motet.cli.predict_table import predict_table
+    from motet.data import read_table
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
+    from motet.runtime import ZeroShot
     from motet.runtime.writing import PAGES, check_output
 
     single = image is not None or text is not None or audio is not None
@@ -103,6 +116,10 @@ def predict(
         raise UsageError("-o is for tables; one sample is printed (--json for a record, --card for a page)")
     if single and image_root is not None:
         raise UsageError("--image-root is for tables: --image is a path by itself")
+    if label is not None and (single or labels is None):
+        raise UsageError(
+            "--label names a column of known classes that --labels are calibrated on: give a table and --labels"
+        )
     if abstain_below is not None and not 0 <= abstain_below <= 1:
         raise UsageError(f"--abstain-below is a probability from 0 to 1, not {abstain_below:g}")
     asked = {"coverage": coverage, "abstain_below": abstain_below}
@@ -117,7 +134,11 @@ def predict(
     opened = _opened(model, FeatureCache() if table is not None else None, labels, template or [])
     if table is not None:
         assert output is not None
-        predict_table(opened, table, output, image_root, asked, explain, json)
+        asked_of: str | Table = table
+        if label is not None and isinstance(opened, ZeroShot):
+            asked_of = read_table(table, image_root=image_root)
+            opened = opened.calibrated(asked_of, label)
+        predict_table(opened, asked_of, output, image_root, asked, explain, json)
     else:
         predict_sample(opened, image, text, audio, card, asked, explain, json)
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from motet.data import Table
     from motet.runtime import Model, Prediction, ZeroShot
 
 
 def predict_table(
     model: Model | ZeroShot,
-    table: str,
+    table: str | Table,
     output: Path,
     image_root: Path | None,
     asked: dict[str, float | None],

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from motet.data.classes import Labels, TargetKind, labels
 from motet.data.decimal_marks import reading_notes
 from motet.data.decoding import WAYS, Decoded, decode_all
-from motet.data.duplicates import content_numbers, groups_of, normalised_digests, number_rows
+from motet.data.duplicates import NearInSpace, content_numbers, groups_of, normalised_digests, number_rows
 from motet.data.findings import warnings_of
 from motet.data.media_cells import MediaCells
 from motet.data.missingness import filled_cells, input_presence, telling_absence
@@ -40,8 +40,9 @@ class Audit:
     splits      rows of each side, where the schema has a split column.
     patterns    rows that have exactly these modalities.
     broken      cells that cannot be used; repaired: cells that were changed and are used.
-    duplicates  "exact", "near_image", "near_audio" and "near_text": groups and rows, groups across splits and with
-                conflicting labels (None where there is no such column), and examples of row numbers.
+    duplicates  "exact", "near_image", "near_audio", "near_text" and, where a model compared, "near_space": groups and
+                rows, groups across splits and with conflicting labels (None where there is no such column), and
+                examples of row numbers.
     warnings    {"level": "error" | "warning" | "note", "message"}, most harmful first.
     """
 
@@ -86,11 +87,19 @@ class Audit:
         }
 
 
-def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKind = "class") -> Audit:
+def audit(
+    table: Table,
+    schema: Schema,
+    *,
+    decode: bool = True,
+    target: TargetKind = "class",
+    near: NearInSpace | None = None,
+) -> Audit:
     """Count what is present, absent and broken, find duplicates, and warn in order of harm.
 
     With `decode` every picture and every sound is decoded once; without it broken ones and look-alikes are not
-    known. target : what the label column holds; only classes are counted and compared.
+    known. target : what the label column holds; only classes are counted and compared. near : rows that a model puts
+    at nearly the same place, counted as "near_space".
     Problems of labels and splits are warnings here, never exceptions.
     """
     errors: list[str] = []
@@ -112,6 +121,7 @@ def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKi
     presence = _presence(made, digests)
     content, note = _content(table, schema, made, digests)
     notes = [*table.notes, *reading_notes(table, schema.numbers), *unread, *([note] if note else [])]
+    notes += [near.note] if near else []
     notes += [
         f"{one.crowd} {WAYS[modality].things} with nearly the same outline were not compared with each other"
         for modality, one in decoded.items()
@@ -126,7 +136,7 @@ def audit(table: Table, schema: Schema, *, decode: bool = True, target: TargetKi
         patterns=_patterns(presence, len(table)),
         broken=broken,
         repaired=sorted((issue for issue in issues if not issue.broken), key=lambda issue: issue.row),
-        duplicates=_duplicates(made, content, decoded, found, sides),
+        duplicates=_duplicates(made, content, decoded, near, found, sides),
         notes=notes,
         warnings=[],
     )
@@ -229,6 +239,7 @@ def _duplicates(
     made: dict[str, Cells],
     content: Rows,
     decoded: dict[str, Decoded],
+    near: NearInSpace | None,
     found: Labels | None,
     sides: npt.NDArray[np.int8] | None,
 ) -> dict[str, dict[str, Any]]:
@@ -238,6 +249,8 @@ def _duplicates(
         if len(one.rows):
             alike = groups_of(one.alike, np.arange(len(one.rows)))
             kinds[f"near_{modality}"] = _more_than_one(alike, one.exact, one.rows)
+    if near:
+        kinds["near_space"] = near.groups
     text = made.get("text")
     if isinstance(text, TextCells):
         kinds["near_text"] = near_texts(text)

@@ -38,7 +38,8 @@ class Reading:
     mark : what marks decimals; None where no cell has a comma. sure : whether cells of the column say so. both : they
     contradict each other: what can be read either way is not read. odd : how many cells surely have the other mark,
     where so few do that the column is read by the usual one, and they by their own. open : how many cells are read as
-    `mark` has it and could be read otherwise. example : one that the mark decides, or an odd one.
+    `mark` has it and could be read otherwise. example : one that a person could misread, where there is one; else one
+    that the mark decides, or an odd one. told : a cell that says the mark.
     """
 
     mark: Mark | None
@@ -47,6 +48,7 @@ class Reading:
     odd: int = 0
     open: int = 0
     example: str = ""
+    told: str = ""
 
 
 def column_reading(column: pa.ChunkedArray, name: str, known: Mark | None = None) -> Reading:
@@ -75,7 +77,8 @@ def reading_of(text: pa.ChunkedArray, known: Mark | None = None) -> Reading:
             "." if comma_count < point_count else ",", True, odd=int(odd.sum()), example=_first(text, odd)
         )
     if with_comma.any():
-        return Reading(",", True, example=_first(text, with_comma))
+        misread = next((either for either in (commas, points) if either.any()), with_comma)
+        return Reading(",", True, example=_first(text, misread), told=_first(text, with_comma))
     if with_point.any():
         return Reading(".", True)
     if not commas.any():
@@ -132,7 +135,8 @@ def reading_note(name: str, reading: Reading) -> str | None:
             f"{read} ({cells} of this form): the comma is taken for a mark of thousands, and no other cell of the "
             "column tells; where it marks decimals, write a point"
         )
-    return f"{read}: the comma marks decimals" if reading.mark == "," else None
+    as_in = f", as in {excerpt(reading.told)!r}" if reading.told not in ("", reading.example) else ""
+    return f"{read}: the comma marks decimals{as_in}" if reading.mark == "," else None
 
 
 def _matching(text: pa.ChunkedArray, shape: str) -> Bools:

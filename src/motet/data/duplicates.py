@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -23,8 +24,23 @@ NEAR_BITS = 4  # of 64
 # on the same white ground start at .05.
 NEAR_SHARE = 0.045
 THUMBNAIL = 16
+WORDS = {
+    "exact": "the same inputs",
+    "near_image": "nearly the same picture",
+    "near_space": "pictures at nearly the same place in the space",
+    "near_audio": "nearly the same sound",
+    "near_text": "nearly the same text",
+}
 _MAX_BUCKET = 3_000
 _NOT_WORDS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class NearInSpace:
+    """Sets of row numbers whose pictures a model puts at nearly the same place, and a note on how that was told."""
+
+    groups: list[Rows]
+    note: str
 
 
 def content_numbers(table: Table, schema: Schema, rows: Rows) -> tuple[Rows, str]:
@@ -78,6 +94,14 @@ def groups_of(numbers: Rows, rows: Rows) -> list[Rows]:
     bounds = np.flatnonzero(np.diff(numbers[order])) + 1
     found = [np.sort(rows[group]) for group in np.split(order, bounds) if len(group) > 1]
     return sorted(found, key=lambda group: (-len(group), int(group[0])))
+
+
+def joined_numbers(one: Rows, other: Rows, things: int) -> Rows:
+    """Numbers [things], equal where pairs (`one[i]`, `other[i]`) join two things, also through others."""
+    parent = np.arange(things)
+    for first, second in zip(one.tolist(), other.tolist(), strict=True):
+        parent[_root(parent, first)] = _root(parent, second)
+    return np.array([_root(parent, thing) for thing in range(things)], np.int64)
 
 
 def normalised_digests(texts: Sequence[str]) -> npt.NDArray[np.uint8]:

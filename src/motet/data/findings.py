@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from motet.data.casting import text_of
 from motet.data.classes import Labels
 from motet.data.codes import repeated_codes
+from motet.data.duplicates import WORDS
 from motet.data.schema import Schema
 from motet.data.splits import unfollowed_split
 from motet.data.table import Table, gather
@@ -111,12 +112,7 @@ def _sides(labels: Labels, sides: npt.NDArray[np.int8]) -> list[tuple[str, str]]
 
 
 def _leaks(audit: Audit) -> list[tuple[str, str]]:
-    words = {
-        "exact": "exact duplicates",
-        "near_image": "nearly the same picture",
-        "near_audio": "nearly the same sound",
-        "near_text": "nearly the same text",
-    }
+    words = WORDS | {"exact": "exact duplicates"}
     return [
         (
             "warning",
@@ -182,18 +178,12 @@ def _said(table: Table, schema: Schema, labels: Labels) -> dict[str, str]:
 
 
 def _conflicts(audit: Audit) -> list[tuple[str, str]]:
-    words = {
-        "exact": "the same inputs",
-        "near_image": "nearly the same picture",
-        "near_audio": "nearly the same sound",
-        "near_text": "nearly the same text",
-    }
     return [
         (
             "warning" if kind == "exact" else "note",
             f"{_count(audit.duplicates[kind]['conflicting_labels'], 'group')} of {what}, different labels",
         )
-        for kind, what in words.items()
+        for kind, what in WORDS.items()
         if kind in audit.duplicates and audit.duplicates[kind]["conflicting_labels"]
     ]
 

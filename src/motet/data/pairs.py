@@ -12,12 +12,13 @@ from motet.data.duplicates import media_digests, normalised_digests, number_rows
 from motet.data.image_cells import ImageCells
 from motet.data.schema import Schema
 from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION, assign_sides, group_numbers, joined, split_sides
-from motet.data.table import CellIssue, Table
+from motet.data.table import CellIssue, Table, excerpt
 from motet.data.text_cells import TextCells
 from motet.errors import TableError, UsageError
 
 Rows = npt.NDArray[np.int64]
 Sides = npt.NDArray[np.int8]
+MOSTLY = 0.5  # share of sentences that other pictures have too, from which that is noted
 SENTENCE = "sentence"  # the column of the table that sentences become
 
 
@@ -46,7 +47,8 @@ class Pairs:
 def read_pairs(table: Table, schema: Schema) -> Pairs:
     """Find the pictures of a table and their sentences: each text column of a row holds one sentence for its picture.
 
-    Rows without a picture, and pictures without a sentence, are left out and counted in a note. Raises TableError where
+    Rows without a picture, and pictures without a sentence, are left out and counted in a note; another says where most
+    sentences are those of other pictures too. Raises TableError where
     no row has both.
     """
     pictures, columns = ImageCells(table, schema.inputs("image")), schema.inputs("text")
@@ -77,15 +79,17 @@ def read_pairs(table: Table, schema: Schema) -> Pairs:
             texts[some] = made.take(row[some])
     sentences = pa.table({SENTENCE: pa.array(texts, pa.large_string())})
     issues = [*pictures.issues, *(issue for made in cells for issue in made.issues)]
+    picture, same = picture_of_row[row], number_rows(normalised_digests(texts.tolist()))
+    shared = _shared_sentences(picture, same, texts)
     return Pairs(
         rows,
         TextCells(Table(sentences, table.root, table.name), [SENTENCE]),
-        picture_of_row[row],
-        number_rows(normalised_digests(texts.tolist())),
+        picture,
+        same,
         row,
         columns,
         column_of,
-        (*_left_out(pictures.present, worded, kept), *([note] if note else [])),
+        (*_left_out(pictures.present, worded, kept), *([note] if note else []), *shared),
         tuple(issues),
     )
 
@@ -167,3 +171,22 @@ def _left_out(
         if rows:
             found.append(f"{rows:,} {'row has' if rows == 1 else 'rows have'} {what}: left out")
     return found
+
+
+def _shared_sentences(picture: Rows, same: Rows, texts: npt.NDArray[np.object_]) -> list[str]:
+    """A note where most sentences [S] are also those of another picture: measured by pictures, they seem wrong."""
+    said = np.unique(np.stack([same, picture]), axis=1)[0]  # once for each picture that has it
+    pictures = np.bincount(said)[same]
+    shared = int((pictures > 1).sum())
+    if shared < MOSTLY * len(same):
+        return []
+    usual = excerpt(texts[int(pictures.argmax())])
+    if (same == same[0]).all():
+        return [
+            f"all {len(same):,} sentences are the same, {usual!r}: words tell no picture from another, and recall, "
+            "which counts a picture's own sentences, is that of chance"
+        ]
+    return [
+        f"{shared:,} of {len(same):,} sentences are those of other pictures too, such as {usual!r} of "
+        f"{pictures.max():,}: recall counts a picture's own, so equal ones count as wrong"
+    ]

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import ImageCells, infer_schema, read_table
-from motet.errors import ModelError
+from motet.data.media import read_media
+from motet.errors import MediaError, ModelError, UsageError
 from motet.estimators.base import Encoders, several
 from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
@@ -108,9 +109,15 @@ class MultimodalRetriever(Parameters):
         return self
 
     def embed_images(self, X: Any) -> npt.NDArray[np.float32]:
-        """Unit vectors [N, W] of the pictures of a table; zeros where a row has none that can be decoded."""
-        table = read_table(X, image_root=self.image_root)
+        """Unit vectors [N, W] of the pictures of a table, or of a list of paths; zeros where none can be decoded.
+
+        Paths lead from where the program runs, also out of the table's folder: whoever calls has chosen them. Raises
+        UsageError for one that leads to no file.
+        """
         model = self._fitted()
+        if isinstance(X, list | tuple) and all(isinstance(path, str | Path) for path in X):
+            X = {model.manifest.schema.inputs("image")[0]: [_read(path) for path in X]}
+        table = read_table(X, image_root=self.image_root)
         return model.embed_images(ImageCells(table, model.manifest.schema.inputs("image"))).vectors
 
     def embed_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -140,3 +147,10 @@ class MultimodalRetriever(Parameters):
         if not hasattr(self, "model_"):
             raise ModelError("this MultimodalRetriever is not fitted yet: call fit first")
         return self.model_
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return read_media(Path(path))
+    except MediaError as error:
+        raise UsageError(f"picture {path}: {error}") from error

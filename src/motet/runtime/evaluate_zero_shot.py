@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from motet.data import ImageCells, Table, split_sides
-from motet.data.casting import text_of
 from motet.data.splits import TEST, TRAIN, VALIDATION
-from motet.errors import TableError
+from motet.errors import TableError, UsageError
 from motet.evaluation import classification_metrics
 from motet.runtime.combination import log_softmax
 from motet.runtime.few_shot import cache_logits, choose_cache
+from motet.runtime.known_classes import class_numbers, class_words
 from motet.runtime.match_model import MatchModel
 from motet.runtime.temperature import fit_temperature
 from motet.runtime.zero_shot import PLACE, ZeroShot
@@ -47,17 +45,13 @@ def evaluate_zero_shot(
     the model's seed: a cache of them (Tip-Adapter), and, where `fit_probe` is given, a probe that begins as the
     sentences.
 
-    Raises TableError where no row to measure has a picture and one of the classes.
+    Raises TableError where no row to measure has a picture and one of the classes, UsageError for more shots than 16.
     """
+    check_shots(shots)
     schema, seed = model.manifest.schema, model.manifest.seed
-    words = pc.utf8_trim_whitespace(text_of(table.column(label), label)[0])
-    names = tuple(labels) or tuple(sorted(name for name in pc.unique(words).to_pylist() if name))
+    names = tuple(labels) or tuple(sorted(filter(None, class_words(table, label).unique().to_pylist())))
     asked = ZeroShot(model, names, templates, scale=1.0)
-    found = (
-        pc.fill_null(pc.index_in(words, value_set=pa.array(names, words.type)), -1)
-        .to_numpy()
-        .astype(np.int64)
-    )
+    found = class_numbers(table, label, names)
     followed = schema.split is not None and schema.split in table.columns
     sides = split_sides(table, str(schema.split)) if followed else np.full(len(table), TEST, np.int8)
     cells = ImageCells(table, schema.inputs("image"))
@@ -106,6 +100,12 @@ def evaluate_zero_shot(
         "chance": 1 / len(names),
         "few_shot": few,
     }
+
+
+def check_shots(shots: int) -> None:
+    """Raise UsageError for a number of examples that is not measured; 0 is none."""
+    if not 0 <= shots <= SHOTS[-1]:
+        raise UsageError(f"few-shot is measured with 1 to {SHOTS[-1]} examples of each class, not {shots}")
 
 
 def _examples(truth: Rows, may: npt.NDArray[np.bool_], classes: int, count: int, seed: int) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from motet.data import Schema, Table
 from motet.data.decimal_marks import reading_notes
@@ -12,12 +12,12 @@ from motet.errors import TableError
 from motet.model import PatternEntry
 
 
-def column_notes(table: Table, schema: Schema) -> tuple[str, ...]:
+def column_notes(table: Table, schema: Schema, also_read: Collection[str | None] = ()) -> tuple[str, ...]:
     """Say which columns the model reads and the table lacks, and which the table has and the model does not read.
 
     Columns that the training table had and that were left out then are not named, but for those that were empty then
     and are not now. Numbers that could be read otherwise are told with an example. Raises TableError where none of the
-    columns that the model reads is there.
+    columns that the model reads is there. also_read : columns that are read for another reason, as known labels are.
     """
     wanted = [column.name for column in schema.columns if column.role == "input"]
     lacking = [name for name in wanted if name not in table.columns]
@@ -30,7 +30,7 @@ def column_notes(table: Table, schema: Schema) -> tuple[str, ...]:
     if lacking:
         notes.append(f"no column {', '.join(map(repr, lacking))} in {table.name}: absent in every row")
     known = {column.name for column in schema.columns}
-    unknown = [name for name in table.columns if name not in known]
+    unknown = [name for name in table.columns if name not in known and name not in also_read]
     if unknown:
         notes.append(
             f"not in the table that trained the model, and not read: {_listed(unknown)} of {table.name}"

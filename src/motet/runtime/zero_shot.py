@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from motet.data import ImageCells, Table, TextCells, row_ids
 from motet.errors import UsageError
 from motet.model import Manifest
 from motet.runtime.combination import log_softmax
+from motet.runtime.known_classes import LEAST_KNOWN, class_numbers, known_rows, said_instead
 from motet.runtime.match_model import WINDOW, MatchModel
 from motet.runtime.prediction import Prediction
 from motet.runtime.table_notes import column_notes
+from motet.runtime.temperature import fit_temperature
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -42,7 +45,7 @@ class ZeroShot:
     Parameters
     ----------
     labels : names of the classes, at least two, none twice. templates : sentences with `{}` where the class goes, as
-        "a photo of a {}" or "一张{}的照片"; default the name alone.
+        "a photo of a {}" or "一张{}的照片"; default the name alone. Other braces are refused.
     scale : how sure a cosine is; default what training found.
     """
 
@@ -58,12 +61,12 @@ class ZeroShot:
         self.classes = tuple(label.strip() for label in labels)
         self.templates = tuple(templates)
         self.scale = model.space.scale if scale is None else scale
+        self.calibration = "no labelled row of these classes was seen (evaluate --label measures)"
+        self.calibrated_on = 0  # rows
+        self._label: str | None = None
         _refuse_labels(self.classes)
         for template in self.templates:
-            if PLACE not in template:
-                raise UsageError(
-                    f"template {template!r} does not say where the class goes: write {PLACE} there"
-                )
+            _refuse_template(template)
         said = [template.replace(PLACE, label) for label in self.classes for template in self.templates]
         each = model.embed_texts(said).vectors.reshape(len(self.classes), len(self.templates), -1)
         mean = each.mean(axis=1)
@@ -77,16 +80,46 @@ class ZeroShot:
     def read(self, source: Any, *, image_root: str | Path | None = None) -> Table:
         """Read a table as the model's schema has it; TableError where none of its columns is there."""
         table = self.model.read(source, image_root=image_root)
-        notes = [note for note in column_notes(table, self.manifest.schema) if note not in table.notes]
+        said = column_notes(table, self.manifest.schema, also_read=(self._label,))
+        notes = [note for note in said if note not in table.notes]
         return Table(table.data, table.root, table.name, (*table.notes, *notes), table.issues)
+
+    def calibrated(self, source: Any, label: str, *, image_root: str | Path | None = None) -> ZeroShot:
+        """The same classes, with confidences calibrated on rows of a table whose class is known, by a temperature.
+
+        label : the column that says each row's class. Rows count that have one of the classes and something that the
+            model reads. Where the table has the split column that the model was trained with, test rows are left out,
+            and training rows too, unless the validation rows are too few; of many, an even sample counts. Where under
+            20 rows are left, nothing changes: `calibration` says why, and so does a note of `notes_on`.
+
+        Raises UsageError for a column that is not there.
+        """
+        table = source if isinstance(source, Table) else self.model.read(source, image_root=image_root)
+        truth = class_numbers(table, label, self.classes)
+        made = copy.copy(self)
+        made._label = label
+        found, which = known_rows(table, truth, self.manifest.schema.split)
+        shown = self.shown(table, found)
+        have = np.array([pattern != NOTHING for pattern in shown.patterns], bool)
+        rows, logits = found[have], self.logits(shown.vectors[have])
+        count = "1 row" if len(rows) == 1 else f"{len(rows):,} rows"
+        if len(rows) < LEAST_KNOWN:
+            made.calibration = (
+                f"{count} of {table.name}{which} {'has' if len(rows) == 1 else 'have'} one of these classes in column "
+                f"{label!r}, and {LEAST_KNOWN} are needed{'' if (truth >= 0).any() else said_instead(table, label)}"
+            )
+            return made
+        temperature = fit_temperature(logits, truth[rows])
+        made.scale, made.calibrated_on = self.scale / temperature, len(rows)
+        made.calibration = f"on {count} of {table.name}{which} whose class column {label!r} says"
+        return made
 
     def notes_on(self, patterns: Mapping[str, int]) -> list[str]:
         """What is to be said of so many rows of each pattern, and of how sure the answers are."""
         nothing = patterns.get(NOTHING, 0)
         has = "1 row has" if nothing == 1 else f"{nothing:,} rows have"
-        notes = [
-            "confidences are not calibrated: no labelled row of these classes was seen (evaluate --label measures)"
-        ]
+        sure = "calibrated " if self.calibrated_on else "not calibrated: "
+        notes = [f"confidences are {sure}{self.calibration}"]
         return notes + ([f"{has} nothing that the model reads: every class is as likely"] if nothing else [])
 
     def predict(self, source: Any, *, image_root: str | Path | None = None, **asked: Any) -> list[Prediction]:
@@ -167,12 +200,32 @@ class ZeroShot:
 def read_labels(said: str) -> tuple[str, ...]:
     """The classes of `--labels`: names separated by commas, or a file (`@classes.txt`) with one a line."""
     if not said.startswith("@"):
-        return tuple(name.strip() for name in said.replace("，", ",").split(",") if name.strip())
+        names = tuple(name.strip() for name in said.replace("，", ",").split(",") if name.strip())
+        if len(names) == 1 and _is_file(names[0]):
+            raise UsageError(f"--labels {said} is one label, and a file: for the classes in it write @{said}")
+        return names
     try:
         with Path(said[1:]).open(encoding="utf-8-sig") as file:
             return tuple(line.strip() for line in file if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--labels {said}: the file cannot be read: {error}") from error
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
+        return False
+
+
+def _refuse_template(template: str) -> None:
+    if PLACE not in template:
+        raise UsageError(f"template {template!r} does not say where the class goes: write {PLACE} there")
+    if set(template.replace(PLACE, "")) & set("{}"):
+        raise UsageError(
+            f"template {template!r} has a brace beside {PLACE}: the class goes where {PLACE} is, and nothing else is "
+            "filled in"
+        )
 
 
 def _refuse_labels(labels: Sequence[str]) -> None:
