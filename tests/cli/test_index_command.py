@@ -125,3 +125,52 @@ def test_wrong_usage_is_said(motet, model, index, tmp_path, catalogue) -> None:
         assert ran.code == 2 and said in ran.err, ran
     ran = motet("index", "build", catalogue.table, "-m", model, "-o", index)
     assert ran.code == 1 and "stands there already" in ran.err
+
+
+def priced(catalogue: Any, place: Path, first: int, prices: list[str]) -> Path:
+    """A table of some pictures of the catalogue, from the given one on, with prices in words."""
+    rows = [row for row in read_table(catalogue.table).data.to_pylist() if row["image"]]
+    lines = [f'{row["image"]},"{price}"' for row, price in zip(rows[first:], prices, strict=False)]
+    place.write_text("\n".join(["image,price", *lines]), encoding="utf-8")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("built", "added", "expected"),
+    [
+        (["3,5", "1,200", "7,25", "8"], ["1,200", "1.200", "1e3"], [1.2, 1200, 1000]),
+        (["3.5", "1,200", "7.25", "8"], ["1,200", "1.200"], [1200, 1.2]),
+        (["3.5", "12.5", "7.25", "8"], ["3,5"], "row 0, column 'price': '3,5' is no number"),
+        (["3,5", "12,5", "7,25", "8"], ["", "4", "3.5"], "row 2, column 'price': '3.5' is no number"),
+        (["3,5", "12,5", "7,25", "8"], ["4", "soon"], "row 1, column 'price': 'soon' is no number"),
+        (["1.200", "1.300", "1.400", "8"], ["1.200,5"], "row 0, column 'price': '1.200,5' is no number"),
+        (["3,5", "3.5", "3.5", "8"], ["1,200"], "row 0, column 'price': '1,200' is no number"),
+    ],
+)
+def test_numbers_of_a_table_that_is_added_are_read_as_the_index_was(
+    motet, catalogue, model, tmp_path, built, added, expected
+) -> None:
+    place, root = tmp_path / "things.index", Path(catalogue.table).parent
+    first = priced(catalogue, tmp_path / "first.csv", 0, built)
+    ran = motet("index", "build", first, "-m", model, "-o", place, "--image-root", root)
+    assert ran.code == 0, ran.err
+    rows = len(Index.open(place))
+    more = priced(catalogue, tmp_path / "more.csv", len(built), added)
+    ran = motet("index", "add", place, more, "-m", model, "--image-root", root)
+    if isinstance(expected, str):
+        assert ran.code == 1 and expected in ran.err
+        assert len(Index.open(place)) == rows
+        return
+    assert ran.code == 0, ran.err
+    there = Index.open(place)
+    assert there.metadata(np.arange(rows, len(there)))["price"].to_pylist() == expected
+
+
+def test_the_first_table_that_tells_decides_for_the_next(motet, catalogue, model, tmp_path) -> None:
+    place, root = tmp_path / "things.index", Path(catalogue.table).parent
+    for number, prices in enumerate((["3", "4", "5"], ["3,5", "4,5"], ["1,200"])):
+        table = priced(catalogue, tmp_path / f"{number}.csv", 3 * number, prices)
+        where = ("build", table, "-o", place) if number == 0 else ("add", place, table)
+        ran = motet("index", *where, "-m", model, "--image-root", root)
+        assert ran.code == 0, ran.err
+    assert Index.open(place).metadata(range(6))["price"].to_pylist() == [3, 4, 5, 3.5, 4.5, 1.2]

@@ -78,14 +78,17 @@ def add(
     image_root: ImageRootOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Add the pictures of another table with the same columns, without building anew."""
+    """Add the pictures of another table with the same columns, without building anew.
+
+    Numbers are read as when the index was built: where a comma marked decimals, it does.
+    """
     from motet.cli.console import counted, message
     from motet.retrieval import Index
 
     opened = match_model(model)
     there = Index.open(index, model=opened.fingerprint)
-    read = read_collection(opened, table, id, image_root, there.schema)
-    there.add(read.vectors, read.ids, read.metadata, progress=message)
+    read = read_collection(opened, table, id, image_root, there)
+    there.add(read.vectors, read.ids, read.metadata, about=read.about, progress=message)
     message(f"{index}: {counted(len(there), 'picture')}")
 
 

@@ -177,11 +177,13 @@ class Index:
         ids: Sequence[str] | pa.Array,
         metadata: pa.Table | None = None,
         *,
+        about: Mapping[str, str] | None = None,
         progress: Say = _quiet,
     ) -> None:
-        """Add rows, as a segment of their own, and go on to that state.
+        """Add rows and go on to that state.
 
-        SearchError where an id is there already, or the columns of `metadata` are not those of the index.
+        about : replaces what `state.about` has under the same names. SearchError where an id is there already, or the
+        columns of `metadata` are not those of the index.
         """
         with self._writing():
             array, names = check_vectors(vectors, self.width), check_ids(ids)
@@ -192,7 +194,8 @@ class Index:
                     raise SearchError(
                         f"id {segment.ids[int(taken[0])].as_py()!r} is in the index already: remove it first"
                     )
-            state = replace(self.state, number=next_number(self.place))
+            known = {**self.state.about, **(about or {})}
+            state = replace(self.state, number=next_number(self.place), about=known)
             _append(self.place, state, array, names, metadata, self.schema, None, progress)
 
     def remove(self, ids: Iterable[str]) -> None:
