@@ -7,6 +7,8 @@ takes minutes to build where this takes seconds, so there is none here.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,16 +112,20 @@ def search(index: Any, queries: Floats, k: int, probes: int) -> tuple[Floats, Ro
 
 
 def write(index: Any, path: Path) -> None:
-    """Write the structure to a file."""
-    faiss().write_index(index, str(path))
+    """Write the structure to a file; OSError where the disk does not take it."""
+    # through a file of Python's: one of FAISS's own says nothing where its last bytes do not reach the disk
+    with path.open("wb") as file:
+        faiss().write_index(index, faiss().PyCallbackIOWriter(file.write))
 
 
 def read(path: Path) -> Any:
-    """Open the structure, its lists memory-mapped."""
+    """Open the structure, its lists memory-mapped; FileNotFoundError where a writer has swept it away."""
     library = faiss()
     try:
         index = library.read_index(str(path), library.IO_FLAG_MMAP | library.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
         raise SearchError(f"{path}: FAISS cannot read this file: build the index again") from error
     # else each search starts 32 threads that only touch the lists: it costs more than the search
     library.downcast_InvertedLists(index.invlists).prefetch_nthread = 0

@@ -20,9 +20,21 @@ from motet.retrieval.filters import passing
 from motet.retrieval.hits import Hits
 from motet.retrieval.incoming import check_ids, check_metadata
 from motet.retrieval.locking import only_writer
-from motet.retrieval.segment import Allowed, Mask, Segment, write_segment
-from motet.retrieval.state import FileEntry, State, commit, entry, newest, next_number, verify
-from motet.retrieval.storage import Floats, check_storage, check_vectors, decode, encode
+from motet.retrieval.merging import segments_to_merge
+from motet.retrieval.segment import Allowed, Content, Mask, Segment, joined, write_segment
+from motet.retrieval.state import (
+    FileEntry,
+    State,
+    commit,
+    discard,
+    entry,
+    newest,
+    next_number,
+    removed_file,
+    verify,
+    write_array,
+)
+from motet.retrieval.storage import Floats, Storage, check_storage, check_vectors, decode, encode
 
 Say = Callable[[str], None]
 ATTEMPTS = 3
@@ -47,30 +59,39 @@ class Index:
 
     def _load(self, model: str | None) -> None:
         for attempt in range(ATTEMPTS):
-            self.state = newest(self.place)
-            if model not in (None, self.state.model):
+            state = newest(self.place)
+            if model not in (None, state.model):
                 raise SearchError(
-                    f"{self.place}: made by the model {self.state.model}, not by {model}: vectors of two models cannot "
+                    f"{self.place}: made by the model {state.model}, not by {model}: vectors of two models cannot "
                     "be compared; build an index with this model"
                 )
             try:
-                self._map()
+                self._map(state)
                 return
-            except FileNotFoundError:  # a writer came two states further in between
+            except FileNotFoundError as error:  # a writer came two states further in between
                 if attempt == ATTEMPTS - 1:
-                    raise
+                    raise SearchError(
+                        f"{self.place}: other processes write to it faster than it can be opened: try again"
+                    ) from error
 
-    def _map(self) -> None:
-        state = self.state
-        self.segments = [Segment(self.place, one, state.width, state.storage) for one in state.segments]
-        self._starts = np.cumsum([0, *map(len, self.segments)])
-        self._live = _live(self.place, state, int(self._starts[-1]))
-        names = pa.chunked_array([c for one in self.segments for c in one.ids.chunks], pa.large_string())
-        self._names = names.combine_chunks()  # one piece, from which rows are taken several times faster
-        self._allowed = [
-            None if self._live is None else Allowed(self._living(int(start), len(segment)))
-            for start, segment in zip(self._starts, self.segments, strict=False)
+    def _map(self, state: State) -> None:
+        """Open all files of a state, then go on to it: where one cannot be opened, the index stays as it was."""
+        segments = [Segment(self.place, one, state.width, state.storage) for one in state.segments]
+        starts = np.cumsum([0, *map(len, segments)])
+        live = _live(self.place, state, int(starts[-1]))
+        names = pa.chunked_array([c for one in segments for c in one.ids.chunks], pa.large_string())
+        allowed = [
+            None if live is None else Allowed(live[start : start + len(segment)])
+            for start, segment in zip(starts, segments, strict=False)
         ]
+        self.state, self.segments, self._starts, self._live, self._allowed = (
+            state,
+            segments,
+            starts,
+            live,
+            allowed,
+        )
+        self._names = names.combine_chunks()  # one piece, from which rows are taken several times faster
 
     @classmethod
     def create(
@@ -121,10 +142,13 @@ class Index:
             raise SearchError(f"{place}: no folder can be made here: {error.strerror or error}") from error
         try:
             making.chmod(0o755)
-            _append(making, state, array, check_ids(ids), metadata, None, asked, progress)
+            content = _content(array, check_ids(ids), metadata, None, kind)
+            _append(making, state, content, asked, progress)
             if place.exists():
                 place.rmdir()
             making.rename(place)
+        except OSError as error:
+            raise _not_written(place, error) from error
         finally:
             shutil.rmtree(making, ignore_errors=True)
         return cls.open(place, model=model)
@@ -180,12 +204,12 @@ class Index:
         about: Mapping[str, str] | None = None,
         progress: Say = _quiet,
     ) -> None:
-        """Add rows and go on to that state.
+        """Add rows and go on to that state; the last small segments are merged with them, and rows keep their numbers.
 
         about : replaces what `state.about` has under the same names. SearchError where an id is there already, or the
         columns of `metadata` are not those of the index.
         """
-        with self._writing():
+        with self._writing() as number:
             array, names = check_vectors(vectors, self.width), check_ids(ids)
             for start, segment in zip(self._starts, self.segments, strict=False):
                 there = pc.is_in(segment.ids, value_set=names).to_numpy()
@@ -194,45 +218,38 @@ class Index:
                     raise SearchError(
                         f"id {segment.ids[int(taken[0])].as_py()!r} is in the index already: remove it first"
                     )
-            known = {**self.state.about, **(about or {})}
-            state = replace(self.state, number=next_number(self.place), about=known)
-            _append(self.place, state, array, names, metadata, self.schema, None, progress)
+            new = _content(array, names, metadata, self.schema, self.state.storage)
+            kept = len(self.segments) - segments_to_merge(self.state.segments, len(array), self.width)
+            state = replace(
+                self.state,
+                number=number,
+                segments=self.state.segments[:kept],
+                about={**self.state.about, **(about or {})},
+            )
+            content = joined([*(one.content() for one in self.segments[kept:]), new])
+            _append(self.place, state, content, None, progress)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove rows by id; their room is freed by `compact`. SearchError for an id that is not there."""
-        with self._writing():
+        with self._writing() as number:
             wanted = check_ids(list(dict.fromkeys(ids)))
             gone = np.concatenate([_found(segment, wanted) for segment in self.segments])
             live = np.ones(len(gone), bool) if self._live is None else self._live.copy()
             if int((gone & live).sum()) < len(wanted):
                 raise SearchError(f"no id {self._missing(wanted)!r} in the index: nothing was removed")
-            number = next_number(self.place)
-            path = self.place / f"removed-{number:08d}.bits"
-            np.packbits(~(live & ~gone)).tofile(path)
+            path = self.place / removed_file(number)
+            write_array(path, np.packbits(~(live & ~gone)))
             commit(self.place, replace(self.state, number=number, removed=entry(self.place, path)))
 
     def compact(self, *, progress: Say = _quiet) -> None:
         """Write all rows that are left into one segment; rows are numbered anew."""
-        with self._writing():
-            number = next_number(self.place)
-            keep = [
-                self._living(int(start), len(s))
-                for start, s in zip(self._starts, self.segments, strict=False)
-            ]
-            parts = list(zip(self.segments, keep, strict=True))
-            segment = write_segment(
-                self.place,
-                number,
-                np.concatenate([segment.records[mask] for segment, mask in parts]),
-                pa.chunked_array(
-                    [c for s, mask in parts for c in s.ids.filter(mask).chunks], pa.large_string()
-                ),
-                pa.concat_tables([s.metadata.filter(mask) for s, mask in parts]),
-                storage=self.state.storage,
-                recall=self.state.recall,
-                progress=progress,
+        with self._writing() as number:
+            content = joined(
+                segment.content(self._living(int(start), len(segment)))
+                for start, segment in zip(self._starts, self.segments, strict=False)
             )
-            commit(self.place, replace(self.state, number=number, segments=(segment,), removed=None))
+            state = replace(self.state, number=number, segments=(), removed=None)
+            _append(self.place, state, content, None, progress)
 
     def vector(self, id: str) -> Floats:
         """The vector [D] of a row, as it is stored; SearchError for an id that is not there."""
@@ -294,41 +311,49 @@ class Index:
         return missing
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """The lock held, and the newest state loaded: before, since another may have written; and after."""
+    def _writing(self) -> Iterator[int]:
+        """The lock held, and the newest state loaded: before, since another may have written; and after.
+
+        Yields the number of the state to write. A disk that does not take it leaves the last state.
+        """
         with only_writer(self.place):
             self.refresh()
+            number = next_number(self.place)
             try:
-                yield
+                yield number
             except OSError as error:
-                raise SearchError(f"{self.place}: cannot be written: {error.strerror or error}") from error
+                discard(self.place, number)
+                raise _not_written(self.place, error) from error
         self.refresh()
 
 
-def _append(
-    place: Path,
-    state: State,
-    vectors: Floats,
-    ids: pa.Array,
-    metadata: pa.Table | None,
-    schema: pa.Schema | None,
-    queries: Floats | None,
-    progress: Say,
-) -> None:
+def _content(
+    vectors: Floats, ids: pa.Array, metadata: pa.Table | None, schema: pa.Schema | None, storage: Storage
+) -> Content:
     if len(vectors) != len(ids):
         raise SearchError(f"{len(vectors)} vectors, but {len(ids)} ids")
+    return Content(encode(vectors, storage), pa.chunked_array([ids]), check_metadata(metadata, ids, schema))
+
+
+def _append(place: Path, state: State, content: Content, queries: Floats | None, progress: Say) -> None:
+    """Write a segment after those of the state, and make that the newest."""
     segment = write_segment(
         place,
         state.number,
-        encode(vectors, state.storage),
-        pa.chunked_array([ids]),
-        check_metadata(metadata, ids, schema),
+        content,
         storage=state.storage,
         recall=state.recall,
         queries=queries,
         progress=progress,
     )
     commit(place, replace(state, segments=(*state.segments, segment)))
+
+
+def _not_written(place: Path, error: OSError) -> SearchError:
+    return SearchError(
+        f"{place}: cannot be written: {error.strerror or error}: what was there is as it was; see that the disk has "
+        "room and takes files, then try again"
+    )
 
 
 def _both(live: Allowed | None, segment: Segment, where: str | pc.Expression) -> Allowed:

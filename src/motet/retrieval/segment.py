@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from motet.errors import SearchError
 from motet.retrieval import approximate
 from motet.retrieval.exact import PIECE, Rows, nearest
 from motet.retrieval.filtered import lists_of_rows, search_passing
-from motet.retrieval.state import FileEntry, SegmentEntry, entry, segment_folder, sync_folder
+from motet.retrieval.state import FileEntry, SegmentEntry, entry, segment_folder, sync_folder, write_array
 from motet.retrieval.storage import Floats, Records, Storage, decode, record_type
 
 Mask = npt.NDArray[np.bool_]
@@ -25,6 +26,26 @@ EXACT_NUMBERS = 25_600_000
 SAMPLED_QUERIES = 1000
 NEIGHBOURS = 10
 LEAST_DEPTH = 4  # lists, under a filter: of one alone a first doubling often changes nothing
+
+
+def searched_exactly(rows: int, width: int) -> bool:
+    """Whether so many rows are few enough to be searched without an inverted file."""
+    return rows * width <= EXACT_NUMBERS
+
+
+class Content(NamedTuple):
+    """Rows as a segment holds them: `records` [n], `ids` [n] and `metadata` (n rows)."""
+
+    records: Records
+    ids: pa.ChunkedArray
+    metadata: pa.Table
+
+
+def joined(parts: Iterable[Content]) -> Content:
+    """All rows, in order."""
+    records, ids, metadata = zip(*parts, strict=True)
+    names = pa.chunked_array([chunk for one in ids for chunk in one.chunks], pa.large_string())
+    return Content(np.concatenate(records), names, pa.concat_tables(metadata))
 
 
 @dataclass(frozen=True)
@@ -71,6 +92,12 @@ class Segment:
         """The list of the inverted file that each row is in."""
         return lists_of_rows(self._lists)
 
+    def content(self, keep: Mask | None = None) -> Content:
+        """Its rows, or those to keep, to be written again."""
+        if keep is None:
+            return Content(self.records, self.ids, self.metadata)
+        return Content(self.records[keep], self.ids.filter(keep), self.metadata.filter(keep))
+
     def search(self, queries: Floats, k: int, allowed: Allowed | None = None) -> tuple[Floats, Rows]:
         """Scores and rows [Q, k'] of the best rows that are allowed; k' the smaller of k and their number."""
         passing = len(self) if allowed is None else allowed.count
@@ -86,7 +113,7 @@ class Segment:
         return self._approximate(queries, k, allowed, passing)
 
     def _pieces(self, allowed: Allowed | None) -> Iterator[tuple[Rows, Floats]]:
-        small = self.records.size * self.records.dtype["codes"].shape[0] <= EXACT_NUMBERS
+        small = searched_exactly(len(self), self.records.dtype["codes"].shape[0])
         if small and allowed is None:
             yield np.arange(len(self)), self._vectors
             return
@@ -127,9 +154,7 @@ class Segment:
 def write_segment(
     place: Path,
     number: int,
-    records: Records,
-    ids: pa.ChunkedArray,
-    metadata: pa.Table,
+    content: Content,
     *,
     storage: Storage,
     recall: float,
@@ -137,14 +162,15 @@ def write_segment(
     progress: Callable[[str], None] = lambda _: None,
 ) -> SegmentEntry:
     """Write a segment's files, with an inverted file where exact search would be slow; nothing names them yet."""
+    records, ids, metadata = content
     folder = place / segment_folder(number)
     folder.mkdir()
-    records.tofile(folder / "vectors.bin")
+    write_array(folder / "vectors.bin", records)
     _write_arrow(folder / "ids.arrow", pa.table({"id": ids}))
     _write_arrow(folder / "metadata.arrow", metadata)
     tuned = None
     width = records.dtype["codes"].shape[0]
-    if recall < 1 and len(records) * width > EXACT_NUMBERS:
+    if recall < 1 and not searched_exactly(len(records), width):
         lists = approximate.build(lambda rows: decode(records[rows]), len(records), width, storage)
         tuned = _tuned(lists, records, recall, queries)
         progress(
@@ -190,6 +216,9 @@ def _write_arrow(path: Path, table: pa.Table) -> None:
 
 
 def _read_arrow(path: Path) -> pa.Table:
-    # a map of the file: no row is read before it is asked for
-    with pa.memory_map(str(path)) as file:
-        return pa.ipc.open_file(file).read_all()
+    try:
+        # a map of the file: no row is read before it is asked for
+        with pa.memory_map(str(path)) as file:
+            return pa.ipc.open_file(file).read_all()
+    except pa.ArrowInvalid as error:
+        raise SearchError(f"{path}: damaged ({error}): build the index again, or copy it again") from error

@@ -22,9 +22,13 @@ import os
 import re
 import shutil
 import warnings
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from motet.errors import SearchError
 from motet.retrieval.storage import Storage, check_storage
@@ -57,6 +61,11 @@ class SegmentEntry:
     def folder(self) -> str:
         """Name of its folder in the index."""
         return segment_folder(self.number)
+
+
+def removed_file(number: int) -> str:
+    """Name of the file of what was removed up to this state."""
+    return f"removed-{number:08d}.bits"
 
 
 def segment_folder(number: int) -> str:
@@ -124,12 +133,18 @@ def entry(place: Path, path: Path) -> FileEntry:
     return FileEntry(path.relative_to(place).as_posix(), path.stat().st_size, digest)
 
 
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write a contiguous array's bytes; OSError where the disk does not take them all, as `tofile` does not tell."""
+    with path.open("wb") as file:
+        file.write(array.view(np.uint8).data)
+
+
 def commit(place: Path, state: State) -> None:
     """Make this the state of the index, at one moment; then remove what neither it nor the one before it needs."""
     content = asdict(state)
     content["format"] = FORMAT
     content["checksum"] = _checksum(content)
-    unfinished = place / f".state-{state.number:08d}.unfinished"
+    unfinished = _unfinished(place, state.number)
     with unfinished.open("w", encoding="utf-8") as file:
         file.write(json.dumps(content, ensure_ascii=False, indent=1))
         file.flush()
@@ -137,6 +152,16 @@ def commit(place: Path, state: State) -> None:
     unfinished.replace(_manifest(place, state.number))
     sync_folder(place)
     _sweep(place, state)
+
+
+def discard(place: Path, number: int) -> None:
+    """Remove what a writer wrote for a state that it could not reach; nothing where it is reached."""
+    if _manifest(place, number).exists():
+        return
+    shutil.rmtree(place / segment_folder(number), ignore_errors=True)
+    for path in (place / removed_file(number), _unfinished(place, number)):
+        with suppress(OSError):
+            path.unlink()
 
 
 def verify(place: Path, state: State) -> None:
@@ -160,6 +185,10 @@ def sync_folder(place: Path) -> None:
 
 def _manifest(place: Path, number: int) -> Path:
     return place / f"state-{number:08d}.json"
+
+
+def _unfinished(place: Path, number: int) -> Path:
+    return place / f".state-{number:08d}.unfinished"
 
 
 def _states(place: Path) -> list[int]:
