@@ -103,6 +103,18 @@ def test_rows_are_removed_and_added_again(motet, catalogue, model, index) -> Non
     assert len(Index.open(index)) == before - 1
 
 
+def test_an_index_of_another_model_says_both_names(motet, catalogue, model, index, tmp_path) -> None:
+    table = read_table(catalogue.table)
+    schema = infer_schema(table, image=["image"], text=["title"], split="split")
+    options = MatchOptions(image_encoders=("descriptor",), text_encoders=("lexical",), training=SETTINGS)
+    build_match_model(table, schema, tmp_path / "other", options)
+    for arguments in (("search", index, "--text", "lamp"), ("add", index, catalogue.table)):
+        ran = motet("index", *arguments, "-m", tmp_path / "other")
+        assert ran.code == 1
+        assert "model (image:descriptor, text:lexical) [" in ran.err
+        assert "not by other (image:descriptor, text:lexical) [" in ran.err
+
+
 def test_a_database_gets_every_row(motet, index, tmp_path) -> None:
     lancedb = pytest.importorskip("lancedb", reason="lancedb is not installed")
     ran = motet("index", "export", index, "--lancedb", tmp_path / "lance", "--name", "things")

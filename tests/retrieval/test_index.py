@@ -191,6 +191,16 @@ def test_another_models_index_is_refused_by_name(small):
         Index.open(small.place, model="another")
 
 
+def test_a_model_with_a_name_is_named(tmp_path):
+    place, about = tmp_path / "index", {"model": "shop (image:small)"}
+    Index.create(place, unit(3), names(3), model="0123456789", about=about)
+    said = r"model shop \(image:small\) \[01234567\], not by other \(image:large\) \[abcdefgh\]"
+    with pytest.raises(SearchError, match=said):
+        Index.open(place, model="abcdefghij", called="other (image:large)")
+    with pytest.raises(SearchError, match=r"\[01234567\], not by abcdefghij:"):
+        Index.open(place, model="abcdefghij")
+
+
 def test_what_stands_there_is_not_replaced(small):
     with pytest.raises(SearchError, match="stands there already"):
         Index.create(small.place, unit(1), ["a"], model=MODEL)

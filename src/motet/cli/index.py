@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from motet.cli.index_collection import read_collection
-from motet.cli.index_search import IndexArgument, match_model, search
+from motet.cli.index_search import IndexArgument, match_model, model_name, search
 from motet.cli.options import DebugOption, ImageRootOption, TableArgument
 
 app = typer.Typer(
@@ -63,7 +63,7 @@ def build(
         model=opened.fingerprint,
         recall=recall,
         storage=storage,
-        about=read.about,
+        about={**read.about, "model": model_name(opened)},
         progress=message,
     )
     message(f"{output}: {counted(len(made), 'picture')}")
@@ -86,7 +86,7 @@ def add(
     from motet.retrieval import Index
 
     opened = match_model(model)
-    there = Index.open(index, model=opened.fingerprint)
+    there = Index.open(index, model=opened.fingerprint, called=model_name(opened))
     read = read_collection(opened, table, id, image_root, there)
     there.add(read.vectors, read.ids, read.metadata, about=read.about, progress=message)
     message(f"{index}: {counted(len(there), 'picture')}")

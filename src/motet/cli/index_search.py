@@ -94,7 +94,10 @@ def search(
     if sheet is not None:
         check_output(sheet, *images, suffixes=PAGES)
     opened = match_model(model) if model is not None else None
-    there = Index.open(index, model=opened.fingerprint if opened else None)
+    if opened is None:
+        there = Index.open(index)
+    else:
+        there = Index.open(index, model=opened.fingerprint, called=model_name(opened))
     query = _query(there, opened, texts, images, likes, text_weight)
     hits = _without(there.search(query[None], k + len(likes), where), likes, k)
     facts = there.metadata(hits.rows[0]).to_pylist()
@@ -121,6 +124,13 @@ def match_model(path: Path) -> MatchModel:
 
     check_model(path)
     return MatchModel(path, cache=FeatureCache())
+
+
+def model_name(model: MatchModel) -> str:
+    """What people call a model: its directory, and the encoders of its space."""
+    heads = (model.manifest.heads[name] for name in (model.space.image, model.space.text))
+    sources = dict.fromkeys(source for head in heads for source in head.sources)
+    return f"{model.directory.path.absolute().name} ({', '.join(sources)})"
 
 
 def _query(

@@ -39,6 +39,7 @@ from motet.retrieval.storage import Floats, Storage, check_storage, check_vector
 Say = Callable[[str], None]
 ATTEMPTS = 3
 LEAST_QUERIES = 100  # to measure recall by, half of which choose and half of which tell
+CALLED = "model"  # in `about`: what people call the model, beside its fingerprint
 FEW = 100  # ids that are read one by one sooner than Arrow's `take` begins
 
 
@@ -53,17 +54,18 @@ class Index:
     product of unit vectors. Readers need no lock and are never in the way of the one process that may write.
     """
 
-    def __init__(self, place: Path, model: str | None = None) -> None:
+    def __init__(self, place: Path, model: str | None = None, called: str = "") -> None:
         self.place = place
-        self._load(model)
+        self._load(model, called)
 
-    def _load(self, model: str | None) -> None:
+    def _load(self, model: str | None, called: str = "") -> None:
         for attempt in range(ATTEMPTS):
             state = newest(self.place)
             if model not in (None, state.model):
                 raise SearchError(
-                    f"{self.place}: made by the model {state.model}, not by {model}: vectors of two models cannot "
-                    "be compared; build an index with this model"
+                    f"{self.place}: made by the model {_named(state.about.get(CALLED, ''), state.model)}, not by "
+                    f"{_named(called, model)}: vectors of two models cannot be compared; open the index with its own "
+                    "model, or build one with this"
                 )
             try:
                 self._map(state)
@@ -118,7 +120,8 @@ class Index:
         recall : share of the true ten neighbours that approximate search must find; 1 means exact search throughout.
         storage : float32, float16, or int8.
         queries : [Q, D] like those that will be asked, to measure recall by; default: rows of the index ask for others.
-        about : what the maker wants to find again in `state.about`, such as where the pictures lie.
+        about : what the maker wants to find again in `state.about`, such as where the pictures lie; `model` is
+            what people call the model.
         progress : is told what was built and measured, in a sentence.
 
         SearchError where the vectors are not finite or not of unit length, or ids repeat; UsageError for settings.
@@ -154,12 +157,13 @@ class Index:
         return cls.open(place, model=model)
 
     @classmethod
-    def open(cls, place: str | Path, *, model: str | None = None) -> Index:
+    def open(cls, place: str | Path, *, model: str | None = None, called: str = "") -> Index:
         """Open the newest whole state; SearchError where there is none, or where another model made it.
 
-        Where a newer state is damaged, a warning says what is gone.
+        called : what people call that model, for the error; the index's own name for it is `about["model"]`. Where a
+        newer state is damaged, a warning says what is gone.
         """
-        return cls(Path(place), model)
+        return cls(Path(place), model, called)
 
     def __len__(self) -> int:
         return int(self._starts[-1]) if self._live is None else int(self._live.sum())
@@ -176,7 +180,7 @@ class Index:
 
     def refresh(self) -> None:
         """Go on to the newest state."""
-        self._load(self.state.model)
+        self._load(self.state.model, self.state.about.get(CALLED, ""))
 
     def search(self, queries: npt.ArrayLike, k: int = 10, where: str | pc.Expression | None = None) -> Hits:
         """The k best rows for each query.
@@ -347,6 +351,11 @@ def _append(place: Path, state: State, content: Content, queries: Floats | None,
         progress=progress,
     )
     commit(place, replace(state, segments=(*state.segments, segment)))
+
+
+def _named(called: str, fingerprint: str | None) -> str:
+    """A model as an error says it: its name and the first of its hash, or all of that where it has no name."""
+    return f"{called} [{(fingerprint or '')[:8]}]" if called else str(fingerprint)
 
 
 def _not_written(place: Path, error: OSError) -> SearchError:
