@@ -126,6 +126,15 @@ def test_an_empty_index_answers_with_nothing(tmp_path):
     assert Index.open(tmp_path / "index").search(unit(1), 5).ids[0][0] == "货0"
 
 
+def test_categories_may_differ_from_one_addition_to_the_next(tmp_path):
+    kind = pa.array(["a", "b", None]).dictionary_encode()
+    index = Index.create(tmp_path / "index", unit(3), names(3), pa.table({"kind": kind}), model=MODEL)
+    index.add(unit(1, seed=1), ["new"], pa.table({"kind": pa.array(["c"]).dictionary_encode()}))
+    index.add(unit(1, seed=2), ["newer"], pa.table({"kind": ["b"]}))
+    index.compact()
+    assert {*index.search(unit(1), 9, "kind >= 'b'").ids[0]} == {"货1", "new", "newer"}
+
+
 def test_no_queries_have_no_answers(small):
     assert small.search(np.zeros((0, 16)), 5).ids == []
 
