@@ -70,6 +70,24 @@ def test_a_row_finds_others_like_it_and_only_those_that_pass(motet, catalogue, m
     assert motet("index", "search", index, "--like", own, "--where", "price <").code == 2
 
 
+def test_the_table_shows_what_is_filtered_by_and_the_id_once(motet, catalogue, model, index) -> None:
+    there = Index.open(index)
+    names = there.schema.names
+    own = there.segments[0].ids[0].as_py()
+    where = f"{names[-1]} is not null and price < 100 and category is not null"
+    asked = ("index", "search", index, "--like", own, "-k", 2)
+
+    def heading(*more: object) -> list[str]:
+        (line,) = [line for line in motet(*asked, *more).out.splitlines() if "score" in line]
+        return line.replace("┃", " ").replace("│", " ").split()
+
+    # the ids are those of the table's column `id`, which would say them again
+    assert heading() == ["id", "score", *[name for name in names if name != "id"][:4]]
+    shown = heading("--where", where)
+    assert shown[:5] == ["id", "score", names[-1], "price", "category"]
+    assert len(shown) == 6 and shown.count("id") == 1
+
+
 def test_words_and_a_picture_are_weighed(motet, catalogue, model, index, tmp_path) -> None:
     opened, vectors, _ = pictures(catalogue, model)
     path = tmp_path / "asked.png"

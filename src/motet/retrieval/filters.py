@@ -56,6 +56,13 @@ def parse_filter(text: str, schema: pa.Schema | None = None) -> pc.Expression:
     return _Parser(text, schema).parse()
 
 
+def columns_of(text: str) -> list[str]:
+    """The columns that a filter names, in its order; UsageError as in `parse_filter`."""
+    parser = _Parser(text, None)
+    parser.parse()
+    return list(dict.fromkeys(parser.named))
+
+
 def passing(table: pa.Table, where: str | pc.Expression) -> npt.NDArray[np.bool_]:
     """Which rows of a table a filter lets pass [rows]; UsageError where it does not fit the table."""
     import pyarrow.dataset  # takes longer to import than all else here, and opening an index needs none of it
@@ -81,6 +88,7 @@ class _Parser:
         self.tokens = self._read()
         self.next = 0
         self.depth = 0
+        self.named: list[str] = []
 
     def parse(self) -> pc.Expression:
         expression = self._either()
@@ -192,6 +200,7 @@ class _Parser:
         if self.schema is not None and token.value not in self.schema.names:
             columns = ", ".join(self.schema.names)
             raise self._error(token.place, f"no column {token.value!r}; there are {columns or 'none'}")
+        self.named.append(token.value)
         return token.value
 
     def _compared(
