@@ -88,6 +88,21 @@ def test_the_table_shows_what_is_filtered_by_and_the_id_once(motet, catalogue, m
     assert len(shown) == 6 and shown.count("id") == 1
 
 
+def test_sentences_of_the_table_tune_search_among_many(
+    motet, catalogue, model, tmp_path, monkeypatch
+) -> None:
+    from motet.retrieval import segment
+
+    monkeypatch.setattr(segment, "EXACT_NUMBERS", 1000)
+    ran = motet("index", "build", catalogue.table, "-m", model, "-o", tmp_path / "things.index")
+    assert ran.code == 0 and "by sampled rows and " in ran.err
+    opened, table = MatchModel(model), read_table(catalogue.table)
+    sentences = [text for name in ("title", "description") for text in table.column(name).to_pylist() if text]
+    assert f" by {len(sentences)} queries" in ran.err
+    kept = Index.open(tmp_path / "things.index").state.queries
+    assert kept.bytes == len(sentences) * opened.width * 4
+
+
 def test_words_and_a_picture_are_weighed(motet, catalogue, model, index, tmp_path) -> None:
     opened, vectors, _ = pictures(catalogue, model)
     path = tmp_path / "asked.png"

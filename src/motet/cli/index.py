@@ -43,6 +43,8 @@ def build(
 ) -> None:
     """Encode the pictures of a table and write an index of them; the other columns are kept to filter by.
 
+    Where the table has a hundred sentences for the model, a sample of them tunes search among many pictures too.
+
     Example:
 
       motet index build products.csv -m model -o products.index
@@ -63,6 +65,7 @@ def build(
         model=opened.fingerprint,
         recall=recall,
         storage=storage,
+        queries=read.sentences,
         about={**read.about, "model": model_name(opened)},
         progress=message,
     )

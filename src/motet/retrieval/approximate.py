@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,23 @@ ADDED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Queries [Q, D] of one kind and their exact answers, `truth` [Q, k].
+
+    own : [Q] rows that are the queries themselves, which do not count; None where they are no rows.
+    """
+
+    queries: Floats
+    truth: Rows
+    own: Rows | None = None
+
+
+@dataclass(frozen=True)
 class Tuned:
-    """What was chosen on a sample of queries: lists visited, and recall@10 on other queries than it was chosen by."""
+    """What was chosen on samples: lists visited, and for each sample recall@k of queries that did not choose."""
 
     probes: int
-    recall: float
+    recalls: tuple[float, ...]
 
 
 def faiss() -> Any:
@@ -73,20 +85,18 @@ def build(read: Callable[[Rows], Floats], rows: int, width: int, storage: Storag
     return index
 
 
-def tune(index: Any, queries: Floats, truth: Rows, own: Rows | None, target: float) -> Tuned:
-    """The fewest lists whose recall reaches the target on one half of the queries; its recall on the other half.
-
-    truth : [Q, k] the exact answers. own : [Q] rows that are the queries themselves, which do not count; or None.
-    """
-    half = len(queries) // 2
+def tune(index: Any, samples: Sequence[Sample], target: float) -> Tuned:
+    """The fewest lists with which one half of each sample reaches the target recall; and that of the other half."""
     probes, most = 1, index.nlist
 
-    def recall(probes: int, part: slice) -> float:
-        return recall_of(_others(index, queries[part], truth.shape[1], probes, own, part), truth[part])
+    def recall(one: Sample, probes: int, first: bool) -> float:
+        half = len(one.queries) // 2
+        part = slice(0, half) if first else slice(half, None)
+        return recall_of(_others(index, one, part, probes), one.truth[part])
 
-    while probes < most and recall(probes, slice(0, half)) < target:
+    while probes < most and any(recall(one, probes, True) < target for one in samples):
         probes = min(most, max(probes + 1, int(probes * 1.3)))
-    return Tuned(probes, recall(probes, slice(half, None)))
+    return Tuned(probes, tuple(recall(one, probes, False) for one in samples))
 
 
 def recall_of(found: Rows, truth: Rows) -> float:
@@ -94,12 +104,13 @@ def recall_of(found: Rows, truth: Rows) -> float:
     return float((truth[:, :, None] == found[:, None, :]).any(2).mean())
 
 
-def _others(index: Any, queries: Floats, k: int, probes: int, own: Rows | None, part: slice) -> Rows:
-    if own is None:
+def _others(index: Any, sample: Sample, part: slice, probes: int) -> Rows:
+    queries, k = sample.queries[part], sample.truth.shape[1]
+    if sample.own is None:
         return search(index, queries, k, probes)[1]
     found = search(index, queries, k + 1, probes)[1]
     # the query's own row goes last, then is cut off
-    order = np.argsort(found == own[part, None], axis=1, kind="stable")
+    order = np.argsort(found == sample.own[part, None], axis=1, kind="stable")
     others: Rows = np.take_along_axis(found, order, 1)[:, :k]
     return others
 

@@ -30,15 +30,17 @@ from motet.retrieval.state import (
     entry,
     newest,
     next_number,
+    queries_file,
     removed_file,
     verify,
     write_array,
 )
-from motet.retrieval.storage import Floats, Storage, check_storage, check_vectors, decode, encode
+from motet.retrieval.storage import Floats, Storage, check_storage, check_vectors, decode, encode, record_type
 
 Say = Callable[[str], None]
 ATTEMPTS = 3
 LEAST_QUERIES = 100  # to measure recall by, half of which choose and half of which tell
+QUERY_STORAGE: Storage = "float32"  # of the few that tune
 CALLED = "model"  # in `about`: what people call the model, beside its fingerprint
 FEW = 100  # ids that are read one by one sooner than Arrow's `take` begins
 
@@ -119,7 +121,8 @@ class Index:
         model : fingerprint of the model that made the vectors; only its vectors may be added and searched for.
         recall : share of the true ten neighbours that approximate search must find; 1 means exact search throughout.
         storage : float32, float16, or int8.
-        queries : [Q, D] like those that will be asked, to measure recall by; default: rows of the index ask for others.
+        queries : [Q, D] like those that will be asked, kept in the index: search among many rows is tuned until both
+            they and rows of the index, which ask for others, find their share. Words, say, lie elsewhere than pictures.
         about : what the maker wants to find again in `state.about`, such as where the pictures lie; `model` is
             what people call the model.
         progress : is told what was built and measured, in a sentence.
@@ -146,7 +149,11 @@ class Index:
         try:
             making.chmod(0o755)
             content = _content(array, check_ids(ids), metadata, None, kind)
-            _append(making, state, content, asked, progress)
+            if asked is not None:
+                path = making / queries_file(state.number)
+                write_array(path, encode(asked, QUERY_STORAGE))
+                state = replace(state, queries=entry(making, path))
+            _append(making, state, content, progress)
             if place.exists():
                 place.rmdir()
             making.rename(place)
@@ -231,7 +238,7 @@ class Index:
                 about={**self.state.about, **(about or {})},
             )
             content = joined([*(one.content() for one in self.segments[kept:]), new])
-            _append(self.place, state, content, None, progress)
+            _append(self.place, state, content, progress)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove rows by id; their room is freed by `compact`. SearchError for an id that is not there."""
@@ -253,7 +260,7 @@ class Index:
                 for start, segment in zip(self._starts, self.segments, strict=False)
             )
             state = replace(self.state, number=number, segments=(), removed=None)
-            _append(self.place, state, content, None, progress)
+            _append(self.place, state, content, progress)
 
     def vector(self, id: str) -> Floats:
         """The vector [D] of a row, as it is stored; SearchError for an id that is not there."""
@@ -339,8 +346,12 @@ def _content(
     return Content(encode(vectors, storage), pa.chunked_array([ids]), check_metadata(metadata, ids, schema))
 
 
-def _append(place: Path, state: State, content: Content, queries: Floats | None, progress: Say) -> None:
+def _append(place: Path, state: State, content: Content, progress: Say) -> None:
     """Write a segment after those of the state, and make that the newest."""
+    queries = None
+    if state.queries is not None:
+        kind = record_type(QUERY_STORAGE, state.width)
+        queries = decode(np.fromfile(place / state.queries.path, kind))
     segment = write_segment(
         place,
         state.number,

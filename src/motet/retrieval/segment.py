@@ -173,35 +173,36 @@ def write_segment(
     if recall < 1 and not searched_exactly(len(records), width):
         lists = approximate.build(lambda rows: decode(records[rows]), len(records), width, storage)
         tuned = _tuned(lists, records, recall, queries)
+        asked_by = ["by sampled rows"] + ([f"by {len(queries):,} queries"] if queries is not None else [])
+        recalls = [f"{share:.3f} {kind}" for share, kind in zip(tuned.recalls, asked_by, strict=True)]
         progress(
             f"{len(records):,} rows in {lists.nlist:,} lists, {tuned.probes:,} of them visited: "
-            f"recall@{NEIGHBOURS} {tuned.recall:.3f} on sampled queries"
+            f"recall@{NEIGHBOURS}, asked {' and '.join(recalls)}"
         )
         approximate.write(lists, folder / "lists.faiss")
     files: tuple[FileEntry, ...] = tuple(entry(place, path) for path in sorted(folder.iterdir()))
     sync_folder(folder)
     return SegmentEntry(
-        number, len(records), tuned.probes if tuned else 0, tuned.recall if tuned else None, files
+        number, len(records), tuned.probes if tuned else 0, min(tuned.recalls) if tuned else None, files
     )
 
 
 def _tuned(lists: Any, records: Records, target: float, queries: Floats | None) -> approximate.Tuned:
-    """Lists to visit for a recall target, against exact search; without queries, rows of the segment ask for others."""
-    own: Rows | None = None
-    if queries is None:
-        own = np.random.default_rng(1).choice(len(records), SAMPLED_QUERIES, replace=False)
-        queries = decode(records[own])
+    """Lists to visit for a recall target, against exact search: rows of the segment ask for others, and the queries."""
 
     def pieces() -> Iterator[tuple[Rows, Floats]]:
         for begin in range(0, len(records), PIECE):
             piece = records[begin : begin + PIECE]
             yield np.arange(begin, begin + len(piece)), decode(piece)
 
-    truth = nearest(queries, NEIGHBOURS + (own is not None), pieces)[1]
-    if own is not None:
-        order = np.argsort(truth == own[:, None], axis=1, kind="stable")
-        truth = np.take_along_axis(truth, order, 1)[:, :NEIGHBOURS]
-    return approximate.tune(lists, queries, truth, own, target)
+    own = np.random.default_rng(1).choice(len(records), min(len(records), SAMPLED_QUERIES), replace=False)
+    rows = decode(records[own])
+    truth = nearest(rows, NEIGHBOURS + 1, pieces)[1]
+    order = np.argsort(truth == own[:, None], axis=1, kind="stable")
+    samples = [approximate.Sample(rows, np.take_along_axis(truth, order, 1)[:, :NEIGHBOURS], own)]
+    if queries is not None:
+        samples.append(approximate.Sample(queries, nearest(queries, NEIGHBOURS, pieces)[1]))
+    return approximate.tune(lists, samples, target)
 
 
 def _ordered(scores: Floats, rows: Rows) -> tuple[Floats, Rows]:

@@ -5,6 +5,7 @@ INDEX/
   state-00000007.json       what the index holds: model, width, storage, segments, removed rows; and its own checksum
   segment-00000004/         rows that were added together
     vectors.bin  ids.arrow  metadata.arrow  [lists.faiss]
+  queries-00000001.bin      queries that inverted files are tuned by beside rows, as float32
   removed-00000007.bits     one bit for each row of all segments, 1 where it was removed
   writing.lock              held while one process writes
 ```
@@ -34,8 +35,8 @@ from motet.errors import SearchError
 from motet.retrieval.storage import Storage, check_storage
 
 FORMAT = 1
-OWN_FILE = re.compile(r"segment-\d{8}/[a-z]+\.(?:bin|arrow|faiss)|removed-\d{8}\.bits")
-NUMBERED = re.compile(r"(state|segment|removed)-(\d{8})(?:\.json|\.bits)?$")
+OWN_FILE = re.compile(r"segment-\d{8}/[a-z]+\.(?:bin|arrow|faiss)|removed-\d{8}\.bits|queries-\d{8}\.bin")
+NUMBERED = re.compile(r"(state|segment|removed|queries)-(\d{8})(?:\.json|\.bits|\.bin)?$")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ def removed_file(number: int) -> str:
     return f"removed-{number:08d}.bits"
 
 
+def queries_file(number: int) -> str:
+    """Name of the file of queries that this state brought."""
+    return f"queries-{number:08d}.bin"
+
+
 def segment_folder(number: int) -> str:
     """Name of the folder of the segment that was written for this state."""
     return f"segment-{number:08d}"
@@ -84,13 +90,13 @@ class State:
     recall: float
     segments: tuple[SegmentEntry, ...]
     removed: FileEntry | None = None
+    queries: FileEntry | None = None
     about: dict[str, str] = field(default_factory=dict)
 
     def files(self) -> list[FileEntry]:
         """All files that the state needs."""
-        return [file for segment in self.segments for file in segment.files] + (
-            [self.removed] if self.removed else []
-        )
+        own = [file for file in (self.removed, self.queries) if file is not None]
+        return [file for segment in self.segments for file in segment.files] + own
 
 
 def newest(place: Path) -> State:
@@ -214,9 +220,12 @@ def _read(place: Path, number: int) -> State:
             SegmentEntry(**{**one, "files": tuple(FileEntry(**file) for file in one["files"])})
             for one in content.pop("segments")
         ]
-        removed = content.pop("removed")
+        removed, queries = (
+            FileEntry(**file) if file else None
+            for file in (content.pop("removed"), content.pop("queries", None))
+        )
         check_storage(content["storage"])
-        state = State(**content, segments=tuple(segments), removed=FileEntry(**removed) if removed else None)
+        state = State(**content, segments=tuple(segments), removed=removed, queries=queries)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SearchError(f"{path}: damaged ({error})") from error
     for file in state.files():
