@@ -11,6 +11,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,18 @@ def _others(index: Any, sample: Sample, part: slice, probes: int) -> Rows:
 
 
 def search(index: Any, queries: Floats, k: int, probes: int) -> tuple[Floats, Rows]:
-    """Scores and rows [Q, k] found in the nearest `probes` lists, -1 where there are no more."""
-    settings = faiss().SearchParametersIVF(nprobe=probes)
-    scores, rows = index.search(queries, k, params=settings)
+    """Scores and rows [Q, k] found in the nearest `probes` lists, -1 in the last places where there are no more."""
+    scores, rows = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+    address = faiss().swig_ptr
+    # the call that FAISS's own `search` makes after its checks
+    index.search_c(len(queries), address(queries), k, address(scores), address(rows), _visiting(probes))
     return scores, rows
+
+
+@lru_cache(maxsize=64)
+def _visiting(probes: int) -> Any:
+    """What FAISS calls the parameters of a search, which take a tenth as long to make as a search."""
+    return faiss().SearchParametersIVF(nprobe=probes)
 
 
 def write(index: Any, path: Path) -> None:

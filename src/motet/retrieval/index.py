@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet.errors import SearchError, UsageError
-from motet.retrieval.exact import Rows
 from motet.retrieval.filters import passing
 from motet.retrieval.hits import Hits
 from motet.retrieval.incoming import check_ids, check_metadata
 from motet.retrieval.locking import only_writer
 from motet.retrieval.merging import segments_to_merge
-from motet.retrieval.segment import Allowed, Content, Mask, Segment, joined, write_segment
+from motet.retrieval.row_names import RowNames
+from motet.retrieval.segment import Allowed, Content, Mask, Segment, joined, ordered, write_segment
 from motet.retrieval.state import (
     FileEntry,
     State,
@@ -42,7 +42,6 @@ ATTEMPTS = 3
 LEAST_QUERIES = 100  # to measure recall by, half of which choose and half of which tell
 QUERY_STORAGE: Storage = "float32"  # of the few that tune
 CALLED = "model"  # in `about`: what people call the model, beside its fingerprint
-FEW = 100  # ids that are read one by one sooner than Arrow's `take` begins
 
 
 def _quiet(_: str) -> None:
@@ -83,19 +82,13 @@ class Index:
         segments = [Segment(self.place, one, state.width, state.storage) for one in state.segments]
         starts = np.cumsum([0, *map(len, segments)])
         live = _live(self.place, state, int(starts[-1]))
-        names = pa.chunked_array([c for one in segments for c in one.ids.chunks], pa.large_string())
+        names = RowNames(one.ids for one in segments)
         allowed = [
             None if live is None else Allowed(live[start : start + len(segment)])
             for start, segment in zip(starts, segments, strict=False)
         ]
-        self.state, self.segments, self._starts, self._live, self._allowed = (
-            state,
-            segments,
-            starts,
-            live,
-            allowed,
-        )
-        self._names = names.combine_chunks()  # one piece, from which rows are taken several times faster
+        self.state, self.segments, self._starts = state, segments, starts
+        self._live, self._allowed, self._names = live, allowed, names
 
     @classmethod
     def create(
@@ -197,14 +190,20 @@ class Index:
         if k < 1:
             raise UsageError(f"k {k}: at least 1 is wanted")
         asked = check_vectors(queries, self.width, what="queries")
-        scores, rows = [], []
-        for start, segment, live in zip(self._starts, self.segments, self._allowed, strict=False):
-            found = segment.search(asked, k, live if where is None else _both(live, segment, where))
-            scores.append(found[0])
-            rows.append(found[1] + start)
-        if len(self.segments) == 1:
-            return Hits(self._ids_of(rows[0]), scores[0], rows[0])
-        return self._merged(np.concatenate(scores, 1), np.concatenate(rows, 1), k)
+        found = [
+            segment.search(asked, k, live if where is None else _both(live, segment, where))
+            for segment, live in zip(self.segments, self._allowed, strict=True)
+        ]
+        if len(found) == 1:
+            scores, rows = found[0]
+        else:
+            scores = np.concatenate([one for one, _ in found], 1)
+            rows = np.concatenate(
+                [one + start for (_, one), start in zip(found, self._starts, strict=False)], 1
+            )
+            scores, rows = ordered(scores, rows)
+            scores, rows = scores[:, :k], rows[:, :k]
+        return Hits(self._names.of(rows), scores, rows)
 
     def add(
         self,
@@ -295,20 +294,6 @@ class Index:
 
     def _living(self, start: int, rows: int) -> Mask:
         return np.ones(rows, bool) if self._live is None else self._live[start : start + rows]
-
-    def _merged(self, scores: Floats, rows: Rows, k: int) -> Hits:
-        order = np.lexsort((rows, -scores), axis=1)[:, :k]
-        rows = np.take_along_axis(rows, order, 1)
-        return Hits(self._ids_of(rows), np.take_along_axis(scores, order, 1), rows)
-
-    def _ids_of(self, rows: Rows) -> list[list[str]]:
-        width = rows.shape[1]
-        flat = rows.ravel()
-        if len(flat) <= FEW:
-            names = [self._names[row].as_py() for row in flat.tolist()]
-        else:
-            names = self._names.take(pa.array(flat)).to_pylist()
-        return [names[number * width : (number + 1) * width] for number in range(len(rows))]
 
     def _missing(self, wanted: pa.Array) -> str:
         there = set()

@@ -77,6 +77,7 @@ class Segment:
         )
         self.ids: pa.ChunkedArray = _read_arrow(folder / "ids.arrow").column(0)
         self.metadata = _read_arrow(folder / "metadata.arrow")
+        self._rescored = storage == "int8"
         self._lists: Any = approximate.read(folder / "lists.faiss") if described.probes else None
 
     def __len__(self) -> int:
@@ -107,7 +108,7 @@ class Segment:
         if passing == k:  # all of them, however many queries ask
             every = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed.mask)
             rows = np.broadcast_to(every, (len(queries), k))
-            return _ordered(self._scores(queries, rows), rows)
+            return ordered(self._scores(queries, rows), rows)
         if self._lists is None:
             return nearest(queries, k, lambda: self._pieces(allowed))
         return self._approximate(queries, k, allowed, passing)
@@ -125,21 +126,22 @@ class Segment:
     def _approximate(
         self, queries: Floats, k: int, allowed: Allowed | None, passing: int
     ) -> tuple[Floats, Rows]:
-        lists: int = self._lists.nlist
         if allowed is None:
             scores, rows = approximate.search(self._lists, queries, k, self.entry.probes)
-            short = np.flatnonzero((rows < 0).any(1))
-            if len(short):
-                scores[short], rows[short] = approximate.search(self._lists, queries[short], k, lists)
+            if rows[:, -1].min(initial=0) < 0:  # places without a row are the last
+                short = rows[:, -1] < 0
+                every = self._lists.nlist
+                scores[short], rows[short] = approximate.search(self._lists, queries[short], k, every)
         else:
             # As many rows that pass as the lists hold that are visited without a filter; where few pass, all of them.
+            lists: int = self._lists.nlist
             few = passing * queries.shape[1] <= EXACT_NUMBERS // 10
             enough = passing if few else int(np.ceil(max(self.entry.probes, LEAST_DEPTH) * len(self) / lists))
             of_list = np.bincount(self._list_of_row[allowed.mask], minlength=lists)
             scores, rows = search_passing(self._lists, queries, k, of_list, allowed.bits, enough)
-        if self.records.dtype["codes"].base == np.int8:
+        if self._rescored:
             scores = self._scores(queries, rows)  # FAISS has INT8 codes of its own, with other scales
-        return _ordered(scores, rows)
+        return ordered(scores, rows)
 
     def _scores(self, queries: Floats, rows: Rows) -> Floats:
         """Dot products [Q, k] with the stored vectors of rows [Q, k]."""
@@ -205,8 +207,10 @@ def _tuned(lists: Any, records: Records, target: float, queries: Floats | None) 
     return approximate.tune(lists, samples, target)
 
 
-def _ordered(scores: Floats, rows: Rows) -> tuple[Floats, Rows]:
+def ordered(scores: Floats, rows: Rows) -> tuple[Floats, Rows]:
     """Best first, then by row."""
+    if (scores[:, 1:] < scores[:, :-1]).all():  # as FAISS gives them, but for equal scores
+        return scores, rows
     order = np.lexsort((rows, -scores), axis=1)
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 
