@@ -206,6 +206,7 @@ def test_a_reader_stays_at_its_state_until_it_asks(small):
 
 
 def test_old_files_are_swept(small):
+    (small.place / ".state-00000077.unfinished").write_text("{")  # a writer was killed
     for round in range(4):
         small.add(unit(2, seed=round), names(2, 100 + 2 * round), described(2))
         small.compact()

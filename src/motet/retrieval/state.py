@@ -251,6 +251,9 @@ def _sweep(place: Path, state: State) -> None:
             kept.add(number)
             needed |= {Path(file.path).parts[0] for file in before.files()}
             break
+    for path in place.glob(".state-*.unfinished"):  # of writers that were killed
+        with suppress(OSError):
+            path.unlink()
     for path in place.iterdir():
         match = NUMBERED.match(path.name)
         if match is None or path.name in needed or (match[1] == "state" and int(match[2]) in kept):
@@ -259,7 +262,5 @@ def _sweep(place: Path, state: State) -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            try:
+            with suppress(OSError):
                 path.unlink()
-            except OSError:
-                continue
