@@ -70,6 +70,39 @@ def test_a_row_finds_others_like_it_and_only_those_that_pass(motet, catalogue, m
     assert motet("index", "search", index, "--like", own, "--where", "price <").code == 2
 
 
+def test_the_table_shows_what_is_filtered_by_and_the_id_once(motet, catalogue, model, index) -> None:
+    there = Index.open(index)
+    names = there.schema.names
+    own = there.segments[0].ids[0].as_py()
+    where = f"{names[-1]} is not null and price < 100 and category is not null"
+    asked = ("index", "search", index, "--like", own, "-k", 2)
+
+    def heading(*more: object) -> list[str]:
+        (line,) = [line for line in motet(*asked, *more).out.splitlines() if "score" in line]
+        return line.replace("┃", " ").replace("│", " ").split()
+
+    # the ids are those of the table's column `id`, which would say them again
+    assert heading() == ["id", "score", *[name for name in names if name != "id"][:4]]
+    shown = heading("--where", where)
+    assert shown[:5] == ["id", "score", names[-1], "price", "category"]
+    assert len(shown) == 6 and shown.count("id") == 1
+
+
+def test_sentences_of_the_table_tune_search_among_many(
+    motet, catalogue, model, tmp_path, monkeypatch
+) -> None:
+    from motet.retrieval import segment
+
+    monkeypatch.setattr(segment, "EXACT_NUMBERS", 1000)
+    ran = motet("index", "build", catalogue.table, "-m", model, "-o", tmp_path / "things.index")
+    assert ran.code == 0 and "by sampled rows and " in ran.err
+    opened, table = MatchModel(model), read_table(catalogue.table)
+    sentences = [text for name in ("title", "description") for text in table.column(name).to_pylist() if text]
+    assert f" by {len(sentences)} queries" in ran.err
+    kept = Index.open(tmp_path / "things.index").state.queries
+    assert kept.bytes == len(sentences) * opened.width * 4
+
+
 def test_words_and_a_picture_are_weighed(motet, catalogue, model, index, tmp_path) -> None:
     opened, vectors, _ = pictures(catalogue, model)
     path = tmp_path / "asked.png"
@@ -103,6 +136,18 @@ def test_rows_are_removed_and_added_again(motet, catalogue, model, index) -> Non
     assert len(Index.open(index)) == before - 1
 
 
+def test_an_index_of_another_model_says_both_names(motet, catalogue, model, index, tmp_path) -> None:
+    table = read_table(catalogue.table)
+    schema = infer_schema(table, image=["image"], text=["title"], split="split")
+    options = MatchOptions(image_encoders=("descriptor",), text_encoders=("lexical",), training=SETTINGS)
+    build_match_model(table, schema, tmp_path / "other", options)
+    for arguments in (("search", index, "--text", "lamp"), ("add", index, catalogue.table)):
+        ran = motet("index", *arguments, "-m", tmp_path / "other")
+        assert ran.code == 1
+        assert "model (image:descriptor, text:lexical) [" in ran.err
+        assert "not by other (image:descriptor, text:lexical) [" in ran.err
+
+
 def test_a_database_gets_every_row(motet, index, tmp_path) -> None:
     lancedb = pytest.importorskip("lancedb", reason="lancedb is not installed")
     ran = motet("index", "export", index, "--lancedb", tmp_path / "lance", "--name", "things")
@@ -125,3 +170,52 @@ def test_wrong_usage_is_said(motet, model, index, tmp_path, catalogue) -> None:
         assert ran.code == 2 and said in ran.err, ran
     ran = motet("index", "build", catalogue.table, "-m", model, "-o", index)
     assert ran.code == 1 and "stands there already" in ran.err
+
+
+def priced(catalogue: Any, place: Path, first: int, prices: list[str]) -> Path:
+    """A table of some pictures of the catalogue, from the given one on, with prices in words."""
+    rows = [row for row in read_table(catalogue.table).data.to_pylist() if row["image"]]
+    lines = [f'{row["image"]},"{price}"' for row, price in zip(rows[first:], prices, strict=False)]
+    place.write_text("\n".join(["image,price", *lines]), encoding="utf-8")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("built", "added", "expected"),
+    [
+        (["3,5", "1,200", "7,25", "8"], ["1,200", "1.200", "1e3"], [1.2, 1200, 1000]),
+        (["3.5", "1,200", "7.25", "8"], ["1,200", "1.200"], [1200, 1.2]),
+        (["3.5", "12.5", "7.25", "8"], ["3,5"], "row 0, column 'price': '3,5' is no number"),
+        (["3,5", "12,5", "7,25", "8"], ["", "4", "3.5"], "row 2, column 'price': '3.5' is no number"),
+        (["3,5", "12,5", "7,25", "8"], ["4", "soon"], "row 1, column 'price': 'soon' is no number"),
+        (["1.200", "1.300", "1.400", "8"], ["1.200,5"], "row 0, column 'price': '1.200,5' is no number"),
+        (["3,5", "3.5", "3.5", "8"], ["1,200"], "row 0, column 'price': '1,200' is no number"),
+    ],
+)
+def test_numbers_of_a_table_that_is_added_are_read_as_the_index_was(
+    motet, catalogue, model, tmp_path, built, added, expected
+) -> None:
+    place, root = tmp_path / "things.index", Path(catalogue.table).parent
+    first = priced(catalogue, tmp_path / "first.csv", 0, built)
+    ran = motet("index", "build", first, "-m", model, "-o", place, "--image-root", root)
+    assert ran.code == 0, ran.err
+    rows = len(Index.open(place))
+    more = priced(catalogue, tmp_path / "more.csv", len(built), added)
+    ran = motet("index", "add", place, more, "-m", model, "--image-root", root)
+    if isinstance(expected, str):
+        assert ran.code == 1 and expected in ran.err
+        assert len(Index.open(place)) == rows
+        return
+    assert ran.code == 0, ran.err
+    there = Index.open(place)
+    assert there.metadata(np.arange(rows, len(there)))["price"].to_pylist() == expected
+
+
+def test_the_first_table_that_tells_decides_for_the_next(motet, catalogue, model, tmp_path) -> None:
+    place, root = tmp_path / "things.index", Path(catalogue.table).parent
+    for number, prices in enumerate((["3", "4", "5"], ["3,5", "4,5"], ["1,200"])):
+        table = priced(catalogue, tmp_path / f"{number}.csv", 3 * number, prices)
+        where = ("build", table, "-o", place) if number == 0 else ("add", place, table)
+        ran = motet("index", *where, "-m", model, "--image-root", root)
+        assert ran.code == 0, ran.err
+    assert Index.open(place).metadata(range(6))["price"].to_pylist() == [3, 4, 5, 3.5, 4.5, 1.2]

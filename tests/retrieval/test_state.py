@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from made_vectors import MODEL, described, names, unit
 
 import motet
 from motet.errors import SearchError
-from motet.retrieval import Index
+from motet.retrieval import Index, approximate, index, segment
 from motet.retrieval.locking import only_writer
 
 
@@ -32,6 +34,7 @@ class Killed(BaseException):
 
 CHANGES = {
     "add": lambda index: index.add(unit(5, seed=8), names(5, 100), described(5, 100)),
+    "merge": lambda index: index.add(unit(30, seed=8), names(30, 100), described(30, 100)),
     "remove": lambda index: index.remove(["货1", "货2"]),
     "compact": lambda index: index.compact(),
 }
@@ -203,12 +206,96 @@ def test_a_reader_stays_at_its_state_until_it_asks(small):
 
 
 def test_old_files_are_swept(small):
+    (small.place / ".state-00000077.unfinished").write_text("{")  # a writer was killed
     for round in range(4):
         small.add(unit(2, seed=round), names(2, 100 + 2 * round), described(2))
         small.compact()
     assert len([*small.place.glob("state-*")]) == 2
     assert len([*small.place.glob("segment-*")]) == 3  # compacted, and the two that it was made of
     assert not [*small.place.glob("*.unfinished")]
+
+
+def test_a_reader_that_a_writer_overtakes_opens_the_newest(small, monkeypatch):
+    monkeypatch.setattr(segment, "EXACT_NUMBERS", 200)
+    monkeypatch.setattr(segment, "SAMPLED_QUERIES", 20)
+    small.compact()
+    assert small.segments[0].entry.probes
+    other, real, overtaken = Index.open(small.place), approximate.read, []
+
+    def overtake(path):
+        if not overtaken:
+            overtaken.append(path)
+            other.compact()
+            other.compact()
+            assert not path.exists()
+        return real(path)
+
+    monkeypatch.setattr(approximate, "read", overtake)
+    reader = Index.open(small.place)
+    assert overtaken and reader.state.number == other.state.number
+
+
+def test_a_reader_that_is_overtaken_each_time_says_so(small, monkeypatch):
+    def gone(*_):
+        raise FileNotFoundError(2, "No such file or directory", "vectors.bin")
+
+    monkeypatch.setattr(index, "Segment", gone)
+    with pytest.raises(SearchError, match="faster than it can be opened: try again"):
+        Index.open(small.place)
+
+
+def test_a_refresh_that_fails_leaves_the_state_before(small):
+    reader = Index.open(small.place)
+    small.add(unit(5, seed=8), names(5, 100), described(5, 100))
+    path = small.place / small.state.segments[-1].folder / "ids.arrow"
+    path.write_bytes(bytes(path.stat().st_size))
+    before = reader.search(unit(3, seed=1), 100).ids
+    with pytest.raises(SearchError, match=r"ids.arrow: damaged"):
+        reader.refresh()
+    assert len(reader) == 40 and reader.state.number == 1
+    assert reader.search(unit(3, seed=1), 100).ids == before
+
+
+@contextmanager
+def full_disk(size):
+    """No file grows beyond so many bytes, as on a disk that is full."""
+    resource = pytest.importorskip("resource", reason="no limit on the size of files here")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+# of vectors, ids and metadata, the inverted file, the list of removed rows, the manifest
+@pytest.mark.parametrize("size", [0, 10, 400, 1500, 3000, 5000])
+@pytest.mark.parametrize("change", [*CHANGES, "build"])
+def test_a_full_disk_leaves_the_last_state(small, tmp_path, monkeypatch, change, size):
+    monkeypatch.setattr(segment, "EXACT_NUMBERS", 200)
+    monkeypatch.setattr(segment, "SAMPLED_QUERIES", 20)
+    before, files = answers(small.place), sorted(path.name for path in small.place.iterdir())
+    expected = None if change == "build" else after(small, change)
+    failed = False
+    try:
+        with full_disk(size):
+            if change == "build":
+                Index.create(tmp_path / "new", unit(40), names(40), described(40), model=MODEL)
+            else:
+                CHANGES[change](small)
+    except SearchError as error:
+        failed = True
+        assert "room" in str(error) and "try again" in str(error)
+    assert failed or size > 0
+    if failed and change == "build":
+        assert not (tmp_path / "new").exists() and not [*tmp_path.glob(".*")]
+    elif failed:
+        assert answers(small.place) == before
+        assert {path.name for path in small.place.iterdir()} == {*files, "writing.lock"}
+        CHANGES[change](small)
+        assert answers(small.place) == expected
 
 
 WRITER = """

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from motet.cli.index_collection import read_collection
-from motet.cli.index_search import IndexArgument, match_model, search
+from motet.cli.index_search import IndexArgument, match_model, model_name, search
 from motet.cli.options import DebugOption, ImageRootOption, TableArgument
 
 app = typer.Typer(
@@ -43,6 +43,8 @@ def build(
 ) -> None:
     """Encode the pictures of a table and write an index of them; the other columns are kept to filter by.
 
+    Where the table has a hundred sentences for the model, a sample of them tunes search among many pictures too.
+
     Example:
 
       motet index build products.csv -m model -o products.index
@@ -63,7 +65,8 @@ def build(
         model=opened.fingerprint,
         recall=recall,
         storage=storage,
-        about=read.about,
+        queries=read.sentences,
+        about={**read.about, "model": model_name(opened)},
         progress=message,
     )
     message(f"{output}: {counted(len(made), 'picture')}")
@@ -78,14 +81,17 @@ def add(
     image_root: ImageRootOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Add the pictures of another table with the same columns, without building anew."""
+    """Add the pictures of another table with the same columns, without building anew.
+
+    Numbers are read as when the index was built: where a comma marked decimals, it does.
+    """
     from motet.cli.console import counted, message
     from motet.retrieval import Index
 
     opened = match_model(model)
-    there = Index.open(index, model=opened.fingerprint)
-    read = read_collection(opened, table, id, image_root, there.schema)
-    there.add(read.vectors, read.ids, read.metadata, progress=message)
+    there = Index.open(index, model=opened.fingerprint, called=model_name(opened))
+    read = read_collection(opened, table, id, image_root, there)
+    there.add(read.vectors, read.ids, read.metadata, about=read.about, progress=message)
     message(f"{index}: {counted(len(there), 'picture')}")
 
 

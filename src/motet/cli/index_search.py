@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from motet.runtime import MatchModel
 
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="A folder that index build wrote.")]
-SHOWN_COLUMNS = 4  # of the metadata, in a terminal; --json and --sheet show all
+SHOWN_COLUMNS = 4  # of the metadata, in a terminal, or all that the filter names; --json and --sheet show all
 
 
 def search(
@@ -90,7 +90,10 @@ def search(
     if sheet is not None:
         check_output(sheet, *images, suffixes=PAGES)
     opened = match_model(model) if model is not None else None
-    there = Index.open(index, model=opened.fingerprint if opened else None)
+    if opened is None:
+        there = Index.open(index)
+    else:
+        there = Index.open(index, model=opened.fingerprint, called=model_name(opened))
     query = _query(there, opened, texts, images, likes, text_weight)
     depth = max(k, DEPTH) if rerank else k
     hits = _without(there.search(query[None], depth + len(likes), where), likes, depth)
@@ -104,12 +107,26 @@ def search(
     if json:
         print_json({"n": len(there), "found": [one.to_json() for one in answers]})
     else:
-        columns = there.schema.names[:SHOWN_COLUMNS]
+        columns = _shown_columns(there.schema.names, answers, where)
         rows = [
             (one.id, f"{one.score:.3f}", *(shortened(str(one.facts[name]), 40) for name in columns))
             for one in answers
         ]
         print_table("", ("id", "score", *columns), rows, left=columns)
+
+
+def _shown_columns(names: list[str], answers: list[Answer], where: str | None) -> list[str]:
+    """What the filter names comes first; a column that says the ids again is left out."""
+    from motet.retrieval.filters import columns_of
+
+    named = columns_of(where) if where is not None else []
+    others = [name for name in names if name not in named]
+    columns = [
+        name
+        for name in [*named, *others]
+        if not answers or any(str(one.facts[name]) != one.id for one in answers)
+    ]
+    return columns[: max(SHOWN_COLUMNS, len(named))]
 
 
 def match_model(path: Path) -> MatchModel:
@@ -120,6 +137,13 @@ def match_model(path: Path) -> MatchModel:
 
     check_model(path)
     return MatchModel(path, cache=FeatureCache())
+
+
+def model_name(model: MatchModel) -> str:
+    """What people call a model: its directory, and the encoders of its space."""
+    heads = (model.manifest.heads[name] for name in (model.space.image, model.space.text))
+    sources = dict.fromkeys(source for head in heads for source in head.sources)
+    return f"{model.directory.path.absolute().name} ({', '.join(sources)})"
 
 
 def _query(

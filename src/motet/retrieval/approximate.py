@@ -7,8 +7,11 @@ takes minutes to build where this takes seconds, so there is none here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,23 @@ ADDED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Queries [Q, D] of one kind and their exact answers, `truth` [Q, k].
+
+    own : [Q] rows that are the queries themselves, which do not count; None where they are no rows.
+    """
+
+    queries: Floats
+    truth: Rows
+    own: Rows | None = None
+
+
+@dataclass(frozen=True)
 class Tuned:
-    """What was chosen on a sample of queries: lists visited, and recall@10 on other queries than it was chosen by."""
+    """What was chosen on samples: lists visited, and for each sample recall@k of queries that did not choose."""
 
     probes: int
-    recall: float
+    recalls: tuple[float, ...]
 
 
 def faiss() -> Any:
@@ -71,20 +86,18 @@ def build(read: Callable[[Rows], Floats], rows: int, width: int, storage: Storag
     return index
 
 
-def tune(index: Any, queries: Floats, truth: Rows, own: Rows | None, target: float) -> Tuned:
-    """The fewest lists whose recall reaches the target on one half of the queries; its recall on the other half.
-
-    truth : [Q, k] the exact answers. own : [Q] rows that are the queries themselves, which do not count; or None.
-    """
-    half = len(queries) // 2
+def tune(index: Any, samples: Sequence[Sample], target: float) -> Tuned:
+    """The fewest lists with which one half of each sample reaches the target recall; and that of the other half."""
     probes, most = 1, index.nlist
 
-    def recall(probes: int, part: slice) -> float:
-        return recall_of(_others(index, queries[part], truth.shape[1], probes, own, part), truth[part])
+    def recall(one: Sample, probes: int, first: bool) -> float:
+        half = len(one.queries) // 2
+        part = slice(0, half) if first else slice(half, None)
+        return recall_of(_others(index, one, part, probes), one.truth[part])
 
-    while probes < most and recall(probes, slice(0, half)) < target:
+    while probes < most and any(recall(one, probes, True) < target for one in samples):
         probes = min(most, max(probes + 1, int(probes * 1.3)))
-    return Tuned(probes, recall(probes, slice(half, None)))
+    return Tuned(probes, tuple(recall(one, probes, False) for one in samples))
 
 
 def recall_of(found: Rows, truth: Rows) -> float:
@@ -92,34 +105,47 @@ def recall_of(found: Rows, truth: Rows) -> float:
     return float((truth[:, :, None] == found[:, None, :]).any(2).mean())
 
 
-def _others(index: Any, queries: Floats, k: int, probes: int, own: Rows | None, part: slice) -> Rows:
-    if own is None:
+def _others(index: Any, sample: Sample, part: slice, probes: int) -> Rows:
+    queries, k = sample.queries[part], sample.truth.shape[1]
+    if sample.own is None:
         return search(index, queries, k, probes)[1]
     found = search(index, queries, k + 1, probes)[1]
     # the query's own row goes last, then is cut off
-    order = np.argsort(found == own[part, None], axis=1, kind="stable")
+    order = np.argsort(found == sample.own[part, None], axis=1, kind="stable")
     others: Rows = np.take_along_axis(found, order, 1)[:, :k]
     return others
 
 
 def search(index: Any, queries: Floats, k: int, probes: int) -> tuple[Floats, Rows]:
-    """Scores and rows [Q, k] found in the nearest `probes` lists, -1 where there are no more."""
-    settings = faiss().SearchParametersIVF(nprobe=probes)
-    scores, rows = index.search(queries, k, params=settings)
+    """Scores and rows [Q, k] found in the nearest `probes` lists, -1 in the last places where there are no more."""
+    scores, rows = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+    address = faiss().swig_ptr
+    # the call that FAISS's own `search` makes after its checks
+    index.search_c(len(queries), address(queries), k, address(scores), address(rows), _visiting(probes))
     return scores, rows
 
 
+@lru_cache(maxsize=64)
+def _visiting(probes: int) -> Any:
+    """What FAISS calls the parameters of a search, which take a tenth as long to make as a search."""
+    return faiss().SearchParametersIVF(nprobe=probes)
+
+
 def write(index: Any, path: Path) -> None:
-    """Write the structure to a file."""
-    faiss().write_index(index, str(path))
+    """Write the structure to a file; OSError where the disk does not take it."""
+    # through a file of Python's: one of FAISS's own says nothing where its last bytes do not reach the disk
+    with path.open("wb") as file:
+        faiss().write_index(index, faiss().PyCallbackIOWriter(file.write))
 
 
 def read(path: Path) -> Any:
-    """Open the structure, its lists memory-mapped."""
+    """Open the structure, its lists memory-mapped; FileNotFoundError where a writer has swept it away."""
     library = faiss()
     try:
         index = library.read_index(str(path), library.IO_FLAG_MMAP | library.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
         raise SearchError(f"{path}: FAISS cannot read this file: build the index again") from error
     # else each search starts 32 threads that only touch the lists: it costs more than the search
     library.downcast_InvertedLists(index.invlists).prefetch_nthread = 0

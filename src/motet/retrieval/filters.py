@@ -6,21 +6,21 @@ both       = inverse {"and" inverse}
 inverse    = "not" inverse | "(" either ")" | condition
 condition  = name ("=" | "!=" | "<>" | "<" | "<=" | ">" | ">=") value
            | name ["not"] "in" "(" value {"," value} ")"
-           | name ["not"] "like" 'pattern'          % any letters, _ one letter
+           | name ["not"] "like" 'pattern'          % any letters, _ one letter; \\ before them: themselves
            | name "is" ["not"] "null"
 name       = letters, digits and _ of any script, or "any text" ("" for one quotation mark)
 value      = 'text' ('' for one apostrophe) | number | true | false
 ```
 
 Words of the grammar may be written large or small. As in SQL, a comparison with an absent value is neither true nor
-false, so that neither it nor its `not` lets a row pass.
+false, so that neither it nor its `not` lets a row pass. Numbers are compared as they are written, with columns of any
+kind of number; a date or time without an offset from UTC is one of the column's time zone, where it has one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -28,27 +28,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet.errors import UsageError
+from motet.retrieval.filter_values import NUMBER, Value, comparable, compare, like
 
 LONGEST = 10_000
 DEEPEST = 50
 WORDS = {"and", "or", "not", "in", "like", "is", "null", "true", "false"}
+TRUTH = (("word", "true"), ("word", "false"))
+SIGNS = ("=", "!=", "<>", "<", "<=", ">", ">=")
 TOKEN = re.compile(
-    r"""\s*(?:
+    rf"""\s*(?:
     (?P<text>'(?:[^']|'')*') | (?P<quoted>"(?:[^"]|"")+") |
-    (?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])) |
+    (?P<number>{NUMBER}(?![\w.])) |
     (?P<name>[^\W\d]\w*) | (?P<sign><=|>=|!=|<>|[=<>(),])
     )""",
     re.VERBOSE,
 )
-COMPARISONS: dict[str, Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
-    "=": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<>": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
 
 
 def parse_filter(text: str, schema: pa.Schema | None = None) -> pc.Expression:
@@ -60,6 +54,13 @@ def parse_filter(text: str, schema: pa.Schema | None = None) -> pc.Expression:
     if len(text) > LONGEST:
         raise UsageError(f"filter: {len(text)} characters, at most {LONGEST} are read")
     return _Parser(text, schema).parse()
+
+
+def columns_of(text: str) -> list[str]:
+    """The columns that a filter names, in its order; UsageError as in `parse_filter`."""
+    parser = _Parser(text, None)
+    parser.parse()
+    return list(dict.fromkeys(parser.named))
 
 
 def passing(table: pa.Table, where: str | pc.Expression) -> npt.NDArray[np.bool_]:
@@ -87,6 +88,7 @@ class _Parser:
         self.tokens = self._read()
         self.next = 0
         self.depth = 0
+        self.named: list[str] = []
 
     def parse(self) -> pc.Expression:
         expression = self._either()
@@ -161,77 +163,58 @@ class _Parser:
         if self._token.kind != "name":
             self._fail("the name of a column is wanted")
         name = self._name()
-        field = pc.field(name)
+        field, kind = self._column(name)
         if self._accept("is"):
             absent = not self._accept("not")
             self._expect("null")
             return field.is_null() if absent else field.is_valid()
         turned = self._accept("not")
         if self._accept("in"):
-            expression = self._in(field, name)
+            expression = self._in(field, name, kind)
         elif self._accept("like"):
             if self._token.kind != "text":
                 self._fail("a pattern in '...' is wanted")
-            expression = pc.match_like(field, self._take().value)
+            expression = like(field, self._take().value)
         elif turned:
             self._fail("in or like is wanted")
-        elif self._token.kind == "sign" and self._token.value in COMPARISONS:
-            compare = COMPARISONS[self._take().value]
-            return compare(field, pc.scalar(self._value(name)))
+        elif self._token.kind == "sign" and self._token.value in SIGNS:
+            return self._compared(field, self._take().value, name, kind)
         else:
             self._fail("a comparison is wanted: = != < <= > >= in like is")
         return ~expression if turned else expression
 
-    def _in(self, field: pc.Expression, name: str) -> pc.Expression:
+    def _in(self, field: pc.Expression, name: str, kind: pa.DataType | None) -> pc.Expression:
         self._expect("(")
-        values = [self._value(name)]
-        while self._accept(","):
-            values.append(self._value(name))
-        self._expect(")")
         # equalities rather than Arrow's is_in, for which an absent value is not in the list
-        expression = field == pc.scalar(values[0])
-        for value in values[1:]:
-            expression = expression | (field == pc.scalar(value))
+        expression = self._compared(field, "=", name, kind)
+        while self._accept(","):
+            expression = expression | self._compared(field, "=", name, kind)
+        self._expect(")")
         return expression
+
+    def _column(self, name: str) -> tuple[pc.Expression, pa.DataType | None]:
+        return comparable(pc.field(name), None if self.schema is None else self.schema.field(name).type)
 
     def _name(self) -> str:
         token = self._take()
         if self.schema is not None and token.value not in self.schema.names:
             columns = ", ".join(self.schema.names)
             raise self._error(token.place, f"no column {token.value!r}; there are {columns or 'none'}")
+        self.named.append(token.value)
         return token.value
 
-    def _value(self, name: str) -> pa.Scalar:
+    def _compared(
+        self, field: pc.Expression, sign: str, name: str, kind: pa.DataType | None
+    ) -> pc.Expression:
         token = self._take()
-        value: Any
-        if token.kind == "text":
-            value = token.value
-        elif token.kind == "number":
-            value = float(token.value) if re.search("[.eE]", token.value) else int(token.value)
-        elif token.kind == "word" and token.value in ("true", "false"):
-            value = token.value == "true"
-        else:
+        if token.kind not in ("text", "number") and (token.kind, token.value) not in TRUTH:
             raise self._error(token.place, "a value is wanted: 'text', a number, true or false")
-        return self._typed(value, name, token.place)
-
-    def _typed(self, value: Any, name: str, place: int) -> pa.Scalar:
-        kind = None if self.schema is None else self.schema.field(name).type
         try:
-            scalar = pa.scalar(value)
-            if kind is None:
-                return scalar
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if pa.types.is_dictionary(kind):
-                kind = kind.value_type
-            if number and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-                return scalar  # Arrow compares numbers of every kind, and 2.5 has no place among whole ones
-            if number != pa.types.is_decimal(kind) or isinstance(value, bool) != pa.types.is_boolean(kind):
-                raise pa.ArrowInvalid("another kind")
-            return scalar.cast(kind)
-        except (pa.ArrowException, OverflowError, ValueError) as error:
-            raise self._error(
-                place, f"{value!r} cannot be compared with {name}, a column of {kind}"
-            ) from error
+            return compare(field, sign, Value(token.kind, token.value), kind)
+        except (pa.ArrowException, ArithmeticError, ValueError) as error:
+            what = token.value if token.kind != "text" else f"'{token.value}'"
+            of = f", a column of {kind}" if kind is not None else f": {error}"
+            raise self._error(token.place, f"{what} cannot be compared with {name}{of}") from error
 
     def _fail(self, wanted: str) -> NoReturn:
         raise self._error(self._token.place, wanted)

@@ -21,10 +21,7 @@ def check_metadata(metadata: pa.Table | None, ids: pa.Array, schema: pa.Schema |
     if len(set(names)) < len(names):
         raise SearchError(f"metadata: two columns have the same name among {', '.join(names)}")
     if schema is None:
-        # a column without any value yet: words fit in later, as null nothing would
-        kinds = [
-            (one.name, pa.string() if pa.types.is_null(one.type) else one.type) for one in metadata.schema
-        ]
+        kinds = [(one.name, _kept_as(one.type)) for one in metadata.schema]
         return metadata.cast(pa.schema(kinds)).combine_chunks()
     if set(names) != set(schema.names):
         raise SearchError(
@@ -34,6 +31,14 @@ def check_metadata(metadata: pa.Table | None, ids: pa.Array, schema: pa.Schema |
         return metadata.select(schema.names).cast(schema).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SearchError(f"metadata: does not fit the columns of the index: {error}") from error
+
+
+def _kept_as(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_null(kind):  # no value yet: words fit in later, as null nothing would
+        return pa.string()
+    if pa.types.is_dictionary(kind):  # what is added later has other categories, and a file one list of them
+        return kind.value_type
+    return kind
 
 
 def check_ids(ids: Sequence[str] | pa.Array) -> pa.Array:

@@ -15,19 +15,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from motet.errors import SearchError, UsageError
-from motet.retrieval.exact import Rows
 from motet.retrieval.filters import passing
 from motet.retrieval.hits import Hits
 from motet.retrieval.incoming import check_ids, check_metadata
 from motet.retrieval.locking import only_writer
-from motet.retrieval.segment import Allowed, Mask, Segment, write_segment
-from motet.retrieval.state import FileEntry, State, commit, entry, newest, next_number, verify
-from motet.retrieval.storage import Floats, check_storage, check_vectors, decode, encode
+from motet.retrieval.merging import segments_to_merge
+from motet.retrieval.row_names import RowNames
+from motet.retrieval.segment import Allowed, Content, Mask, Segment, joined, ordered, write_segment
+from motet.retrieval.state import (
+    FileEntry,
+    State,
+    commit,
+    discard,
+    entry,
+    newest,
+    next_number,
+    queries_file,
+    removed_file,
+    verify,
+    write_array,
+)
+from motet.retrieval.storage import Floats, Storage, check_storage, check_vectors, decode, encode, record_type
 
 Say = Callable[[str], None]
 ATTEMPTS = 3
 LEAST_QUERIES = 100  # to measure recall by, half of which choose and half of which tell
-FEW = 100  # ids that are read one by one sooner than Arrow's `take` begins
+QUERY_STORAGE: Storage = "float32"  # of the few that tune
+CALLED = "model"  # in `about`: what people call the model, beside its fingerprint
 
 
 def _quiet(_: str) -> None:
@@ -41,36 +55,40 @@ class Index:
     product of unit vectors. Readers need no lock and are never in the way of the one process that may write.
     """
 
-    def __init__(self, place: Path, model: str | None = None) -> None:
+    def __init__(self, place: Path, model: str | None = None, called: str = "") -> None:
         self.place = place
-        self._load(model)
+        self._load(model, called)
 
-    def _load(self, model: str | None) -> None:
+    def _load(self, model: str | None, called: str = "") -> None:
         for attempt in range(ATTEMPTS):
-            self.state = newest(self.place)
-            if model not in (None, self.state.model):
+            state = newest(self.place)
+            if model not in (None, state.model):
                 raise SearchError(
-                    f"{self.place}: made by the model {self.state.model}, not by {model}: vectors of two models cannot "
-                    "be compared; build an index with this model"
+                    f"{self.place}: made by the model {_named(state.about.get(CALLED, ''), state.model)}, not by "
+                    f"{_named(called, model)}: vectors of two models cannot be compared; open the index with its own "
+                    "model, or build one with this"
                 )
             try:
-                self._map()
+                self._map(state)
                 return
-            except FileNotFoundError:  # a writer came two states further in between
+            except FileNotFoundError as error:  # a writer came two states further in between
                 if attempt == ATTEMPTS - 1:
-                    raise
+                    raise SearchError(
+                        f"{self.place}: other processes write to it faster than it can be opened: try again"
+                    ) from error
 
-    def _map(self) -> None:
-        state = self.state
-        self.segments = [Segment(self.place, one, state.width, state.storage) for one in state.segments]
-        self._starts = np.cumsum([0, *map(len, self.segments)])
-        self._live = _live(self.place, state, int(self._starts[-1]))
-        names = pa.chunked_array([c for one in self.segments for c in one.ids.chunks], pa.large_string())
-        self._names = names.combine_chunks()  # one piece, from which rows are taken several times faster
-        self._allowed = [
-            None if self._live is None else Allowed(self._living(int(start), len(segment)))
-            for start, segment in zip(self._starts, self.segments, strict=False)
+    def _map(self, state: State) -> None:
+        """Open all files of a state, then go on to it: where one cannot be opened, the index stays as it was."""
+        segments = [Segment(self.place, one, state.width, state.storage) for one in state.segments]
+        starts = np.cumsum([0, *map(len, segments)])
+        live = _live(self.place, state, int(starts[-1]))
+        names = RowNames(one.ids for one in segments)
+        allowed = [
+            None if live is None else Allowed(live[start : start + len(segment)])
+            for start, segment in zip(starts, segments, strict=False)
         ]
+        self.state, self.segments, self._starts = state, segments, starts
+        self._live, self._allowed, self._names = live, allowed, names
 
     @classmethod
     def create(
@@ -96,8 +114,10 @@ class Index:
         model : fingerprint of the model that made the vectors; only its vectors may be added and searched for.
         recall : share of the true ten neighbours that approximate search must find; 1 means exact search throughout.
         storage : float32, float16, or int8.
-        queries : [Q, D] like those that will be asked, to measure recall by; default: rows of the index ask for others.
-        about : what the maker wants to find again in `state.about`, such as where the pictures lie.
+        queries : [Q, D] like those that will be asked, kept in the index: search among many rows is tuned until both
+            they and rows of the index, which ask for others, find their share. Words, say, lie elsewhere than pictures.
+        about : what the maker wants to find again in `state.about`, such as where the pictures lie; `model` is
+            what people call the model.
         progress : is told what was built and measured, in a sentence.
 
         SearchError where the vectors are not finite or not of unit length, or ids repeat; UsageError for settings.
@@ -121,21 +141,29 @@ class Index:
             raise SearchError(f"{place}: no folder can be made here: {error.strerror or error}") from error
         try:
             making.chmod(0o755)
-            _append(making, state, array, check_ids(ids), metadata, None, asked, progress)
+            content = _content(array, check_ids(ids), metadata, None, kind)
+            if asked is not None:
+                path = making / queries_file(state.number)
+                write_array(path, encode(asked, QUERY_STORAGE))
+                state = replace(state, queries=entry(making, path))
+            _append(making, state, content, progress)
             if place.exists():
                 place.rmdir()
             making.rename(place)
+        except OSError as error:
+            raise _not_written(place, error) from error
         finally:
             shutil.rmtree(making, ignore_errors=True)
         return cls.open(place, model=model)
 
     @classmethod
-    def open(cls, place: str | Path, *, model: str | None = None) -> Index:
+    def open(cls, place: str | Path, *, model: str | None = None, called: str = "") -> Index:
         """Open the newest whole state; SearchError where there is none, or where another model made it.
 
-        Where a newer state is damaged, a warning says what is gone.
+        called : what people call that model, for the error; the index's own name for it is `about["model"]`. Where a
+        newer state is damaged, a warning says what is gone.
         """
-        return cls(Path(place), model)
+        return cls(Path(place), model, called)
 
     def __len__(self) -> int:
         return int(self._starts[-1]) if self._live is None else int(self._live.sum())
@@ -152,7 +180,7 @@ class Index:
 
     def refresh(self) -> None:
         """Go on to the newest state."""
-        self._load(self.state.model)
+        self._load(self.state.model, self.state.about.get(CALLED, ""))
 
     def search(self, queries: npt.ArrayLike, k: int = 10, where: str | pc.Expression | None = None) -> Hits:
         """The k best rows for each query.
@@ -162,14 +190,20 @@ class Index:
         if k < 1:
             raise UsageError(f"k {k}: at least 1 is wanted")
         asked = check_vectors(queries, self.width, what="queries")
-        scores, rows = [], []
-        for start, segment, live in zip(self._starts, self.segments, self._allowed, strict=False):
-            found = segment.search(asked, k, live if where is None else _both(live, segment, where))
-            scores.append(found[0])
-            rows.append(found[1] + start)
-        if len(self.segments) == 1:
-            return Hits(self._ids_of(rows[0]), scores[0], rows[0])
-        return self._merged(np.concatenate(scores, 1), np.concatenate(rows, 1), k)
+        found = [
+            segment.search(asked, k, live if where is None else _both(live, segment, where))
+            for segment, live in zip(self.segments, self._allowed, strict=True)
+        ]
+        if len(found) == 1:
+            scores, rows = found[0]
+        else:
+            scores = np.concatenate([one for one, _ in found], 1)
+            rows = np.concatenate(
+                [one + start for (_, one), start in zip(found, self._starts, strict=False)], 1
+            )
+            scores, rows = ordered(scores, rows)
+            scores, rows = scores[:, :k], rows[:, :k]
+        return Hits(self._names.of(rows), scores, rows)
 
     def add(
         self,
@@ -177,13 +211,15 @@ class Index:
         ids: Sequence[str] | pa.Array,
         metadata: pa.Table | None = None,
         *,
+        about: Mapping[str, str] | None = None,
         progress: Say = _quiet,
     ) -> None:
-        """Add rows, as a segment of their own, and go on to that state.
+        """Add rows and go on to that state; the last small segments are merged with them, and rows keep their numbers.
 
-        SearchError where an id is there already, or the columns of `metadata` are not those of the index.
+        about : replaces what `state.about` has under the same names. SearchError where an id is there already, or the
+        columns of `metadata` are not those of the index.
         """
-        with self._writing():
+        with self._writing() as number:
             array, names = check_vectors(vectors, self.width), check_ids(ids)
             for start, segment in zip(self._starts, self.segments, strict=False):
                 there = pc.is_in(segment.ids, value_set=names).to_numpy()
@@ -192,44 +228,38 @@ class Index:
                     raise SearchError(
                         f"id {segment.ids[int(taken[0])].as_py()!r} is in the index already: remove it first"
                     )
-            state = replace(self.state, number=next_number(self.place))
-            _append(self.place, state, array, names, metadata, self.schema, None, progress)
+            new = _content(array, names, metadata, self.schema, self.state.storage)
+            kept = len(self.segments) - segments_to_merge(self.state.segments, len(array), self.width)
+            state = replace(
+                self.state,
+                number=number,
+                segments=self.state.segments[:kept],
+                about={**self.state.about, **(about or {})},
+            )
+            content = joined([*(one.content() for one in self.segments[kept:]), new])
+            _append(self.place, state, content, progress)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove rows by id; their room is freed by `compact`. SearchError for an id that is not there."""
-        with self._writing():
+        with self._writing() as number:
             wanted = check_ids(list(dict.fromkeys(ids)))
             gone = np.concatenate([_found(segment, wanted) for segment in self.segments])
             live = np.ones(len(gone), bool) if self._live is None else self._live.copy()
             if int((gone & live).sum()) < len(wanted):
                 raise SearchError(f"no id {self._missing(wanted)!r} in the index: nothing was removed")
-            number = next_number(self.place)
-            path = self.place / f"removed-{number:08d}.bits"
-            np.packbits(~(live & ~gone)).tofile(path)
+            path = self.place / removed_file(number)
+            write_array(path, np.packbits(~(live & ~gone)))
             commit(self.place, replace(self.state, number=number, removed=entry(self.place, path)))
 
     def compact(self, *, progress: Say = _quiet) -> None:
         """Write all rows that are left into one segment; rows are numbered anew."""
-        with self._writing():
-            number = next_number(self.place)
-            keep = [
-                self._living(int(start), len(s))
-                for start, s in zip(self._starts, self.segments, strict=False)
-            ]
-            parts = list(zip(self.segments, keep, strict=True))
-            segment = write_segment(
-                self.place,
-                number,
-                np.concatenate([segment.records[mask] for segment, mask in parts]),
-                pa.chunked_array(
-                    [c for s, mask in parts for c in s.ids.filter(mask).chunks], pa.large_string()
-                ),
-                pa.concat_tables([s.metadata.filter(mask) for s, mask in parts]),
-                storage=self.state.storage,
-                recall=self.state.recall,
-                progress=progress,
+        with self._writing() as number:
+            content = joined(
+                segment.content(self._living(int(start), len(segment)))
+                for start, segment in zip(self._starts, self.segments, strict=False)
             )
-            commit(self.place, replace(self.state, number=number, segments=(segment,), removed=None))
+            state = replace(self.state, number=number, segments=(), removed=None)
+            _append(self.place, state, content, progress)
 
     def vector(self, id: str) -> Floats:
         """The vector [D] of a row, as it is stored; SearchError for an id that is not there."""
@@ -265,20 +295,6 @@ class Index:
     def _living(self, start: int, rows: int) -> Mask:
         return np.ones(rows, bool) if self._live is None else self._live[start : start + rows]
 
-    def _merged(self, scores: Floats, rows: Rows, k: int) -> Hits:
-        order = np.lexsort((rows, -scores), axis=1)[:, :k]
-        rows = np.take_along_axis(rows, order, 1)
-        return Hits(self._ids_of(rows), np.take_along_axis(scores, order, 1), rows)
-
-    def _ids_of(self, rows: Rows) -> list[list[str]]:
-        width = rows.shape[1]
-        flat = rows.ravel()
-        if len(flat) <= FEW:
-            names = [self._names[row].as_py() for row in flat.tolist()]
-        else:
-            names = self._names.take(pa.array(flat)).to_pylist()
-        return [names[number * width : (number + 1) * width] for number in range(len(rows))]
-
     def _missing(self, wanted: pa.Array) -> str:
         there = set()
         for start, segment in zip(self._starts, self.segments, strict=False):
@@ -291,41 +307,58 @@ class Index:
         return missing
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """The lock held, and the newest state loaded: before, since another may have written; and after."""
+    def _writing(self) -> Iterator[int]:
+        """The lock held, and the newest state loaded: before, since another may have written; and after.
+
+        Yields the number of the state to write. A disk that does not take it leaves the last state.
+        """
         with only_writer(self.place):
             self.refresh()
+            number = next_number(self.place)
             try:
-                yield
+                yield number
             except OSError as error:
-                raise SearchError(f"{self.place}: cannot be written: {error.strerror or error}") from error
+                discard(self.place, number)
+                raise _not_written(self.place, error) from error
         self.refresh()
 
 
-def _append(
-    place: Path,
-    state: State,
-    vectors: Floats,
-    ids: pa.Array,
-    metadata: pa.Table | None,
-    schema: pa.Schema | None,
-    queries: Floats | None,
-    progress: Say,
-) -> None:
+def _content(
+    vectors: Floats, ids: pa.Array, metadata: pa.Table | None, schema: pa.Schema | None, storage: Storage
+) -> Content:
     if len(vectors) != len(ids):
         raise SearchError(f"{len(vectors)} vectors, but {len(ids)} ids")
+    return Content(encode(vectors, storage), pa.chunked_array([ids]), check_metadata(metadata, ids, schema))
+
+
+def _append(place: Path, state: State, content: Content, progress: Say) -> None:
+    """Write a segment after those of the state, and make that the newest."""
+    queries = None
+    if state.queries is not None:
+        kind = record_type(QUERY_STORAGE, state.width)
+        queries = decode(np.fromfile(place / state.queries.path, kind))
     segment = write_segment(
         place,
         state.number,
-        encode(vectors, state.storage),
-        pa.chunked_array([ids]),
-        check_metadata(metadata, ids, schema),
+        content,
         storage=state.storage,
         recall=state.recall,
         queries=queries,
         progress=progress,
     )
     commit(place, replace(state, segments=(*state.segments, segment)))
+
+
+def _named(called: str, fingerprint: str | None) -> str:
+    """A model as an error says it: its name and the first of its hash, or all of that where it has no name."""
+    return f"{called} [{(fingerprint or '')[:8]}]" if called else str(fingerprint)
+
+
+def _not_written(place: Path, error: OSError) -> SearchError:
+    return SearchError(
+        f"{place}: cannot be written: {error.strerror or error}: what was there is as it was; see that the disk has "
+        "room and takes files, then try again"
+    )
 
 
 def _both(live: Allowed | None, segment: Segment, where: str | pc.Expression) -> Allowed:

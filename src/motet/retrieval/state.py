@@ -5,6 +5,7 @@ INDEX/
   state-00000007.json       what the index holds: model, width, storage, segments, removed rows; and its own checksum
   segment-00000004/         rows that were added together
     vectors.bin  ids.arrow  metadata.arrow  [lists.faiss]
+  queries-00000001.bin      queries that inverted files are tuned by beside rows, as float32
   removed-00000007.bits     one bit for each row of all segments, 1 where it was removed
   writing.lock              held while one process writes
 ```
@@ -22,16 +23,20 @@ import os
 import re
 import shutil
 import warnings
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from motet.errors import SearchError
 from motet.retrieval.storage import Storage, check_storage
 
 FORMAT = 1
-OWN_FILE = re.compile(r"segment-\d{8}/[a-z]+\.(?:bin|arrow|faiss)|removed-\d{8}\.bits")
-NUMBERED = re.compile(r"(state|segment|removed)-(\d{8})(?:\.json|\.bits)?$")
+OWN_FILE = re.compile(r"segment-\d{8}/[a-z]+\.(?:bin|arrow|faiss)|removed-\d{8}\.bits|queries-\d{8}\.bin")
+NUMBERED = re.compile(r"(state|segment|removed|queries)-(\d{8})(?:\.json|\.bits|\.bin)?$")
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,16 @@ class SegmentEntry:
         return segment_folder(self.number)
 
 
+def removed_file(number: int) -> str:
+    """Name of the file of what was removed up to this state."""
+    return f"removed-{number:08d}.bits"
+
+
+def queries_file(number: int) -> str:
+    """Name of the file of queries that this state brought."""
+    return f"queries-{number:08d}.bin"
+
+
 def segment_folder(number: int) -> str:
     """Name of the folder of the segment that was written for this state."""
     return f"segment-{number:08d}"
@@ -75,13 +90,13 @@ class State:
     recall: float
     segments: tuple[SegmentEntry, ...]
     removed: FileEntry | None = None
+    queries: FileEntry | None = None
     about: dict[str, str] = field(default_factory=dict)
 
     def files(self) -> list[FileEntry]:
         """All files that the state needs."""
-        return [file for segment in self.segments for file in segment.files] + (
-            [self.removed] if self.removed else []
-        )
+        own = [file for file in (self.removed, self.queries) if file is not None]
+        return [file for segment in self.segments for file in segment.files] + own
 
 
 def newest(place: Path) -> State:
@@ -124,12 +139,18 @@ def entry(place: Path, path: Path) -> FileEntry:
     return FileEntry(path.relative_to(place).as_posix(), path.stat().st_size, digest)
 
 
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write a contiguous array's bytes; OSError where the disk does not take them all, as `tofile` does not tell."""
+    with path.open("wb") as file:
+        file.write(array.view(np.uint8).data)
+
+
 def commit(place: Path, state: State) -> None:
     """Make this the state of the index, at one moment; then remove what neither it nor the one before it needs."""
     content = asdict(state)
     content["format"] = FORMAT
     content["checksum"] = _checksum(content)
-    unfinished = place / f".state-{state.number:08d}.unfinished"
+    unfinished = _unfinished(place, state.number)
     with unfinished.open("w", encoding="utf-8") as file:
         file.write(json.dumps(content, ensure_ascii=False, indent=1))
         file.flush()
@@ -137,6 +158,16 @@ def commit(place: Path, state: State) -> None:
     unfinished.replace(_manifest(place, state.number))
     sync_folder(place)
     _sweep(place, state)
+
+
+def discard(place: Path, number: int) -> None:
+    """Remove what a writer wrote for a state that it could not reach; nothing where it is reached."""
+    if _manifest(place, number).exists():
+        return
+    shutil.rmtree(place / segment_folder(number), ignore_errors=True)
+    for path in (place / removed_file(number), _unfinished(place, number)):
+        with suppress(OSError):
+            path.unlink()
 
 
 def verify(place: Path, state: State) -> None:
@@ -162,6 +193,10 @@ def _manifest(place: Path, number: int) -> Path:
     return place / f"state-{number:08d}.json"
 
 
+def _unfinished(place: Path, number: int) -> Path:
+    return place / f".state-{number:08d}.unfinished"
+
+
 def _states(place: Path) -> list[int]:
     found = (NUMBERED.match(path.name) for path in place.iterdir())
     return sorted(int(match[2]) for match in found if match and match[1] == "state")
@@ -185,9 +220,12 @@ def _read(place: Path, number: int) -> State:
             SegmentEntry(**{**one, "files": tuple(FileEntry(**file) for file in one["files"])})
             for one in content.pop("segments")
         ]
-        removed = content.pop("removed")
+        removed, queries = (
+            FileEntry(**file) if file else None
+            for file in (content.pop("removed"), content.pop("queries", None))
+        )
         check_storage(content["storage"])
-        state = State(**content, segments=tuple(segments), removed=FileEntry(**removed) if removed else None)
+        state = State(**content, segments=tuple(segments), removed=removed, queries=queries)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SearchError(f"{path}: damaged ({error})") from error
     for file in state.files():
@@ -213,6 +251,9 @@ def _sweep(place: Path, state: State) -> None:
             kept.add(number)
             needed |= {Path(file.path).parts[0] for file in before.files()}
             break
+    for path in place.glob(".state-*.unfinished"):  # of writers that were killed
+        with suppress(OSError):
+            path.unlink()
     for path in place.iterdir():
         match = NUMBERED.match(path.name)
         if match is None or path.name in needed or (match[1] == "state" and int(match[2]) in kept):
@@ -221,7 +262,5 @@ def _sweep(place: Path, state: State) -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            try:
+            with suppress(OSError):
                 path.unlink()
-            except OSError:
-                continue

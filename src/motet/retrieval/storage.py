@@ -15,6 +15,7 @@ Records = npt.NDArray[Any]
 
 LEVELS = 127  # INT8 codes go from -127 to 127, so that a vector and its negative have the same scale
 LENGTH_TOLERANCE = 0.01  # vectors that were kept as float16 come back this close to unit length
+LEAST_SQUARE, GREATEST_SQUARE = (1 - LENGTH_TOLERANCE) ** 2, (1 + LENGTH_TOLERANCE) ** 2
 
 
 def check_storage(storage: str) -> Storage:
@@ -64,7 +65,11 @@ def check_vectors(vectors: npt.ArrayLike, width: int | None = None, *, what: str
         raise SearchError(f"{what}: of shape {list(array.shape)}, but {wanted} is wanted")
     # in pieces: a square of a million vectors would need as much memory again
     for begin in range(0, len(array), 65_536):
-        lengths = np.linalg.norm(array[begin : begin + 65_536], axis=1)
+        piece = array[begin : begin + 65_536]
+        squares = np.einsum("ij,ij->i", piece, piece)
+        if squares.min() >= LEAST_SQUARE and squares.max() <= GREATEST_SQUARE:  # neither where one is NaN
+            continue
+        lengths = np.linalg.norm(piece, axis=1)
         wrong = np.flatnonzero(~(np.abs(lengths - 1) <= LENGTH_TOLERANCE))
         if len(wrong):
             row, length = begin + int(wrong[0]), float(lengths[wrong[0]])
