@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from motet.cli.index_found import Answer
     from motet.retrieval import Hits, Index
     from motet.runtime import MatchModel
 
