@@ -211,6 +211,13 @@ def test_numbers_of_a_table_that_is_added_are_read_as_the_index_was(
     assert there.metadata(np.arange(rows, len(there)))["price"].to_pylist() == expected
 
 
+def test_cells_without_a_number_are_said_when_an_index_is_built(motet, catalogue, model, tmp_path) -> None:
+    table = priced(catalogue, tmp_path / "t.csv", 0, [*["3.5"] * 24, "soon"])
+    root = Path(catalogue.table).parent
+    ran = motet("index", "build", table, "-m", model, "-o", tmp_path / "i", "--image-root", root)
+    assert ran.code == 0 and "column 'price': cells without a number, such as 'soon' in row 24" in ran.err
+
+
 def test_the_first_table_that_tells_decides_for_the_next(motet, catalogue, model, tmp_path) -> None:
     place, root = tmp_path / "things.index", Path(catalogue.table).parent
     for number, prices in enumerate((["3", "4", "5"], ["3,5", "4,5"], ["1,200"])):

@@ -96,6 +96,8 @@ def test_what_passes(text, rows):
         ("price like 'X%'", "does not fit the columns"),
         ("price = null", "a value is wanted"),
         ("price = 0x10", "language"),
+        ("brand like '\udcff'", "no text"),
+        ("brand = '\udcff'", "no text"),
         ("stock = 1e99999999999999999999", "cannot be compared"),
         ("day < 5", "5 cannot be compared with day"),
         ("day < true", "true cannot be compared with day"),

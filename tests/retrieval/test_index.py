@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -133,6 +135,17 @@ def test_categories_may_differ_from_one_addition_to_the_next(tmp_path):
     index.add(unit(1, seed=2), ["newer"], pa.table({"kind": ["b"]}))
     index.compact()
     assert {*index.search(unit(1), 9, "kind >= 'b'").ids[0]} == {"货1", "new", "newer"}
+
+
+def test_answers_stay_what_they_were_and_can_be_sent(small):
+    hits = small.search(unit(3, seed=1), 5)
+    expected = [[f"货{row}" for row in rows] for rows in hits.rows]
+    small.remove(names(30))
+    small.compact()
+    small.compact()  # the files that the answers came from are gone
+    sent = pickle.loads(pickle.dumps(hits))
+    assert hits.ids == sent.ids == expected
+    assert (sent.scores == hits.scores).all() and (sent.rows == hits.rows).all()
 
 
 def test_no_queries_have_no_answers(small):

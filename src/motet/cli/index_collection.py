@@ -99,7 +99,7 @@ def _first_metadata(table: Table) -> tuple[pa.Table, dict[str, Convention]]:
     import numpy as np
     import pyarrow as pa
 
-    from motet.cli.console import counted, message
+    from motet.cli.console import message
     from motet.data import infer_schema
     from motet.data.tabular_cells import numbers_of
 
@@ -117,8 +117,8 @@ def _first_metadata(table: Table) -> tuple[pa.Table, dict[str, Convention]]:
         if issues:
             first = issues[0]
             message(
-                f"note: column {name!r}: {counted(len(issues), 'cell')} without a number, such as {first.value!r} in "
-                f"row {first.row} ({first.reason}): absent in the index"
+                f"note: column {name!r}: cells without a number, such as {first.value!r} in row {first.row} "
+                f"({first.reason}), are absent in the index"
             )
         kept[name] = pa.chunked_array([pa.array(numbers, from_pandas=True)])  # NaN is an absent value
     return pa.table(kept), conventions

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 EXACT = Context(prec=100)  # more digits than a column of any kind holds
-BACKSLASH = re.compile(r"\\([%_\\])?")
+LIKE_PART = re.compile(r"\\[%_\\]|.", re.DOTALL)
+WILD = {"%": ".*", "_": "."}
 
 
 class Value(NamedTuple):
@@ -59,7 +60,11 @@ def compare(field: pc.Expression, sign: str, value: Value, kind: pa.DataType | N
 
 def like(field: pc.Expression, pattern: str) -> pc.Expression:
     r"""Whether text is of a pattern; a backslash says itself but before %, _ and another, which it makes plain."""
-    return pc.match_like(field, BACKSLASH.sub(lambda found: "\\" + (found[1] or "\\"), pattern))
+    if "\\" not in pattern:
+        return pc.match_like(field, pattern)
+    # Arrow's own takes a backslash for two things, by whether the pattern is a beginning alone
+    parts = (WILD.get(part) or re.escape(part[-1]) for part in LIKE_PART.findall(pattern))
+    return pc.match_substring_regex(field, f"(?s)^{''.join(parts)}$")
 
 
 def _plain(value: Value) -> str | int | float | bool:

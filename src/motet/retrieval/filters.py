@@ -53,6 +53,8 @@ def parse_filter(text: str, schema: pa.Schema | None = None) -> pc.Expression:
     """
     if len(text) > LONGEST:
         raise UsageError(f"filter: {len(text)} characters, at most {LONGEST} are read")
+    if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+        raise UsageError(f"filter: holds bytes that are no text: {text[:80]!a}")
     return _Parser(text, schema).parse()
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -203,7 +204,7 @@ class Index:
             )
             scores, rows = ordered(scores, rows)
             scores, rows = scores[:, :k], rows[:, :k]
-        return Hits(self._names.of(rows), scores, rows)
+        return Hits(partial(self._names.of, rows), scores, rows)
 
     def add(
         self,
