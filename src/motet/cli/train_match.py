@@ -39,8 +39,12 @@ def train_match(table: Table, schema: Schema, output: Path, options: MatchOption
     from motet.cli.console import message, print_json
     from motet.cli.results import print_matches
     from motet.deployment.match import build_match_model
+    from motet.training.processes import process_group
 
-    evaluation = build_match_model(table, schema, output, options)
+    with process_group():
+        evaluation = build_match_model(table, schema, output, options)
+    if not evaluation:  # another process leads
+        return
     if json:
         print_json(evaluation)
         return

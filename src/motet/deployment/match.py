@@ -44,6 +44,7 @@ from motet.training.local_parts import MatchedParts, fit_parts, with_tokens
 from motet.training.match_side import LiveSource, embed
 from motet.training.matching import Matched, fit_match
 from motet.training.pairs import PairFeatures
+from motet.training.processes import leader_first, leads
 
 Rows = npt.NDArray[np.int64]
 TRAINED, CCA, ZERO_SHOT = "trained", "cca", "zero-shot"
@@ -56,7 +57,8 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     """Train one space on the pictures of a table and their sentences, and write the model directory `place`.
 
     Returns its evaluation: the saved model measured on the test pictures, beside canonical correlation over the same
-    features and, where both encoders are of one pair that was trained together, that pair as it is.
+    features and, where both encoders are of one pair that was trained together, that pair as it is. In several
+    processes (`training.processes`) the one that leads does so; the others return nothing.
 
     Raises TableError where no row has a picture and words, or no training picture can be decoded.
     """
@@ -74,7 +76,8 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     notes = [*table.notes, *pairs.notes, *said]
     clock = time.perf_counter()
     given = MatchCells.of(table, schema, pairs)
-    opened, features = encode_pairs(given, sides, options)
+    with leader_first():
+        opened, features = encode_pairs(given, sides, options)
     live = live_sources(given, sides, options)
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     there = np.logical_and.reduce(
@@ -99,6 +102,8 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     clock = time.perf_counter()
     spaces = _spaces(features, opened, train, held, options, live, given)
     seconds["train"] = round(time.perf_counter() - clock, 3)
+    if not leads():
+        return {}
     with new_model_directory(place) as making:
         manifest = _write(making, spaces, opened, table, schema, sides, options, notes)
         write_manifest(making, manifest)
@@ -158,6 +163,8 @@ def _spaces(
     )
     with progress("training both towers", settings.members * settings.epochs) as advance:
         made = {TRAINED: fit_match(features, train, held, settings, live=live, advance=advance)}
+    if not leads():
+        return made
     features = finish(live, given, opened, features, options)
     if options.local:
         made[TRAINED] = replace(made[TRAINED], parts=_parts(features, made[TRAINED], train, held, options))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from motet.evaluation.retrieval import first_right_ranks
 from motet.fusion import draw_from
 from motet.tasks.match import MatchBatch, Tower, make_objective
+from motet.training.distributed import loss_of_process
 from motet.training.epoch import Epoch
 from motet.training.grad_cache import Side, backward_in_parts
 from motet.training.latent import multiply_out
@@ -24,6 +25,7 @@ from motet.training.match_side import EndToEnd, LiveSource, MatchSide, SideBySid
 from motet.training.optimisers import decay_matrices
 from motet.training.pair_loop import PairBatch, learn_pairs
 from motet.training.pairs import PairFeatures, Rows
+from motet.training.processes import average, mine, several
 
 NOTHING: Mapping[str, LiveSource] = MappingProxyType({})
 
@@ -57,6 +59,8 @@ def fit_match(
 
     live : by modality, a `small` encoder that is learned with the towers, in place, and is a source of theirs; then
         there is one member.
+
+    In several processes (`process_group`) each encodes its part of every batch; all end with the same weights.
     """
     made = [
         _fit_one(features, train, held, replace(settings, seed=settings.seed + number), live, advance)
@@ -93,6 +97,7 @@ def _fit_one(
     image, text = (side.end_to_end(settings) for side in sides)
     objective = make_objective(settings.objective, settings.width, settings.terms)
     draw_from(nn.ModuleList([image, text]), torch.Generator().manual_seed(settings.seed))
+    learned = nn.ModuleList([image, text, objective])
     networks = nn.ModuleList(each.network for each in (image, text) if each.network is not None)
     groups = [
         {
@@ -105,6 +110,12 @@ def _fit_one(
 
     def backward(batch: PairBatch) -> float:
         read = [partial(side.read, step=batch.step) for side in sides]
+        if several():
+            pictures, sentences = mine(batch.pictures), mine(batch.sentences)
+            vectors = image(read[0](pictures)), text(read[1](sentences))
+            share = loss_of_process(objective, *vectors, pictures, sentences, batch.belong)
+            share.backward()  # type: ignore[no-untyped-call]
+            return average(share.detach(), learned)
         if max(batch.positives.shape) > settings.at_once:
             return backward_in_parts(
                 Side.of(image, read[0], batch.pictures, settings.at_once),
@@ -120,7 +131,6 @@ def _fit_one(
     def found() -> float | None:
         return _held_reciprocal_rank((image, text), sides, features, held)
 
-    learned = nn.ModuleList([image, text, objective])
     history, best_epoch = learn_pairs(features, train, settings, learned, groups, backward, found, advance)
     for trained, side in zip((image, text), sides, strict=True):
         multiply_out(trained.tower, side.bases)

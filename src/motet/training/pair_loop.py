@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +26,18 @@ class PairBatch:
     sentences: Rows
     positives: Tensor
     step: int
+
+    def belong(self, pictures: Rows, sentences: Rows) -> npt.NDArray[np.bool_]:
+        """Which [n, m] of some of the pictures and sentences of this batch belong together."""
+        places = [
+            {number: place for place, number in enumerate(all_of.tolist())}
+            for all_of in (self.pictures, self.sentences)
+        ]
+        at = [
+            [of[number] for number in some.tolist()]
+            for of, some in zip(places, (pictures, sentences), strict=True)
+        ]
+        return self.positives.numpy()[np.ix_(*at)]
 
 
 def learn_pairs(

@@ -1,0 +1,90 @@
+"""A space that several processes train together is the one that a single process trains."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file, save_file
+
+from motet.encoders import ArrayRows, FeatureTable
+from motet.training.match_settings import MatchSettings
+from motet.training.matching import fit_match
+from motet.training.pairs import PairFeatures
+
+# Dropout draws by rows, of which each process has others: without it the weights are the same.
+SETTINGS = MatchSettings(
+    width=8, hidden=8, epochs=3, least_steps=0, pictures=21, sentences=2, members=1, dropout=0.0, inputs=0.0
+)
+
+
+def trained() -> dict[str, torch.Tensor]:
+    random = np.random.default_rng(0)
+    picture = np.repeat(np.arange(60), 2)
+    hidden = random.normal(size=(60, 5))
+
+    def table(values: np.ndarray) -> FeatureTable:
+        return FeatureTable(ArrayRows(values.astype(np.float32)), np.ones(len(values), bool))
+
+    texts = hidden[picture] + 0.2 * random.normal(size=(120, 5))
+    same = np.arange(120)
+    same[[7, 40]] = 7  # two pictures of which the same is said
+    features = PairFeatures({"image:a": table(hidden)}, {"text:a": table(texts)}, picture, same)
+    made = fit_match(features, np.arange(50), np.arange(50, 60), SETTINGS)
+    loss = torch.tensor([epoch.train_loss for epoch in made.history])
+    towers = {"image": made.image, "text": made.text}
+    return {"loss": loss} | {
+        f"{side} {name}": value
+        for side, tower in towers.items()
+        for name, value in tower.state_dict().items()
+    }
+
+
+def process(rank: int, world: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    meet = f"file://{Path(folder) / 'meet'}"
+    dist.init_process_group(
+        "gloo", init_method=meet, rank=rank, world_size=world, timeout=timedelta(seconds=60)
+    )
+    save_file({name: value.contiguous() for name, value in trained().items()}, Path(folder) / str(rank))
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_several_processes_train_what_one_does(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(process, (2, str(tmp_path)), nprocs=2)
+    wanted = trained()
+    for rank in range(2):
+        for name, value in load_file(tmp_path / str(rank)).items():
+            torch.testing.assert_close(value, wanted[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_command_in_two_processes_writes_one_model(catalogue: Any, tmp_path: Path) -> None:
+    """`torchrun` starts the command twice: one object on stdout, one model directory."""
+    place = tmp_path / "space"
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--module",
+        "motet",
+        "train",
+    ]
+    command += [str(catalogue.table), "--task", "match", "--image", "image", "--text", "title", "--json"]
+    command += ["--image-encoder", "descriptor", "-o", str(place)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count('"schema_version"') == 1
+    assert (place / "motet.json").is_file()
