@@ -59,6 +59,7 @@ def changes(seed: int) -> list[tuple[str, MatchOptions, list[str]]]:
         ("one member, hard negatives", replace(usual, training=one, terms={"triplet": 1.0}), ENGLISH),
         ("one member, sigmoid", replace(usual, training=one, objective="sigmoid"), ENGLISH),
         ("one member, triplet alone", replace(usual, training=one, objective="triplet"), ENGLISH),
+        ("one member, local", replace(usual, training=one, terms={"local": 1.0}), ENGLISH),
     ]
 
 
@@ -83,6 +84,7 @@ def measured(read: Table, columns: list[str], options: MatchOptions) -> dict[str
         evaluation = build_match_model(read, schema, Path(folder) / "model", options)
     of = {
         "trained": evaluation,
+        **({"reranked": evaluation["reranked"]} if "reranked" in evaluation else {}),
         **evaluation["baselines"],
         **evaluation.get("languages", {}),
     }

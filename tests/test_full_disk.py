@@ -35,9 +35,10 @@ def test_at_every_stage_of_writing(
     nth: int,
 ) -> None:
     calls = 0
-    from motet.deployment import build
+    from motet.deployment import build, sources
 
-    whole = getattr(build, stage)
+    module = sources if stage == "save_encoder" else build
+    whole = getattr(module, stage)
 
     def full(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
@@ -46,7 +47,7 @@ def test_at_every_stage_of_writing(
             raise OSError(errno.ENOSPC, "No space left on device")
         return whole(*arguments, **named)
 
-    monkeypatch.setattr(build, stage, full)
+    monkeypatch.setattr(module, stage, full)
     before = state(model_copy)
     done = motet(*options(catalogue, model_copy))
     assert done.code == 1 and done.out == ""
