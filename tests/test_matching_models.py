@@ -262,3 +262,29 @@ def test_equal_sentences_are_noted_where_they_are_measured(
     alike = read_table(same.drop_columns(["description"]), image_root=Path(catalogue.table).parent)
     notes = motet.load(space[0]).evaluate(alike)["notes"]
     assert any("sentences are the same, 'a thing'" in note for note in notes)
+
+
+def test_small_encoders_are_learned_with_the_space_and_broken_pictures_are_told(
+    catalogue: Any, tmp_path: Path
+) -> None:
+    """End to end on both sides: shapes and words of forty rows, one picture of which is no picture."""
+    table = read_table(catalogue.table)
+    columns = {name: table.column(name).to_pylist()[:60] for name in ("image", "title")}
+    row = next(n for n, both in enumerate(zip(*columns.values(), strict=True)) if all(both))
+    columns["image"] = [path and str(table.root / path) for path in columns["image"]]
+    columns["image"][row] = str(tmp_path / "broken.png")
+    (tmp_path / "broken.png").write_bytes(b"nothing")
+    mixed = read_table(columns, image_root="/")
+    schema = infer_schema(mixed, image=["image"], text=["title"])
+    small = MatchOptions(
+        image_encoders=("small",), text_encoders=("small",), training=SETTINGS, lexical=False
+    )
+    evaluation = build_match_model(mixed, schema, tmp_path / "model", small)
+    assert set(evaluation["sources"]) == {"image:small", "text:small"}
+    assert row in [one["row"] for one in evaluation["broken"]]
+    model = motet.load(tmp_path / "model")
+    assert isinstance(model, MatchModel)
+    np.testing.assert_allclose(
+        np.linalg.norm(model.embed_texts(["a red lamp"]).vectors, axis=1), 1, rtol=1e-5
+    )
+    assert model.manifest.sources["image:small"].width == 192

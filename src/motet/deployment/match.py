@@ -48,9 +48,7 @@ from motet.training.processes import leader_first, leads
 
 Rows = npt.NDArray[np.int64]
 TRAINED, CCA, ZERO_SHOT = "trained", "cca", "zero-shot"
-LIVE_PICTURES = (
-    128  # in a batch where pictures or words are encoded anew in each step: more steps serve better
-)
+LIVE_PICTURES = 128  # in a batch where rows are encoded anew in each step: more steps serve better
 
 
 def build_match_model(table: Table, schema: Schema, place: Path, options: MatchOptions) -> dict[str, Any]:
@@ -100,7 +98,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
             "fewer than two validation pictures: nothing could say when to stop, so training ran to its end"
         )
     clock = time.perf_counter()
-    spaces = _spaces(features, opened, train, held, options, live, given)
+    spaces, features = _spaces(features, opened, train, held, options, live, given)
     seconds["train"] = round(time.perf_counter() - clock, 3)
     if not leads():
         return {}
@@ -119,6 +117,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
             model = MatchModel(making, cache=FeatureCache() if options.cache else None)
             evaluation = evaluate_matches(model, table, tested, pairs=pairs)
         evaluation["notes"] = list(dict.fromkeys([*notes, *evaluation.get("notes", [])]))
+        broken = [issue for made in features.images.values() for issue in made.issues]  # `small` ones' too
         told = {(issue.row, issue.column): issue for issue in (*pairs.issues, *broken) if issue.broken}
         evaluation["broken"] = [told[key].to_json() for key in sorted(told)]
         evaluation.setdefault("issues", {})["broken"] = len(told)
@@ -147,8 +146,8 @@ def _spaces(
     options: MatchOptions,
     live: Mapping[str, LiveSource],
     given: MatchCells,
-) -> dict[str, Matched]:
-    """The space that answers, and its baselines after it; `small` encoders are learned, and added to `opened`."""
+) -> tuple[dict[str, Matched], PairFeatures]:
+    """The space that answers, and its baselines after it; features with those of `small` encoders, now learned."""
     if options.local:  # said before towers are trained in vain
         with_tokens("image", features.images), with_tokens("text", features.texts)
     aligned = _aligned(opened, options)
@@ -164,7 +163,7 @@ def _spaces(
     with progress("training both towers", settings.members * settings.epochs) as advance:
         made = {TRAINED: fit_match(features, train, held, settings, live=live, advance=advance)}
     if not leads():
-        return made
+        return made, features
     features = finish(live, given, opened, features, options)
     if options.local:
         made[TRAINED] = replace(made[TRAINED], parts=_parts(features, made[TRAINED], train, held, options))
@@ -176,7 +175,7 @@ def _spaces(
             texts={aligned[1]: features.texts[aligned[1]]},
         )
         made[ZERO_SHOT] = fit_match(pair, train, held, replace(settings, epochs=0, least_steps=0, members=1))
-    return made
+    return made, features
 
 
 def _parts(
