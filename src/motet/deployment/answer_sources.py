@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,8 @@ from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.sources import Sources, open_sources
 from motet.encoders import FROM_SCRATCH, FeatureCache, FeatureTable, cache_directory, features_of
 from motet.encoders.pretrained import PretrainedEncoder
-from motet.encoders.torch_small import write_encoder
+from motet.encoders.torch_small import VisionConfig, write_encoder
+from motet.errors import MediaError
 from motet.fusion import Source
 from motet.training.answer_sources import AskedSource
 from motet.training.designs import standardisation
@@ -24,6 +26,7 @@ from motet.training.small import make_small
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+SIDES, LEAST_SIDE = 64, 16  # pictures whose size is looked at; pixels
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ def ask_sources(
                 torch.manual_seed(options.seed)
                 random = np.random.default_rng(options.seed)
                 settings = options.training.small
+                if isinstance(cells, ImageCells):
+                    settings = replace(
+                        settings, vision=_not_enlarged(settings.vision, cells, mine.rows[train])
+                    )
                 small = make_small(modality, cells, mine.rows[train], mine.rows[held], settings, random)
             name = f"{modality}:{FROM_SCRATCH}"
             source = Source(name, modality, small.network.width, read="tokens")
@@ -94,6 +101,19 @@ def write_learned(asked: AskedSources) -> None:
             encoder = PretrainedEncoder(directory)
             asked.opened.encoders[one.source.name] = encoder
             asked.opened.engines[one.source.name] = {"chosen": encoder.engine_name}
+
+
+def _not_enlarged(vision: VisionConfig, cells: ImageCells, rows: Rows) -> VisionConfig:
+    """The network with a side that is the usual longer side of training pictures, where these are smaller.
+
+    A picture that is enlarged says nothing more, and costs more with each pixel.
+    """
+    sides = []
+    for cell in (cell for row in cells.take(rows[:: max(1, len(rows) // SIDES)]) for cell in row):
+        with contextlib.suppress(MediaError):  # what cannot be read is told where it is encoded
+            sides.append(max(cell.picture(cell.read()).size))
+    longer = int(np.median(sides)) if sides else vision.side
+    return replace(vision, side=min(vision.side, max(LEAST_SIDE, -(-longer // 16) * 16)))
 
 
 def _kept(

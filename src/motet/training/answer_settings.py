@@ -23,14 +23,17 @@ class AnswerSettings:
     """Width of the joint state, and how long and how fast it is learned.
 
     hide : chance that a modality of a row is hidden in training, though never all. rows : in a batch, at most.
+    questions : about one picture that come in one batch: more of them spare encoding it again, but then a batch has few
+        pictures, by which a picture network of batch norm learns badly.
     """
 
     width: int = 96
-    dropout: float = 0.1
-    hide: float = 0.1
+    dropout: float = 0.05
+    hide: float = 0.05
     epochs: int = 30
     patience: int = 5
-    rows: int = 512
+    rows: int = 128
+    questions: int = 3
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warmup: float = 0.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, cast
@@ -32,6 +32,7 @@ Floats = npt.NDArray[np.floating]
 Moments = Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 NO_MOMENTS: Moments = MappingProxyType({})
 ALONE = {"image": "image-only", "text": "question-only"}
+ALONE_EVERY = 4  # steps of which one trains the heads of one modality too: they learn far less, sooner
 MEASURED_AT_ONCE = 512
 
 
@@ -74,12 +75,12 @@ class AnswerNetwork(nn.Module):
         assert isinstance(found, FusedClassifier)
         return found
 
-    def forward(self, batch: AskedBatch, only: str | None = None) -> dict[str, Tensor]:
-        """Logits [B, C] of every head, or of one."""
+    def forward(self, batch: AskedBatch, names: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """Logits [B, C] of every head, or of those that are named."""
         features = self.encoders(batch)
         as_found = {name: _detached(one) for name, one in features.items()}
         made = {}
-        for name in self.names if only is None else [only]:
+        for name in self.names if names is None else names:
             head = self.head(name)
             given = features if name == self.fused else as_found
             made[name] = head({source.name: given[source.name] for source in head.sources})
@@ -102,7 +103,7 @@ class Answering:
             return np.zeros((0, self.network.classes))
         parts = np.array_split(rows, max(1, -(-len(rows) // MEASURED_AT_ONCE)))
         with torch.inference_mode():
-            made = [self.network(self.rows.read(some, shown=shown), head)[head].numpy() for some in parts]
+            made = [self.network(self.rows.read(some, shown=shown), [head])[head].numpy() for some in parts]
         return np.concatenate(made)
 
 
@@ -145,10 +146,10 @@ def fit_answers(
     for epoch in range(1, settings.epochs + 1):
         network.train()
         total, shown = 0.0, 0
-        for rows in _batches(train, picture, size, random):
+        for step, rows in enumerate(_batches(train, picture, size, settings.questions, random)):
             batch = asked.read(rows, hide=settings.hide, random=random)
             targets = torch.from_numpy(answer_targets(counts.dense(rows), counts.totals[rows]))
-            logits = network(batch)
+            logits = network(batch, None if step % ALONE_EVERY == 0 else [network.fused])
             losses = [answer_loss(one, targets) for one in logits.values()]
             optimiser.zero_grad()
             torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
@@ -187,15 +188,21 @@ def _how(source: Source, tokens: bool) -> Literal["pooled", "tokens", "attention
     return "tokens" if tokens else "attention"
 
 
-def _batches(rows: Rows, picture: Rows | None, size: int, random: np.random.Generator) -> Iterator[Rows]:
-    """All rows in random order, those about one picture one after the other, in parts of about `size`."""
+def _batches(
+    rows: Rows, picture: Rows | None, size: int, questions: int, random: np.random.Generator
+) -> list[Rows]:
+    """All rows in random order, in parts of about `size`; `questions` about one picture stand together."""
     shuffled = random.permutation(rows)
     if picture is not None:
         number = picture[shuffled]
-        alone = np.where(number < 0, len(picture) + shuffled, number)
-        _, unit = np.unique(alone, return_inverse=True)
-        shuffled = shuffled[np.argsort(random.permutation(unit.max() + 1)[unit], kind="stable")]
-    return iter(np.array_split(shuffled, max(1, -(-len(rows) // size))))
+        _, unit = np.unique(np.where(number < 0, len(picture) + shuffled, number), return_inverse=True)
+        order = np.argsort(unit, kind="stable")  # pictures together, the questions about each in random order
+        shuffled, unit = shuffled[order], unit[order]
+        within = np.arange(len(unit)) - np.searchsorted(unit, unit)
+        starts = np.flatnonzero(within % questions == 0)
+        runs = np.split(shuffled, starts[1:])
+        shuffled = np.concatenate([runs[place] for place in random.permutation(len(runs))])
+    return np.array_split(shuffled, max(1, -(-len(rows) // size)))
 
 
 def _measured(
