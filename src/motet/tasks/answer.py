@@ -23,12 +23,8 @@ def answer_targets(
     zeros.
     """
     scores = vqa_scores(counts, totals)
-    # One of ten people is worth .3, but one of two nothing at all: what any person said is not impossible.
-    scores = np.where(counts > 0, np.maximum(scores, 1e-3), 0)
-    shares: npt.NDArray[np.float32] = (scores / np.maximum(scores.sum(axis=1, keepdims=True), 1e-3)).astype(
-        np.float32
-    )
-    return shares
+    total = scores.sum(axis=1, keepdims=True)
+    return (scores / np.where(total > 0, total, 1)).astype(np.float32)
 
 
 def answer_loss(logits: Tensor, targets: Tensor) -> Tensor:
