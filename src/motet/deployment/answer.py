@@ -24,7 +24,7 @@ from motet.data.answers import (
 )
 from motet.data.questions import DistinctCells, split_questions
 from motet.deployment.answer_options import AnswerOptions
-from motet.deployment.answer_sources import AskedSources, ask_sources, write_learned
+from motet.deployment.answer_sources import ask_sources, broken_pictures, write_learned
 from motet.deployment.heads import export_head
 from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache
@@ -104,6 +104,8 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     entries = _entries(made)
     selection = _select(made, read, entries, prior, options)
     write_learned(asked)
+    used = np.concatenate([read.split.train, read.split.validation])
+    broken = broken_pictures(asked, by_modality["image"], used, made.rows.present("image", used))
     heads = finish_heads(made.network, asked.bases)
     with new_model_directory(place) as making:
         (making / "heads").mkdir()
@@ -131,7 +133,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
             versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
         )
         write_manifest(making, manifest)
-        evaluation = _measure(making, table, read, asked, made, selection, options)
+        evaluation = _measure(making, table, read, broken, made, selection, options)
         evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
         text = json.dumps(evaluation, ensure_ascii=False, indent=1)
         (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
@@ -239,7 +241,7 @@ def _measure(
     making: Path,
     table: Table,
     read: _Read,
-    asked: AskedSources,
+    broken: tuple[CellIssue, ...],
     made: Answering,
     selection: Selection,
     options: AnswerOptions,
@@ -257,11 +259,10 @@ def _measure(
         model = AnswerModel(making, cache=FeatureCache() if options.cache else None)
         evaluation = evaluate_answers(model, table, split.test, slices=options.slices)
     evaluation["notes"] = list(dict.fromkeys([*read.notes, *evaluation.get("notes", [])]))
-    told = {(i.row, i.column): i for i in (*read.issues, *asked.issues) if i.broken}
-    broken = {key: issue.to_json() for key, issue in told.items()}
-    broken |= {(one["row"], one["column"]): one for one in evaluation.get("broken", [])}
-    evaluation["broken"] = [broken[key] for key in sorted(broken)]
-    evaluation.setdefault("issues", {})["broken"] = len(broken)
+    told = [issue.to_json() for issue in (*read.issues, *broken) if issue.broken]
+    by_cell = {(one["row"], one["column"]): one for one in (*told, *evaluation.get("broken", []))}
+    evaluation["broken"] = [by_cell[key] for key in sorted(by_cell)]
+    evaluation.setdefault("issues", {})["broken"] = len(by_cell)
     evaluation["history"] = {made.network.fused: [epoch.to_json() for epoch in made.history]}
     evaluation["selection"] = {
         pattern: {

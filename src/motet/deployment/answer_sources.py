@@ -12,6 +12,7 @@ import torch
 
 from motet.data import CellIssue, Cells, ImageCells, Split, TextCells
 from motet.data.questions import DistinctCells
+from motet.data.table import MAX_LISTED
 from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.sources import Sources, open_sources
 from motet.encoders import FROM_SCRATCH, FeatureCache, FeatureTable, cache_directory, features_of
@@ -26,6 +27,7 @@ from motet.training.small import make_small
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 SIDES, LEAST_SIDE = 64, 16  # pictures whose size is looked at; pixels
 
 
@@ -37,7 +39,6 @@ class AskedSources:
     sources: list[AskedSource]
     bases: Bases
     moments: Mapping[str, tuple[Floats, Floats]]
-    issues: tuple[CellIssue, ...]
 
 
 def ask_sources(
@@ -88,8 +89,7 @@ def ask_sources(
                 moments[name] = standardisation(table, fit[modality])
             one = replace(one, source=replace(one.source, width=width), table=table)
         ready.append(one)
-    issues = tuple(issue for table in tables.values() for issue in table.issues)
-    return AskedSources(opened, ready, bases, moments, issues)  # type: ignore[arg-type]
+    return AskedSources(opened, ready, bases, moments)  # type: ignore[arg-type]
 
 
 def write_learned(asked: AskedSources) -> None:
@@ -101,6 +101,13 @@ def write_learned(asked: AskedSources) -> None:
             encoder = PretrainedEncoder(directory)
             asked.opened.encoders[one.source.name] = encoder
             asked.opened.engines[one.source.name] = {"chosen": encoder.engine_name}
+
+
+def broken_pictures(asked: AskedSources, cells: Cells, rows: Rows, seen: Bools) -> tuple[CellIssue, ...]:
+    """What is wrong with the pictures of some rows that have one, but of which `seen` [n] says that none was read."""
+    lost = rows[cells.present[rows] & ~seen][:MAX_LISTED]
+    encoder = next(one for one in asked.opened.encoders.values() if one.modality == "image")
+    return encoder.encode(cells, lost).issues if len(lost) else ()
 
 
 def _not_enlarged(vision: VisionConfig, cells: ImageCells, rows: Rows) -> VisionConfig:
