@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from motet.estimators import MultimodalClassifier as MultimodalClassifier
     from motet.estimators import MultimodalRegressor as MultimodalRegressor
     from motet.estimators import MultimodalRetriever as MultimodalRetriever
+    from motet.estimators import VisualQuestionAnswerer as VisualQuestionAnswerer
     from motet.preprocessing import Augmentation as Augmentation
     from motet.runtime import Model as Model
     from motet.runtime import load as load
@@ -26,6 +27,7 @@ _HOMES = {
     "MultimodalClassifier": "motet.estimators",
     "MultimodalRegressor": "motet.estimators",
     "MultimodalRetriever": "motet.estimators",
+    "VisualQuestionAnswerer": "motet.estimators",
     "load": "motet.runtime",
     "read_table": "motet.data",
 }
@@ -36,6 +38,7 @@ __all__ = [
     "MultimodalClassifier",
     "MultimodalRegressor",
     "MultimodalRetriever",
+    "VisualQuestionAnswerer",
     "__version__",
     "load",
     "read_table",

@@ -78,7 +78,7 @@ def evaluate(
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
     from motet.report import shown_thumbnails, write_report
-    from motet.runtime import MatchModel, evaluate_matches, load
+    from motet.runtime import AnswerModel, MatchModel, evaluate_answers, evaluate_matches, load
     from motet.runtime import evaluate as measure
     from motet.runtime.evaluate_zero_shot import check_shots
     from motet.runtime.writing import PAGES, check_output
@@ -104,6 +104,8 @@ def evaluate(
         raise UsageError(
             "--label is for models that match pictures and words: this one knows its label column"
         )
+    elif isinstance(opened, AnswerModel):
+        evaluation = evaluate_answers(opened, read, all_rows=all_rows, slices=slices or ())
     else:
         evaluation = measure(opened, read, all_rows=all_rows, slices=slices or ())
     if report is not None:

@@ -38,6 +38,17 @@ NumericOption = Annotated[
 CategoricalOption = Annotated[
     list[str] | None, typer.Option("--categorical", help="A column of categories (repeat for several).")
 ]
+QuestionOption = Annotated[
+    list[str] | None,
+    typer.Option("--question", help="Of --task answer: the column that asks about the picture."),
+]
+AnswerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--answer",
+        help="Of --task answer: a column with an answer, or with a list of them (repeat for several references).",
+    ),
+]
 LabelOption = Annotated[str | None, typer.Option("--label", help="The column that holds the class.")]
 TargetOption = Annotated[
     str,

@@ -10,6 +10,7 @@ import typer
 from motet.cli.columns import NONE_NAMED, Columns, takes_columns
 from motet.cli.options import (
     AcceptLicenceOption,
+    AnswerOption,
     AudioEncoderOption,
     BalanceOption,
     DebugOption,
@@ -18,6 +19,7 @@ from motet.cli.options import (
     JsonOption,
     NoLexicalOption,
     PoolingOption,
+    QuestionOption,
     SliceOption,
     TableArgument,
     TargetOption,
@@ -30,6 +32,7 @@ from motet.cli.options import (
 if TYPE_CHECKING:
     from motet.data import Schema, Table
 
+TASKS = ("classify", "match", "answer")
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
 
@@ -43,11 +46,14 @@ def train(
     task: Annotated[
         str,
         typer.Option(
-            help="classify (learns --label), or match: one space for pictures and words, for search and zero-shot."
+            help="classify (learns --label), match: one space for pictures and words, for search and zero-shot, or "
+            "answer: questions about pictures (--image, --question, --answer)."
         ),
     ] = "classify",
     target: TargetOption = "class",
     columns: Columns = NONE_NAMED,
+    question: QuestionOption = None,
+    answer: AnswerOption = None,
     test_size: Annotated[
         float | None, typer.Option(help=f"Share of rows to measure on (default {SHARE:g}).")
     ] = None,
@@ -134,6 +140,12 @@ def train(
             "words find regions, which puts the first answers in a better order (repeat).",
         ),
     ] = None,
+    vocabulary: Annotated[
+        int | None,
+        typer.Option(
+            help="Of --task answer: answers that can be given, the most common ones (default 3000)."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     image_root: ImageRootOption = None,
     strict: Annotated[
@@ -162,6 +174,8 @@ def train(
       motet train products.csv --label category --slice brand --curves -o model
 
       motet train photos.csv --task match --image photo --text caption --text caption_zh -o space
+
+      motet train asked.csv --task answer --image photo --question question --answer answer -o model
     """
     from motet.cli.augmentation import read_augmentation
     from motet.cli.balance import read_balance
@@ -169,12 +183,14 @@ def train(
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_table
     from motet.cli.results import print_evaluation
+    from motet.cli.train_answer import check_columns, refuse_other_options, train_answer
     from motet.cli.train_match import read_terms, refuse_options, train_match
     from motet.data import infer_schema, read_table
     from motet.errors import UsageError
     from motet.model import check_place
 
-    matches = _is_match(task, label)
+    matches, answers = _is_match(task, label), task == "answer"
+    check_columns(task, columns.image, question, answer, vocabulary)
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
     check_place(output)
@@ -212,9 +228,29 @@ def train(
         )
     elif objective != "infonce" or term:
         raise UsageError("--objective and --term are of --task match")
+    if answers:
+        refuse_other_options(
+            {
+                "--label": label,
+                "--target": target != "class",
+                "--audio": columns.audio,
+                "--vector": columns.vector,
+                "--numeric": columns.numeric,
+                "--categorical": columns.categorical,
+                "--weight": weight,
+                "--audio-encoder": audio_encoder,
+                "--tokens": tokens,
+                "--class-weights": class_weights,
+                "--imbalance": imbalance != "none",
+                "--balance": balance,
+                "--curves": curves,
+                "--augment": augment,
+                "--no-refit": no_refit,
+            }
+        )
     terms = read_terms(term or ())
     require_learning_wing()
-    from motet.deployment import MatchOptions, Options, build_model
+    from motet.deployment import AnswerOptions, MatchOptions, Options, build_model
     from motet.training import Balance, Settings
 
     match_options = MatchOptions(
@@ -229,6 +265,20 @@ def train(
         validation_size=val_share,
         seed=seed,
     )
+    if answers:
+        answer_options = AnswerOptions(
+            image_encoders=tuple(image_encoder or ("auto",)),
+            text_encoders=tuple(text_encoder or ("auto",)),
+            fusion=fusion,
+            pooling=tuple(pooling or ()),
+            vocabulary=AnswerOptions.vocabulary if vocabulary is None else vocabulary,
+            time_limit=time_limit,
+            accept_licence=accept_licence,
+            test_size=test_share,
+            validation_size=val_share,
+            slices=tuple(slices or ()),
+            seed=seed,
+        )
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
         text_encoders=tuple(text_encoder or ("auto",)),
@@ -257,6 +307,8 @@ def train(
         read,
         label=label,
         **columns.said(),
+        question=question or (),
+        answer=answer or (),
         id=id_column,
         weight=weight,
         target=options.target,
@@ -273,6 +325,9 @@ def train(
     if matches:
         train_match(read, schema, output, match_options, json=json)
         return
+    if answers:
+        train_answer(read, schema, output, answer_options, json=json)
+        return
     evaluation = build_model(read, schema, output, options)
     if json:
         print_json(evaluation)
@@ -286,8 +341,8 @@ def train(
 def _is_match(task: str, label: str | None) -> bool:
     from motet.errors import UsageError
 
-    if task not in ("classify", "match"):
-        raise UsageError(f"no task {task!r}: one of classify, match")
+    if task not in TASKS:
+        raise UsageError(f"no task {task!r}: one of {', '.join(TASKS)}")
     if task == "classify" and label is None:
         raise UsageError(
             "name the column to learn with --label, or learn from pairs without labels with --task match"

@@ -37,6 +37,8 @@ def infer_schema(
     numeric: Sequence[str] = (),
     categorical: Sequence[str] = (),
     vector: Sequence[str] = (),
+    question: Sequence[str] = (),
+    answer: Sequence[str] = (),
     split: str | None = None,
     group: str | None = None,
     id: str | None = None,
@@ -44,6 +46,8 @@ def infer_schema(
     target: TargetKind = "class",
 ) -> Schema:
     """Tell the kind and role of each column; what the caller names is taken as said.
+
+    question, answer : columns of words that ask about the row, and of reference answers.
 
     Once any input column is named, only named ones are inputs. Otherwise pictures, words, sounds and vectors are
     found by looking at up to 5,000 evenly spaced rows; numbers and categories are inputs only when named. Raises
@@ -62,6 +66,8 @@ def infer_schema(
     ):
         for name in names:
             _claim(table, named, name, kind, "input")  # type: ignore[arg-type]
+    for name in question:
+        _claim(table, named, name, "text", "question")
     explicit = bool(named)
     roles: tuple[tuple[Role, str | None], ...] = (
         ("label", label),
@@ -70,6 +76,8 @@ def infer_schema(
         ("id", id),
         ("weight", weight),
     )
+    for name in answer:
+        _claim(table, named, name, "other", "answer")
     for role, one in roles:
         if one is not None:
             _claim(table, named, one, "other", role)
@@ -127,6 +135,8 @@ def _said(table: Table, name: str, kind: Kind, role: Role, guess: Guess, target:
             _refuse_no_vector(table, name)
         mark = _sure_mark(table, name) if kind == "numeric" else None
         return Column(name, kind, role, modality_of(kind, name), "named", mark)
+    if role == "question":
+        return Column(name, kind, role, "text", "named")
     if role == "label" and target != "number":
         _refuse_quantity(table, name, "a class" if target == "class" else "a list of labels")
     mark = _sure_mark(table, name) if role == "label" and target == "number" else None

@@ -23,6 +23,7 @@ _MODALITY_OF_KIND = {
     "numeric": "tabular",
     "categorical": "tabular",
 }
+READ: tuple[Role, ...] = ("input", "question")  # roles of columns that models read
 _NONE = "none"  # the pattern of a row without any modality
 
 
@@ -56,6 +57,11 @@ class Schema:
         return self._one("label")
 
     @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the columns of reference answers, in table order."""
+        return tuple(column.name for column in self.columns if column.role == "answer")
+
+    @property
     def split(self) -> str | None:
         """Name of the column that says train, validation or test."""
         return self._one("split")
@@ -77,15 +83,15 @@ class Schema:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Modalities of the input columns, in canonical order."""
-        return _ordered({c.modality for c in self.columns if c.role == "input" and c.modality is not None})
+        """Modalities of the columns that are read, in canonical order; a question is text."""
+        return _ordered({c.modality for c in self.columns if c.role in READ and c.modality is not None})
 
     def inputs(self, modality: str, kind: Kind | None = None) -> tuple[str, ...]:
-        """Names of the input columns of one modality, in table order (of one kind, where it is given)."""
+        """Names of the columns that are read as one modality, in table order (of one kind, where it is given)."""
         return tuple(
             column.name
             for column in self.columns
-            if column.role == "input" and column.modality == modality and kind in (None, column.kind)
+            if column.role in READ and column.modality == modality and kind in (None, column.kind)
         )
 
     @property

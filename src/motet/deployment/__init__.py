@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from motet.deployment.answer import build_answer_model
+from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.build import build_model
 from motet.deployment.heads import export_head
 from motet.deployment.match import build_match_model
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.options import Options
 
-__all__ = ["MatchOptions", "Options", "build_match_model", "build_model", "export_head"]
+__all__ = [
+    "AnswerOptions",
+    "MatchOptions",
+    "Options",
+    "build_answer_model",
+    "build_match_model",
+    "build_model",
+    "export_head",
+]

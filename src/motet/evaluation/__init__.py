@@ -22,6 +22,7 @@ from motet.evaluation.reliability import reliability
 from motet.evaluation.retrieval import both_directions, first_right_ranks, retrieval_metrics
 from motet.evaluation.risk_coverage import risk_coverage, risk_coverage_by_class
 from motet.evaluation.slices import slice_metrics
+from motet.evaluation.vqa import vqa_scores
 
 __all__ = [
     "LabelErrors",
@@ -55,4 +56,5 @@ __all__ = [
     "row_patterns",
     "shapley",
     "slice_metrics",
+    "vqa_scores",
 ]

@@ -8,8 +8,23 @@ from typing import Any
 from motet.model.manifest import Manifest
 from motet.model.metric_names import metric_name
 
+TITLES = {
+    "regress": "# A multimodal regression model",
+    "answer": "# A model that answers questions about pictures",
+}
 # those of a class, of labels, of a number: what a page of a model can hold
-METRICS = ("accuracy", "micro_f1", "macro_f1", "sample_f1", "map", "log_loss", "r2", "rmse", "mae")
+METRICS = (
+    "accuracy",
+    "vqa_accuracy",
+    "micro_f1",
+    "macro_f1",
+    "sample_f1",
+    "map",
+    "log_loss",
+    "r2",
+    "rmse",
+    "mae",
+)
 MATCH_METRICS = ("recall@1", "recall@5", "recall@10", "median_rank")
 
 
@@ -82,14 +97,14 @@ def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list
     lines = [
         "---",
         "library_name: motet",
-        "pipeline_tag: other",
+        f"pipeline_tag: {'visual-question-answering' if manifest.task == 'answer' else 'other'}",
         "tags:",
         "- multimodal",
         "- regression" if manifest.task == "regress" else "- classification",
         *(f"- {modality}" for modality in manifest.modalities),
         "---",
         "",
-        "# A multimodal regression model" if manifest.task == "regress" else "# A multimodal classifier",
+        TITLES.get(manifest.task, "# A multimodal classifier"),
         "",
         f"It reads {', '.join(manifest.modalities)} and answers with {_answers(manifest)}. "
         "Any of its modalities may be missing in a row.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
+    "vqa_accuracy": "VQA accuracy",
     "micro_f1": "micro-F1",
     "macro_f1": "macro-F1",
     "sample_f1": "sample-F1",

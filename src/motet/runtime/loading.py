@@ -6,6 +6,7 @@ from pathlib import Path
 
 from motet.encoders import FeatureCache
 from motet.model import ModelDirectory
+from motet.runtime.answer_model import AnswerModel
 from motet.runtime.match_model import MatchModel
 from motet.runtime.model import Model
 
@@ -13,9 +14,10 @@ from motet.runtime.model import Model
 def load(path: str | Path, *, cache: FeatureCache | None = None) -> Model | MatchModel:
     """Open a model directory; needs no PyTorch.
 
-    A model that was trained to classify or to tell numbers is a `Model`, one that matches pictures and words a
-    `MatchModel`. cache : where features are kept between runs; default none.
+    A model that was trained to classify or to tell numbers is a `Model`, one that answers questions an `AnswerModel`,
+    one that matches pictures and words a `MatchModel`. cache : where features are kept between runs; default none.
     """
-    if ModelDirectory(path).manifest.task == "match":
+    task = ModelDirectory(path).manifest.task
+    if task == "match":
         return MatchModel(path, cache=cache)
-    return Model(path, cache=cache)
+    return AnswerModel(path, cache=cache) if task == "answer" else Model(path, cache=cache)

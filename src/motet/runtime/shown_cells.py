@@ -18,12 +18,12 @@ def shown_cells(table: Table, schema: Schema, rows: Rows) -> Iterator[dict[str, 
     """What a person should see of each row: number, id, label, words, and where its picture and sound are."""
     named = schema.id is not None and schema.id in table.columns
     ids = row_ids(table, str(schema.id), rows) if named else [None] * len(rows)
-    label = table.column(str(schema.label))
+    label = None if schema.label is None else table.column(schema.label)
     for row, name in zip(rows.tolist(), ids, strict=True):
         yield {
             "row": row,
             "id": name,
-            "label": str(label[row].as_py()),
+            "label": None if label is None else str(label[row].as_py()),
             "text": _words(table, schema.inputs("text"), row),
             "image": _file(table, schema.inputs("image"), row),
             "audio": _file(table, schema.inputs("audio"), row),

@@ -8,6 +8,7 @@ from motet.data import Schema, Table
 from motet.data.decimal_marks import reading_notes
 from motet.data.inference import was_empty
 from motet.data.missingness import filled_cells
+from motet.data.schema import READ
 from motet.errors import TableError
 from motet.model import PatternEntry
 
@@ -19,7 +20,7 @@ def column_notes(table: Table, schema: Schema, also_read: Collection[str | None]
     and are not now. Numbers that could be read otherwise are told with an example. Raises TableError where none of the
     columns that the model reads is there. also_read : columns that are read for another reason, as known labels are.
     """
-    wanted = [column.name for column in schema.columns if column.role == "input"]
+    wanted = [column.name for column in schema.columns if column.role in READ]
     lacking = [name for name in wanted if name not in table.columns]
     if lacking and len(lacking) == len(wanted):
         raise TableError(

@@ -1,0 +1,106 @@
+"""Questions about pictures: which rows ask about one picture, in the same words, and which side each row is on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from motet.data.answers import AnswerCounts
+from motet.data.duplicates import media_digests, number_rows
+from motet.data.image_cells import ImageCells
+from motet.data.schema import Schema
+from motet.data.splits import (
+    NAMES,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Split,
+    assign_sides,
+    group_numbers,
+    joined,
+    split_sides,
+)
+from motet.data.table import Table
+from motet.data.text_cells import TextCells
+from motet.errors import TableError
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DistinctCells:
+    """The U different cells of N rows, so that each is encoded once however many rows have it.
+
+    number [N] : which of them a row has, -1 where it has none. rows [U] : the first row of each.
+    """
+
+    number: Rows
+    rows: Rows
+
+    @classmethod
+    def of(cls, cells: ImageCells | TextCells) -> tuple[DistinctCells, str]:
+        """By content; a note says where files were too many to be read. A picture that cannot be read is none."""
+        present = np.flatnonzero(cells.present)
+        digests, note = (
+            media_digests(cells, present) if isinstance(cells, ImageCells) else (cells.digests(present), "")
+        )
+        number = np.full(len(cells), -1, np.int64)
+        readable = digests.any(axis=1)
+        _, first, compact = np.unique(number_rows(digests[readable]), return_index=True, return_inverse=True)
+        number[present[readable]] = compact
+        return cls(number, present[readable][first]), note
+
+
+def split_questions(
+    table: Table,
+    schema: Schema,
+    answers: AnswerCounts,
+    picture: Rows,
+    *,
+    test_size: float,
+    validation_size: float,
+    seed: int,
+) -> Split:
+    """Split the rows that have an answer, so that all questions about one picture are on one side.
+
+    picture [N] : number of each row's picture, -1 for none. A split column is followed as it stands; only where it has
+    no validation rows are some taken from train. Pictures of one group stay together. Shares of the most common
+    answers are kept where pictures allow it. Raises TableError where nothing is left to train on.
+    """
+    notes: list[str] = []
+    rows = np.flatnonzero(answers.common != -1)
+    if not len(rows):
+        raise TableError(f"no row has an answer in {', '.join(map(repr, schema.answers))}")
+    if len(rows) < len(table):
+        left = len(table) - len(rows)
+        notes.append(f"{left:,} {'row has' if left == 1 else 'rows have'} no answer: left out")
+    units = np.where(picture < 0, len(table) + np.arange(len(table)), picture)
+    if schema.group is not None:
+        units = joined(units, group_numbers(table, schema.group))
+    units = units[rows]
+    classes = np.maximum(answers.common[rows], -1) + 1  # what the vocabulary lacks is one class
+    generator = np.random.default_rng(seed)
+    if schema.split is None:
+        sides = assign_sides(units, classes, (validation_size, test_size), generator)
+    else:
+        sides = split_sides(table, schema.split)[rows]
+        if not (sides == TRAIN).any():
+            raise TableError(f"split column {schema.split!r} has no train rows with an answer")
+        across = len(np.intersect1d(units[sides == TEST], units[sides != TEST]))
+        if across:
+            pictures = "1 picture is" if across == 1 else f"{across:,} pictures are"
+            notes.append(
+                f"{pictures} asked about in test rows of split column {schema.split!r} and in others: results will "
+                "look better than they are"
+            )
+        if not (sides == VALIDATION).any() and validation_size > 0:
+            inner = np.flatnonzero(sides == TRAIN)
+            sides[inner] = assign_sides(units[inner], classes[inner], (validation_size, 0.0), generator)
+            notes.append(f"{(sides == VALIDATION).sum():,} validation rows were taken from train")
+    for side, size in ((VALIDATION, validation_size), (TEST, test_size)):
+        if size > 0 and not (sides == side).any():
+            notes.append(f"there is no row on the {NAMES[side]} side")
+    made = [rows[sides == side] for side in (TRAIN, VALIDATION, TEST)]
+    return Split(made[0], made[1], made[2], tuple(notes))

@@ -1,0 +1,292 @@
+"""From a table of pictures, questions and answers to a model directory: learn, choose by pattern, write, measure."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motet import __version__
+from motet.data import CellIssue, Schema, Split, Table, cells, column_slices
+from motet.data.answers import (
+    AnswerCounts,
+    Answers,
+    AnswerVocabulary,
+    answer_vocabulary,
+    count_answers,
+    read_answers,
+)
+from motet.data.questions import DistinctCells, split_questions
+from motet.deployment.answer_options import AnswerOptions
+from motet.deployment.answer_sources import ask_sources, broken_pictures, write_learned
+from motet.deployment.heads import export_head
+from motet.deployment.versions import package_versions
+from motet.encoders import FeatureCache
+from motet.errors import TableError
+from motet.model import (
+    HeadEntry,
+    Manifest,
+    check_place,
+    model_card,
+    new_model_directory,
+    table_digest,
+    write_manifest,
+)
+from motet.progress import progress
+from motet.report import shown_thumbnails, write_report
+from motet.runtime.answer_model import AnswerModel
+from motet.runtime.evaluate_answers import evaluate_answers
+from motet.runtime.target import ClassTarget
+from motet.selection import Selection, select
+from motet.tasks.answer import answer_targets
+from motet.training.answering import Answering, finish_heads, fit_answers
+
+Rows = npt.NDArray[np.int64]
+STRATA = 50  # most common answers whose shares sides keep
+CHOSEN_ON = 5000  # validation rows at most
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a table says: answers, their vocabulary and counts, the different pictures and questions, and the sides."""
+
+    answers: Answers
+    vocabulary: AnswerVocabulary
+    counts: AnswerCounts
+    distinct: dict[str, DistinctCells]
+    split: Split
+    notes: list[str]
+    issues: tuple[CellIssue, ...]
+
+
+def build_answer_model(table: Table, schema: Schema, place: Path, options: AnswerOptions) -> dict[str, Any]:
+    """Train a model that answers questions about pictures, and write the model directory `place`.
+
+    Returns its evaluation: the saved model measured on the test rows, for each pattern, beside the most common answer,
+    a model of questions alone and one of pictures alone.
+
+    Raises TableError where no row has an answer, or nothing to answer from can be read.
+    """
+    begun = time.perf_counter()
+    check_place(place)
+    read = _read(table, schema, options)
+    for name in options.slices:
+        column_slices(table, name, read.split.test)
+    clock = time.perf_counter()
+    by_modality = cells(table, schema)
+    asked = ask_sources(by_modality, read.distinct, read.split, options)
+    seconds = {"encode": round(time.perf_counter() - clock, 3)}
+    clock = time.perf_counter()
+    settings = replace(options.training, seed=options.seed)
+    with progress(f"training {options.strategy}", settings.epochs) as advance:
+        made = fit_answers(
+            asked.sources,
+            read.counts,
+            read.split.train,
+            read.split.validation,
+            options.strategy,
+            settings,
+            moments=asked.moments,
+            time_limit=options.time_limit,
+            advance=advance,
+        )
+    seconds["train"] = round(time.perf_counter() - clock, 3)
+    if made.cut:
+        read.notes.append(f"training was cut short by the time limit after {len(made.history)} epochs")
+    targets = answer_targets(read.counts.dense(read.split.train), read.counts.totals[read.split.train])
+    prior = targets.sum(axis=0, dtype=np.float64) / max(float(targets.sum()), 1.0)
+    entries = _entries(made)
+    selection = _select(made, read, entries, prior, options)
+    write_learned(asked)
+    used = np.concatenate([read.split.train, read.split.validation])
+    broken = broken_pictures(asked, by_modality["image"], used, made.rows.present("image", used))
+    heads = finish_heads(made.network, asked.bases)
+    with new_model_directory(place) as making:
+        (making / "heads").mkdir()
+        for name, head in heads.items():
+            export_head(head, making / "heads" / name)
+        manifest = Manifest(
+            task="answer",
+            classes=read.vocabulary.answers,
+            class_type="string",
+            prior=tuple(prior.tolist()),
+            schema=schema,
+            sources=asked.opened.write(making),
+            heads=entries,
+            patterns=selection.patterns,
+            baselines={name: name for name, head in entries.items() if head.kind == "unimodal"},
+            training={
+                "options": asdict(options),
+                "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
+                "rows": _sides(read.split),
+                "best_epoch": made.best_epoch,
+                "vocabulary": asdict(read.vocabulary) | {"answers": len(read.vocabulary.answers)},
+                "notes": read.notes,
+            },
+            seed=options.seed,
+            versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
+        )
+        write_manifest(making, manifest)
+        evaluation = _measure(making, table, read, broken, made, selection, options)
+        evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
+        text = json.dumps(evaluation, ensure_ascii=False, indent=1)
+        (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        measured = "overall" in evaluation
+        (making / "README.md").write_text(
+            model_card(manifest, evaluation if measured else None), encoding="utf-8"
+        )
+        if measured:
+            pictures = shown_thumbnails(table, schema, evaluation)
+            write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
+        write_manifest(making, manifest)
+    return evaluation
+
+
+def _read(table: Table, schema: Schema, options: AnswerOptions) -> _Read:
+    by_modality = cells(table, schema)
+    for modality, what in (("image", "pictures"), ("text", "questions")):
+        if modality not in by_modality or not by_modality[modality].present.any():
+            option = "--image" if modality == "image" else "--question"
+            raise TableError(
+                f"{table.name}: no row has {what} to answer from: name their column with {option} COLUMN"
+            )
+    beside = [modality for modality in by_modality if modality not in ("image", "text")]
+    if beside:
+        raise TableError(
+            f"{table.name}: questions are answered from pictures and words, not from {beside[0]}"
+        )
+    answers = read_answers(table, schema)
+    notes = [*table.notes]
+    distinct: dict[str, DistinctCells] = {}
+    for modality in ("image", "text"):
+        distinct[modality], note = DistinctCells.of(by_modality[modality])  # type: ignore[arg-type]
+        notes += [note] if note else []
+    strata = answer_vocabulary(answers, np.arange(len(table)), STRATA)
+    split = split_questions(
+        table,
+        schema,
+        count_answers(answers, strata.answers),
+        distinct["image"].number,
+        test_size=options.test_size,
+        validation_size=options.validation_size,
+        seed=options.seed,
+    )
+    notes += split.notes
+    vocabulary = answer_vocabulary(answers, split.train, options.vocabulary)
+    counts = count_answers(answers, vocabulary.answers)
+    if vocabulary.left_out:
+        total = sum(vocabulary.counts) + vocabulary.left_out_count
+        notes.append(
+            f"the vocabulary holds the {len(vocabulary.answers):,} most common answers; {vocabulary.left_out:,} "
+            f"others, {vocabulary.left_out_count / total:.1%} of all that training rows say, can never be given"
+        )
+    for name, rows in (("validation", split.validation), ("test", split.test)):
+        share = counts.unseen_share(rows)
+        if share:
+            notes.append(f"{share:.1%} of the answers of {name} rows are other ones, never learned")
+    issues = tuple(issue for one in by_modality.values() for issue in one.issues)
+    return _Read(answers, vocabulary, counts, distinct, split, notes, (*answers.issues, *issues))
+
+
+def _entries(made: Answering) -> dict[str, HeadEntry]:
+    found = {}
+    for name in made.network.names:
+        sources = made.network.head(name).sources
+        tokens = tuple(source.name for source in sources if source.read != "pooled")
+        kind = name if name == made.network.fused else "unimodal"
+        found[name] = HeadEntry(f"heads/{name}.onnx", tuple(s.name for s in sources), kind, tokens)
+    return found
+
+
+def _select(
+    made: Answering,
+    read: _Read,
+    entries: dict[str, HeadEntry],
+    prior: npt.NDArray[np.floating],
+    options: AnswerOptions,
+) -> Selection:
+    """Who answers each pattern, chosen and calibrated on validation rows, which trained nothing."""
+    rows = read.split.validation
+    rows = rows[read.counts.common[rows] >= 0]
+    rows = rows[:: max(1, -(-len(rows) // CHOSEN_ON))]
+    known: dict[tuple[str, frozenset[str]], npt.NDArray[np.floating]] = {}
+
+    def logits_of(head: str, shown: frozenset[str], at: Rows) -> npt.NDArray[np.floating]:
+        if (head, shown) not in known:
+            known[head, shown] = made.logits(head, rows, shown)
+        return known[head, shown][at]
+
+    modality_of = {one.source.name: one.source.modality for one in made.rows.sources}
+    return select(
+        entries,
+        modality_of,
+        made.rows.modalities,
+        logits_of,
+        {modality: made.rows.present(modality, rows) for modality in made.rows.modalities},
+        read.counts.common[rows],
+        prior,
+        target=ClassTarget(read.vocabulary.answers),
+        forced=None if options.fusion == "auto" else made.network.fused,
+        seed=options.seed,
+    )
+
+
+def _measure(
+    making: Path,
+    table: Table,
+    read: _Read,
+    broken: tuple[CellIssue, ...],
+    made: Answering,
+    selection: Selection,
+    options: AnswerOptions,
+) -> dict[str, Any]:
+    """`evaluation.json`: the test rows answered by the directory as written, and how it was trained."""
+    split = read.split
+    evaluation: dict[str, Any] = {
+        "schema_version": 1,
+        "task": "answer",
+        "split": "test",
+        "n": 0,
+        "seconds": {},
+    }
+    if len(split.test):
+        model = AnswerModel(making, cache=FeatureCache() if options.cache else None)
+        evaluation = evaluate_answers(model, table, split.test, slices=options.slices)
+    evaluation["notes"] = list(dict.fromkeys([*read.notes, *evaluation.get("notes", [])]))
+    told = [issue.to_json() for issue in (*read.issues, *broken) if issue.broken]
+    by_cell = {(one["row"], one["column"]): one for one in (*told, *evaluation.get("broken", []))}
+    evaluation["broken"] = [by_cell[key] for key in sorted(by_cell)]
+    evaluation.setdefault("issues", {})["broken"] = len(by_cell)
+    evaluation["history"] = {made.network.fused: [epoch.to_json() for epoch in made.history]}
+    evaluation["selection"] = {
+        pattern: {
+            "chosen": entry.chosen,
+            "why": entry.why,
+            "temperature": entry.temperature,
+            "candidates": [c.to_json() for c in selection.candidates.get(pattern, [])],
+        }
+        for pattern, entry in selection.patterns.items()
+    }
+    evaluation["vocabulary"] = {
+        "answers": dict(zip(read.vocabulary.answers, read.vocabulary.counts, strict=True)),
+        "left_out": read.vocabulary.left_out,
+        "left_out_count": read.vocabulary.left_out_count,
+        "unseen": {
+            name: read.counts.unseen_share(rows)
+            for name, rows in (("validation", split.validation), ("test", split.test))
+        },
+    }
+    sides = _sides(split)
+    evaluation["data"] = {"name": table.name, "rows": sides, "left_out": len(table) - sum(sides.values())}
+    evaluation["seed"] = options.seed
+    return evaluation
+
+
+def _sides(split: Split) -> dict[str, int]:
+    return {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}

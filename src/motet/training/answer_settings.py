@@ -1,0 +1,45 @@
+"""How a model that answers questions is trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from motet.encoders.torch_small import VisionConfig, WordsConfig
+from motet.training.small import SmallSettings
+
+# A finer map than a `small` encoder of whole pictures has: questions are about parts of them.
+SMALL = SmallSettings(
+    vision=VisionConfig(side=96, widths=(16, 32, 64, 128)),
+    words=WordsConfig(vocab_size=8000, hidden_size=96, num_hidden_layers=1),
+    masked_words=0.0,  # `is there a red shape?` without its third word has no answer
+    shift=4,
+    light=0.1,
+)
+
+
+@dataclass(frozen=True)
+class AnswerSettings:
+    """Width of the joint state, and how long and how fast it is learned.
+
+    hide : chance that a modality of a row is hidden in training, though never all. rows : in a batch, at most.
+    questions : about one picture that come in one batch: more of them spare encoding it again, but then a batch has few
+        pictures, by which a picture network of batch norm learns badly.
+    """
+
+    width: int = 96
+    dropout: float = 0.05
+    hide: float = 0.05
+    epochs: int = 30
+    patience: int = 5
+    rows: int = 128
+    questions: int = 3
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warmup: float = 0.1
+    small: SmallSettings = field(default_factory=lambda: SMALL)
+    seed: int = 0
+
+    def rows_a_batch(self, rows: int) -> int:
+        """Batch size for this many training rows: about 30 steps an epoch, from 32 rows on."""
+        return int(min(self.rows, max(32, 2 ** round(math.log2(max(rows, 1) / 30)))))

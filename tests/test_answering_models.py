@@ -1,0 +1,309 @@
+"""Questions about pictures from table to model directory, and that directory asked without the learning wing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+
+import motet
+from motet.data import Table, infer_schema, read_table
+from motet.deployment import AnswerOptions, build_answer_model
+from motet.encoders.torch_small import VisionConfig, WordsConfig
+from motet.errors import TableError, UsageError
+from motet.runtime import AnswerModel
+from motet.training.answer_settings import SMALL, AnswerSettings
+from test_running_wing import motet_bare
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 60), "blue": (40, 60, 220)}
+TINY = AnswerSettings(
+    width=24,
+    epochs=30,
+    patience=30,
+    learning_rate=5e-3,
+    small=replace(
+        SMALL,
+        vision=VisionConfig(side=16, widths=(8, 16)),
+        words=WordsConfig(300, 32, 1, 2, max_position_embeddings=16),
+    ),
+)
+
+
+def options(**more: Any) -> AnswerOptions:
+    return AnswerOptions(**{"training": TINY, "test_size": 0.2, "validation_size": 0.2, **more})
+
+
+def asked(folder: Path, pictures: int = 60) -> dict[str, list[Any]]:
+    """Pictures of one colour, and three questions about each, one of them in Chinese."""
+    random = np.random.default_rng(0)
+    table: dict[str, list[Any]] = {"picture": [], "asked": [], "said": [], "also": []}
+    for number in range(pictures):
+        name = list(COLOURS)[number % 3]
+        pixels = np.clip(np.array(COLOURS[name]) + random.integers(-30, 30, (16, 16, 3)), 0, 255)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+        other = list(COLOURS)[int(random.integers(3))]
+        for question, answer in (
+            ("What colour is it?", name),
+            (f"Is it {other}?", "Yes" if other == name else "no"),
+            ("这是红色吗？", "yes" if name == "red" else "No"),
+        ):
+            table["picture"].append(f"{number}.png")
+            table["asked"].append(question)
+            table["said"].append(answer)
+            table["also"].append([answer.lower(), "dark, or so"])
+    return table
+
+
+def read(table: dict[str, list[Any]], folder: Path, *answers: str) -> tuple[Table, Any]:
+    made = read_table(table, image_root=folder)
+    schema = infer_schema(made, image=["picture"], question=["asked"], answer=answers or ["said"])
+    return made, schema
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Path]:
+    """Some rows lack the picture, some the question; one of the pictures is one pixel, one is broken."""
+    folder = tmp_path_factory.mktemp("asked")
+    table = asked(folder)
+    table["picture"][5], table["asked"][10] = "", " "  # row 5 asks about the picture that is broken
+    Image.new("RGB", (1, 1), COLOURS["red"]).save(folder / "0.png")
+    (folder / "1.png").write_bytes(b"no picture")
+    (folder / "6.png").unlink()
+    place = folder / "model"
+    return (
+        place,
+        build_answer_model(*read(table, folder, "said", "also"), place, options(fusion="film")),
+        folder,
+    )
+
+
+def test_the_evaluation_has_the_shape_that_is_agreed(built: tuple[Path, dict[str, Any], Path]) -> None:
+    place, evaluation, _ = built
+    assert json.loads((place / "evaluation.json").read_text(encoding="utf-8")) == evaluation
+    assert evaluation["task"] == "answer"
+    assert list(evaluation["patterns"]) == ["image+text", "image", "text", "none"]
+    assert set(evaluation["baselines"]) == {"majority", "image-only", "question-only"}
+    for entry in (evaluation["overall"], *evaluation["patterns"].values(), *evaluation["baselines"].values()):
+        for name in ("accuracy", "vqa_accuracy"):
+            metric = entry["metrics"][name]
+            assert metric["low"] <= metric["value"] <= metric["high"]
+    types = {part["name"]: part["n"] for part in evaluation["slices"]["question type"]}
+    assert {"what colour", "吗"} <= set(types) and sum(types.values()) == evaluation["n"]
+    assert evaluation["vocabulary"]["answers"]["dark, or so"] > 0
+    assert [issue["row"] for issue in evaluation["broken"]] == [3, 4, 18, 19, 20]  # on whatever side
+    assert evaluation["issues"]["broken"] == 5
+    assert sum(evaluation["data"]["rows"].values()) == 180
+    page = (place / "report.html").read_text(encoding="utf-8")
+    assert "question type" in page and "VQA accuracy" in page and "question-only" in page
+    assert "visual-question-answering" in (place / "README.md").read_text(encoding="utf-8")
+
+
+def test_picture_and_question_together_tell_what_neither_does(
+    built: tuple[Path, dict[str, Any], Path],
+) -> None:
+    _, evaluation, _ = built
+    right = {name: one["metrics"]["accuracy"]["value"] for name, one in evaluation["patterns"].items()}
+    assert right["image+text"] > 0.85
+    assert right["text"] < 0.8 and right["image"] < 0.8
+    for name, pattern in (("question-only", "text"), ("image-only", "image")):
+        assert evaluation["baselines"][name]["pattern"] == pattern
+        assert evaluation["baselines"][name]["metrics"]["accuracy"]["value"] < right["image+text"]
+
+
+def test_every_row_gets_its_own_answer_in_order(
+    built: tuple[Path, dict[str, Any], Path], tmp_path: Path
+) -> None:
+    place, _, _ = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    table = asked(tmp_path)
+    whole = model.predict(table, image_root=tmp_path)
+    order = np.random.default_rng(1).permutation(180)
+    mixed = model.predict(
+        {name: [values[i] for i in order] for name, values in table.items()}, image_root=tmp_path
+    )
+    assert len(whole) == 180
+    for place_of, row in enumerate(order.tolist()):
+        assert mixed[place_of].prediction == whole[row].prediction
+        assert mixed[place_of].confidence == pytest.approx(whole[row].confidence, abs=1e-4)
+
+
+BAD = {
+    "empty": "",
+    "white space": " \n\t",
+    "ten thousand words": "is it red " * 3334,
+    "another language": "Czy to jest czerwone? ¿Es rojo? これは赤ですか",
+    "nothing but marks": "?!?",
+    "odd characters": "\ud7ff\u200b\ufffd🟥\x7f",
+}
+
+
+@pytest.mark.parametrize("question", BAD.values(), ids=BAD)
+def test_any_question_is_answered_and_an_empty_one_is_absent(
+    built: tuple[Path, dict[str, Any], Path], question: str
+) -> None:
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    found = model.ask(question, image=folder / "2.png")
+    assert found.prediction in model.classes and 0 < (found.confidence or 0) <= 1
+    assert found.pattern == ("image+text" if question.strip() else "image")
+
+
+def test_a_missing_broken_or_tiny_picture_is_no_obstacle(built: tuple[Path, dict[str, Any], Path]) -> None:
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    assert model.ask("is it red?").pattern == "text"
+    assert model.ask().pattern == "none"
+    tiny = model.ask("is it red?", image=folder / "0.png")
+    assert tiny.pattern == "image+text" and tiny.issue is None
+    broken = model.ask("is it red?", image=folder / "1.png")
+    assert broken.pattern == "text" and "picture" in (broken.issue or "")
+    assert broken.confidence == pytest.approx(model.ask("is it red?").confidence, abs=1e-5)
+    with pytest.raises(UsageError, match=r"gone\.png"):
+        model.ask("is it red?", image=folder / "gone.png")
+
+
+def test_a_vocabulary_that_overflows_is_told_and_counted(tmp_path: Path) -> None:
+    table = asked(tmp_path, 30)
+    for row in range(0, 90, 9):
+        table["said"][row] = f"rare {row}, and {row + 1}"
+    evaluation = build_answer_model(
+        *read(table, tmp_path), tmp_path / "model", options(vocabulary=4, training=replace(TINY, epochs=2))
+    )
+    assert len(evaluation["classes"]) == 4
+    assert evaluation["vocabulary"]["left_out"] > 0
+    assert any("can never be given" in note for note in evaluation["notes"])
+    test = evaluation["vocabulary"]["unseen"]["test"]
+    assert test > 0 and any(f"{test:.1%} of the answers of test rows" in note for note in evaluation["notes"])
+
+
+def test_measuring_again_gives_the_same_figures(built: tuple[Path, dict[str, Any], Path]) -> None:
+    """All rows that have an answer in another table; one whose answer is unknown to the model is a mistake."""
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    table = {
+        "picture": ["2.png", "3.png", "5.png"],
+        "asked": ["What colour is it?"] * 3,
+        "said": ["Blue.", "never heard of", ""],
+        "also": [[], [], []],
+    }
+    found = model.evaluate(table, image_root=folder)
+    assert found["n"] == 2
+    right = model.ask("What colour is it?", image=folder / "2.png").prediction == "blue"
+    assert found["overall"]["metrics"]["accuracy"]["value"] == (0.5 if right else 0)
+    assert any("cannot give ('never heard of')" in note for note in found["notes"])
+    with pytest.raises(TableError, match="no row to be measured has an answer"):
+        model.evaluate({**table, "said": [""] * 3}, image_root=folder)
+
+
+def test_cached_tokens_of_an_encoder_that_is_there_serve_too(tmp_path: Path) -> None:
+    """Patches of an untrained vision transformer, frozen, beside words by TF-IDF, which have no tokens."""
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    vision = transformers.ViTConfig(**shape, image_size=16, patch_size=8)
+    transformers.ViTModel(vision, add_pooling_layer=False).save_pretrained(tmp_path / "patches")
+    said = {"image_processor_type": "ViTImageProcessor", "size": {"height": 16, "width": 16}}
+    (tmp_path / "patches" / "preprocessor_config.json").write_text(json.dumps(said))
+    evaluation = build_answer_model(
+        *read(asked(tmp_path), tmp_path),
+        tmp_path / "model",
+        options(
+            image_encoders=(str(tmp_path / "patches"),), text_encoders=("lexical",), fusion="transformer"
+        ),
+    )
+    assert set(evaluation["sources"]) == {"image:patches", "text:lexical"}
+    assert evaluation["patterns"]["image+text"]["metrics"]["accuracy"]["value"] > 0.75
+    manifest = json.loads((tmp_path / "model" / "motet.json").read_text(encoding="utf-8"))
+    assert manifest["heads"]["transformer-tokens"]["tokens"] == ["image:patches"]
+
+
+def test_it_answers_where_nothing_of_the_learning_wing_can_be_imported(
+    built: tuple[Path, dict[str, Any], Path],
+) -> None:
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    told = json.loads(
+        motet_bare("ask", place, "--image", folder / "2.png", "What colour is it?", "--json").stdout
+    )
+    assert told["prediction"] == model.ask("What colour is it?", image=folder / "2.png").prediction
+
+
+def test_the_commands_from_a_table_to_an_answer(motet: Callable[..., Any], tmp_path: Path) -> None:
+    table = asked(tmp_path, 24)
+    lines = ["picture,asked,said"]
+    lines += [f"{p},{q},{a}" for p, q, a in zip(table["picture"], table["asked"], table["said"], strict=True)]
+    (tmp_path / "asked.csv").write_text("\n".join(lines), encoding="utf-8")
+    columns = ("--image", "picture", "--question", "asked", "--answer", "said")
+    place = tmp_path / "model"
+    trained = motet(
+        "train", tmp_path / "asked.csv", "--task", "answer", *columns, "-o", place, "--time-limit", "0.1"
+    )
+    assert trained.code == 0, trained.err
+    assert "question-only" in trained.out + trained.err and "cut short" in trained.out + trained.err
+    measured = motet("evaluate", place, tmp_path / "asked.csv", "--all-rows", "--json")
+    assert measured.code == 0 and json.loads(measured.out)["n"] == 72
+    answered = motet("ask", place, "--image", tmp_path / "2.png", "What colour is it?")
+    assert answered.code == 0 and "(image+text)" in answered.out + answered.err
+    assert motet("predict", place, "--text", "Is it red?", "--json").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--question", "asked", "--answer", "said"), "--image COLUMN"),
+        (("--image", "picture", "--answer", "said"), "--question COLUMN"),
+        (("--image", "picture", "--question", "asked"), "--answer COLUMN"),
+        (("--image", "picture", "--question", "asked", "--answer", "said", "--label", "said"), "no --label"),
+        (
+            ("--image", "picture", "--question", "asked", "--question", "said", "--answer", "said"),
+            "one question",
+        ),
+        (("--image", "picture", "--question", "asked", "--answer", "asked"), "it can be one of them"),
+    ],
+)
+def test_wrong_usage_is_said_before_anything_is_learned(
+    motet: Callable[..., Any], tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "asked.csv").write_text("picture,asked,said\na.png,is it?,yes\n", encoding="utf-8")
+    ran = motet("train", tmp_path / "asked.csv", "--task", "answer", *arguments, "-o", tmp_path / "model")
+    assert ran.code == 2 and said in ran.err
+
+
+def test_columns_of_answering_are_of_no_other_task(motet: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "asked.csv").write_text("picture,asked,said\na.png,is it?,yes\n", encoding="utf-8")
+    ran = motet(
+        "train", tmp_path / "asked.csv", "--label", "said", "--question", "asked", "-o", tmp_path / "m"
+    )
+    assert ran.code == 2 and "--question is of --task answer" in ran.err
+
+
+def test_a_model_of_another_task_cannot_be_asked(motet: Callable[..., Any], model_directory: Path) -> None:
+    ran = motet("ask", model_directory, "is it red?")
+    assert ran.code == 2 and "not to answer questions" in ran.err
+    assert motet("ask", model_directory).code == 2
+
+
+def test_the_estimator_fits_asks_and_scores(tmp_path: Path) -> None:
+    table = asked(tmp_path, 24)
+    made = motet.VisualQuestionAnswerer(
+        image="picture", question="asked", answer="said", image_root=tmp_path, time_limit=0.1
+    ).fit(table)
+    assert made.predict(table).shape == (72,)
+    np.testing.assert_allclose(made.predict_proba(table).sum(axis=1), 1, atol=1e-6)
+    assert 0 <= made.score(table) <= 1
+    made.save(tmp_path / "model")
+    found = motet.load(tmp_path / "model")
+    assert isinstance(found, AnswerModel)
+    assert found.ask("Is it red?").confidence == pytest.approx(made.ask("Is it red?").confidence, abs=1e-5)
