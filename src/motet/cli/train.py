@@ -30,6 +30,7 @@ from motet.cli.options import (
 if TYPE_CHECKING:
     from motet.data import Schema, Table
 
+PAIR_TASKS = ("match", "caption")  # learn from pictures and their sentences, without labels
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
 
@@ -43,7 +44,8 @@ def train(
     task: Annotated[
         str,
         typer.Option(
-            help="classify (learns --label), or match: one space for pictures and words, for search and zero-shot."
+            help="classify (learns --label), match: one space for pictures and words, for search and zero-shot, or "
+            "caption: a sentence for each picture."
         ),
     ] = "classify",
     target: TargetOption = "class",
@@ -162,6 +164,8 @@ def train(
       motet train products.csv --label category --slice brand --curves -o model
 
       motet train photos.csv --task match --image photo --text caption --text caption_zh -o space
+
+      motet train photos.csv --task caption --image photo --text caption1 --text caption2 -o captioner
     """
     from motet.cli.augmentation import read_augmentation
     from motet.cli.balance import read_balance
@@ -169,12 +173,14 @@ def train(
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_table
     from motet.cli.results import print_evaluation
+    from motet.cli.train_caption import train_caption
     from motet.cli.train_match import read_terms, refuse_options, train_match
     from motet.data import infer_schema, read_table
     from motet.errors import UsageError
     from motet.model import check_place
 
-    matches = _is_match(task, label)
+    _check_task(task, label)
+    pairs = task in PAIR_TASKS
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
     check_place(output)
@@ -187,8 +193,9 @@ def train(
     if test_share + val_share >= 1:
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
     augmentation = read_augmentation(augment, augment_image, augment_text, synonyms, back_translate)
-    if matches:
+    if pairs:
         refuse_options(
+            task,
             {
                 "--label": label,
                 "--target": target != "class",
@@ -208,13 +215,14 @@ def train(
                 "--curves": curves,
                 "--augment": augment,
                 "--no-refit": no_refit,
-            }
+                **({"--text-encoder": text_encoder, "--no-lexical": no_lexical} if task == "caption" else {}),
+            },
         )
-    elif objective != "infonce" or term:
+    if task != "match" and (objective != "infonce" or term):
         raise UsageError("--objective and --term are of --task match")
     terms = read_terms(term or ())
     require_learning_wing()
-    from motet.deployment import MatchOptions, Options, build_model
+    from motet.deployment import CaptionOptions, MatchOptions, Options, build_model
     from motet.training import Balance, Settings
 
     match_options = MatchOptions(
@@ -224,6 +232,14 @@ def train(
         pooling=tuple(pooling or ()),
         objective=objective,
         terms=terms,
+        accept_licence=accept_licence,
+        test_size=test_share,
+        validation_size=val_share,
+        seed=seed,
+    )
+    caption_options = CaptionOptions(
+        image_encoders=tuple(image_encoder or ("auto",)) if task == "caption" else ("auto",),
+        pooling=tuple(pooling or ()),
         accept_licence=accept_licence,
         test_size=test_share,
         validation_size=val_share,
@@ -270,8 +286,11 @@ def train(
     _say_sizes_unused(read, schema, columns.split_column, test_size, val_size)
     if strict:
         _refuse_broken(read, schema)
-    if matches:
+    if task == "match":
         train_match(read, schema, output, match_options, json=json)
+        return
+    if task == "caption":
+        train_caption(read, schema, output, caption_options, json=json)
         return
     evaluation = build_model(read, schema, output, options)
     if json:
@@ -283,16 +302,15 @@ def train(
     message(f"model: {output}")
 
 
-def _is_match(task: str, label: str | None) -> bool:
+def _check_task(task: str, label: str | None) -> None:
     from motet.errors import UsageError
 
-    if task not in ("classify", "match"):
-        raise UsageError(f"no task {task!r}: one of classify, match")
+    if task not in ("classify", *PAIR_TASKS):
+        raise UsageError(f"no task {task!r}: one of classify, {', '.join(PAIR_TASKS)}")
     if task == "classify" and label is None:
         raise UsageError(
             "name the column to learn with --label, or learn from pairs without labels with --task match"
         )
-    return task == "match"
 
 
 def _say_sizes_unused(

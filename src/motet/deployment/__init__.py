@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from motet.deployment.build import build_model
+from motet.deployment.caption import build_caption_model
+from motet.deployment.caption_options import CaptionOptions
 from motet.deployment.heads import export_head
 from motet.deployment.match import build_match_model
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.options import Options
 
-__all__ = ["MatchOptions", "Options", "build_match_model", "build_model", "export_head"]
+__all__ = [
+    "CaptionOptions",
+    "MatchOptions",
+    "Options",
+    "build_caption_model",
+    "build_match_model",
+    "build_model",
+    "export_head",
+]

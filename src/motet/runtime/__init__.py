@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from motet.runtime.caption_model import Caption, CaptionModel
 from motet.runtime.combination import COMBINERS, combine, log_softmax
 from motet.runtime.evaluate import evaluate
+from motet.runtime.evaluate_captions import evaluate_captions
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.loading import load
 from motet.runtime.match_model import MatchModel
@@ -13,6 +15,8 @@ from motet.runtime.zero_shot import ZeroShot
 
 __all__ = [
     "COMBINERS",
+    "Caption",
+    "CaptionModel",
     "EncodedRows",
     "MatchModel",
     "Model",
@@ -20,6 +24,7 @@ __all__ = [
     "ZeroShot",
     "combine",
     "evaluate",
+    "evaluate_captions",
     "evaluate_matches",
     "load",
     "log_softmax",

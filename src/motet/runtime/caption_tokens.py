@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer, pre_tokenizers
 
+from motet.errors import ModelError
+
 PADDING, START, END = "<|padding|>", "<|start|>", "<|end|>"
 WHOLE = 0  # the state between two characters
 # state after a first byte, and which continuation bytes each state takes, and where they lead (RFC 3629)
@@ -35,9 +37,7 @@ class CaptionTokens:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.padding, self.start, self.end = (
-            int(tokenizer.token_to_id(token)) for token in (PADDING, START, END)
-        )
+        self.padding, self.start, self.end = (number_of(tokenizer, token) for token in (PADDING, START, END))
         self.size = tokenizer.get_vocab_size()
 
     @cached_property
@@ -46,7 +46,9 @@ class CaptionTokens:
         alphabet = _byte_of_letter()
         special = {self.padding, self.start, self.end}
         return [
-            b"" if number in special else bytes(alphabet[letter] for letter in self.tokenizer.id_to_token(number))
+            b""
+            if number in special
+            else bytes(alphabet[letter] for letter in self.tokenizer.id_to_token(number) or "")
             for number in range(self.size)
         ]
 
@@ -72,6 +74,14 @@ class CaptionTokens:
         """What a sentence says, without space at its ends; what is left of a character that was cut is left out."""
         said = b"".join(self.bytes_of[int(number)] for number in ids)
         return " ".join(said.decode("utf-8", "ignore").split())
+
+
+def number_of(tokenizer: Tokenizer, token: str) -> int:
+    """The number of a token; ModelError where the tokenizer does not have it."""
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise ModelError(f"the tokenizer has no {token}, which captions need: copy the model directory again")
+    return number
 
 
 def _byte_of_letter() -> dict[str, int]:

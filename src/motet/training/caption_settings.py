@@ -15,7 +15,7 @@ class CaptionSettings:
     patience : epochs without a better one, after which training ends.
     """
 
-    vocabulary: int = 3000
+    vocabulary: int = 4000
     longest: int = 48
     width: int = 256
     layers: int = 2

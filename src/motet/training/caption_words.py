@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from motet.runtime.caption_tokens import END, PADDING, START
+from motet.runtime.caption_tokens import END, PADDING, START, number_of
 
 Ids = npt.NDArray[np.int64]
 
@@ -37,6 +37,6 @@ def learn_caption_tokenizer(texts: Sequence[str], *, vocabulary: int) -> Tokeniz
 
 def sentence_ids(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> list[Ids]:
     """Start, the words of each text, end: at most `longest` numbers; a text that is cut has no end."""
-    start, end = (int(tokenizer.token_to_id(token)) for token in (START, END))
+    start, end = (number_of(tokenizer, token) for token in (START, END))
     made = tokenizer.encode_batch_fast([" ".join(text.split()) for text in texts], add_special_tokens=False)
     return [np.array([start, *one.ids, end], np.int64)[:longest] for one in made]

@@ -1,4 +1,4 @@
-"""How a captioner is learned: teacher forcing over several sentences a picture, on cached tokens of a frozen encoder."""
+"""How a captioner is learned: teacher forcing over several sentences a picture, on tokens of a frozen encoder."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ def _learn(
 ) -> tuple[list[Epoch], int]:
     random = np.random.default_rng(settings.seed)
     optimiser = without_compiler(torch.optim.AdamW)(
-        decay_matrices(decoder, settings.weight_decay), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True
+        decay_matrices(decoder, settings.weight_decay),
+        lr=settings.learning_rate,
+        betas=(0.9, 0.98),
+        fused=True,
     )
     batches = -(-len(train) // settings.pictures)
     epochs = max(settings.epochs, -(-settings.least_steps // batches))
@@ -95,7 +98,7 @@ def _learn(
         for pictures in _parts(train, written, settings.pictures, random):
             losses = _losses(decoder, latent, written, pictures, settings, random)
             optimiser.zero_grad()
-            losses.mean().backward()
+            losses.mean().backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
             optimiser.step()
             schedule.step()
@@ -154,7 +157,9 @@ def _held_loss(
     ordered = held[np.argsort(written.lengths(held), kind="stable")]
     with torch.no_grad():
         for begin in range(0, len(ordered), settings.pictures):
-            losses = _losses(decoder, latent, written, ordered[begin : begin + settings.pictures], settings, None)
+            losses = _losses(
+                decoder, latent, written, ordered[begin : begin + settings.pictures], settings, None
+            )
             total, words = total + float(losses.sum()), words + len(losses)
     return total / words if words else None
 

@@ -7,6 +7,7 @@ H heads of d numbers each, W = H d the width, V the vocabulary.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ class DecoderLayer(nn.Module):
             nn.Linear(width, width, bias=i != 1) for i in range(3)
         )
         self.cross_output = nn.Linear(width, width)
-        self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
         self.dropout = nn.Dropout(dropout)
 
     def of_picture(self, memory: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,7 +56,12 @@ class DecoderLayer(nn.Module):
         return self._split(self.cross_key(memory)), self._split(self.cross_value(memory))
 
     def forward(
-        self, x: Tensor, past: tuple[Tensor, Tensor], bias: Tensor, cross: tuple[Tensor, Tensor], hidden: Tensor
+        self,
+        x: Tensor,
+        past: tuple[Tensor, Tensor],
+        bias: Tensor,
+        cross: tuple[Tensor, Tensor],
+        hidden: Tensor,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The words [B, S, W], and keys and values [B, H, P + S, d] of all words so far.
 
@@ -109,7 +115,7 @@ class CaptionDecoder(nn.Module):
         for layer in self.memory_layers:
             memory = layer(memory, hidden)
         memory = self.memory_norm(memory)
-        made = [layer.of_picture(memory) for layer in self.layers]
+        made = [cast(DecoderLayer, layer).of_picture(memory) for layer in self.layers]
         return torch.stack([key for key, _ in made]), torch.stack([value for _, value in made])
 
     def read(
@@ -123,7 +129,7 @@ class CaptionDecoder(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """States [B, S, W] after words ids [B, S] at places [S] or [B, S], and keys and values [L, B, H, P + S, d].
 
-        past : keys and values [L, B, H, P, d], None for P = 0; bias : see `DecoderLayer`; cross, mask : of the pictures.
+        past : keys and values [L, B, H, P, d], None for P = 0. bias : see `DecoderLayer`. cross, mask : of pictures.
         """
         x = self.dropout(self.words(ids) * self.shape.width**0.5 + self.places(places))
         hidden = hidden_bias(mask)
