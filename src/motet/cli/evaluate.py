@@ -94,6 +94,9 @@ def evaluate(
     check_model(model)
     check_table(table)
     opened = load(model, cache=FeatureCache())
+    if isinstance(opened, CaptionModel) and (slices or label is not None):
+        wrong = "--slice" if slices else "--label"
+        raise UsageError(f"{wrong} is for models of other tasks; this one describes pictures")
     read = opened.read(table, image_root=image_root)
     if isinstance(opened, MatchModel):
         if slices:
@@ -102,9 +105,6 @@ def evaluate(
         if label is not None:
             evaluation["zero_shot"] = _zero_shot(opened, read, label, labels, template or [], shots)
     elif isinstance(opened, CaptionModel):
-        if slices or label is not None:
-            wrong = "--slice" if slices else "--label"
-            raise UsageError(f"{wrong} is for models of other tasks; this one describes pictures")
         evaluation = evaluate_captions(opened, read, all_rows=all_rows)
     elif label is not None:
         raise UsageError(

@@ -190,7 +190,7 @@ def _write(
     (source,) = opened.encoders
     export_decoder(made.decoder, source, heads)
     tokenizer.save(str(beside / "tokenizer.json"))
-    neighbours.save(beside / "neighbours.safetensors", beside / "neighbours.json")
+    neighbours.save(beside / "neighbours.arrow", beside / "sentences.arrow")
     return Manifest(
         task="caption",
         classes=(),
@@ -214,8 +214,8 @@ def _write(
             prefix=PREFIX,
             step=f"heads/{STEP}.onnx",
             tokenizer="captions/tokenizer.json",
-            neighbours="captions/neighbours.safetensors",
-            captions="captions/neighbours.json",
+            neighbours="captions/neighbours.arrow",
+            sentences="captions/sentences.arrow",
             longest=options.training.longest,
             beams=options.beams,
             length_penalty=options.length_penalty,

@@ -107,8 +107,8 @@ class SpaceEntry:
 class CaptionEntry:
     """How a picture becomes a sentence: `prefix`, a head that reads it once, then the graph `step` word by word.
 
-    tokenizer, neighbours, captions : files: how numbers become words; features of training pictures (the baseline),
-    with digests of all training sentences; and a caption of each of those pictures.
+    tokenizer, neighbours, sentences : files: how numbers become words; features of training pictures, each with a
+    caption (the baseline); and digests of all training sentences.
     longest : numbers of a sentence at most. beams, length_penalty, no_repeat : how it decodes unless told otherwise.
     """
 
@@ -116,7 +116,7 @@ class CaptionEntry:
     step: str
     tokenizer: str
     neighbours: str
-    captions: str
+    sentences: str
     longest: int
     beams: int
     length_penalty: float
@@ -252,7 +252,7 @@ def _space(fields: Fields) -> SpaceEntry:
 
 def _caption(fields: Fields) -> CaptionEntry:
     fields.only(*CaptionEntry.__dataclass_fields__)
-    for name, least in (("longest", 2), ("beams", 1)):
+    for name, least in (("longest", 3), ("beams", 1)):
         if fields.whole(name) < least:
             raise fields.wrong(name, f"a whole number from {least}")
     if fields.number("length_penalty") < 0:
@@ -262,7 +262,7 @@ def _caption(fields: Fields) -> CaptionEntry:
         step=fields.text("step"),
         tokenizer=fields.text("tokenizer"),
         neighbours=fields.text("neighbours"),
-        captions=fields.text("captions"),
+        sentences=fields.text("sentences"),
         longest=fields.whole("longest"),
         beams=fields.whole("beams"),
         length_penalty=fields.number("length_penalty"),

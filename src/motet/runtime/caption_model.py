@@ -95,7 +95,7 @@ class CaptionModel(OpenedModel):
     def neighbours(self) -> Neighbours:
         """Training pictures and their captions: the baseline."""
         return Neighbours.load(
-            self.directory.file(self.entry.neighbours), self.directory.file(self.entry.captions)
+            self.directory.file(self.entry.neighbours), self.directory.file(self.entry.sentences)
         )
 
     def decoding(self, **said: Any) -> Decoding:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+import pyarrow as pa
 
+from motet.data.duplicates import DIGEST
 from motet.errors import ModelError
 
 Floats = npt.NDArray[np.floating]
@@ -39,18 +39,42 @@ class Neighbours:
         near = (unit(pooled) @ self.vectors.astype(np.float32).T).argmax(axis=1) if len(pooled) else []
         return [self.captions[at] for at in near]
 
-    def save(self, features: Path, captions: Path) -> None:
-        """Write both files."""
-        save_file({"vectors": self.vectors, "digests": self.digests}, features)
-        captions.write_text(json.dumps(self.captions, ensure_ascii=False) + "\n", encoding="utf-8")
+    def save(self, neighbours: Path, sentences: Path) -> None:
+        """Write both files, of Arrow IPC: pictures with their captions, and the digests."""
+        flat = pa.array(self.vectors.ravel(), pa.float16())
+        vectors = pa.FixedSizeListArray.from_arrays(flat, self.vectors.shape[1])
+        _write(
+            neighbours, pa.table({"caption": pa.array(self.captions, pa.large_string()), "vector": vectors})
+        )
+        digests = pa.array([digest.tobytes() for digest in self.digests], pa.binary(DIGEST))
+        _write(sentences, pa.table({"digest": digests}))
 
     @classmethod
-    def load(cls, features: Path, captions: Path) -> Neighbours:
-        """Read what `save` wrote; ModelError where the two do not belong together."""
-        read, said = load_file(features), json.loads(captions.read_text(encoding="utf-8"))
-        if len(read["vectors"]) != len(said):
-            raise ModelError(f"{captions}: not as many captions as {features.name} has pictures")
-        return cls(read["vectors"], tuple(said), read["digests"])
+    def load(cls, neighbours: Path, sentences: Path) -> Neighbours:
+        """Read what `save` wrote; ModelError where it is something else."""
+        try:
+            read, said = _read(neighbours), _read(sentences)
+            flat = read.column("vector").combine_chunks().flatten().to_numpy()
+            digests = b"".join(said.column("digest").to_pylist())
+            return cls(
+                flat.reshape(len(read), -1).astype(np.float16),
+                tuple(read.column("caption").to_pylist()),
+                np.frombuffer(digests, np.uint8).reshape(-1, DIGEST),
+            )
+        except (pa.ArrowInvalid, KeyError, ValueError) as error:
+            raise ModelError(
+                f"{neighbours.parent}: cannot be read as captions of pictures: {error}"
+            ) from error
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
+        return reader.read_all()
 
 
 def unit(pooled: Floats) -> npt.NDArray[np.float32]:

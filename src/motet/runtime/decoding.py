@@ -48,8 +48,8 @@ class Decoding:
             raise UsageError("beams look for the likeliest sentence, top-p draws one: leave one of them out")
         if not self.temperature > 0:
             raise UsageError(f"a temperature is above 0, not {self.temperature:g}")
-        if self.longest < 2 or self.no_repeat < 0 or self.length_penalty < 0:
-            raise UsageError("longest is 2 or more, no_repeat and length_penalty 0 or more")
+        if self.longest < 3 or self.no_repeat < 0 or self.length_penalty < 0:
+            raise UsageError("longest is 3 or more, no_repeat and length_penalty 0 or more")
 
 
 class Writing(Protocol):

@@ -72,8 +72,10 @@ def tokens_to_latent(table: FeatureTable, fit: Rows) -> tuple[LatentTokens, Toke
     with one_thread():
         tokens, mask = table.tokens.dense(some[:: max(1, -(-len(some) // BASIS_ROWS))])
         x = torch.from_numpy((tokens[mask] - mean) * scale)  # [n, D]
-        _, directions = torch.linalg.eigh(x.T @ x)
-        basis = directions[:, -DIMENSIONS:].flip(1)
+        shared = x.T @ x
+        # of fewer positions than numbers most eigenvalues are zero, which in float32 may not converge
+        _, directions = torch.linalg.eigh(shared.double() if len(x) < len(shared) else shared)
+        basis = directions[:, -DIMENSIONS:].flip(1).float()
         basis = basis / (x @ basis).std().nan_to_num().clamp(min=1e-6)
     made = TokenBasis(mean, scale, basis.numpy())
     return _projected(table.tokens, made), made
