@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from motet.data.duplicates import DIGEST
+from motet.data.media_cells import DIGEST
 from motet.errors import ModelError
 
 Floats = npt.NDArray[np.floating]

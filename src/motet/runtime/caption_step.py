@@ -59,11 +59,13 @@ class CachedWriting:
     step: StepGraph
     pictures: Pictures
     past: tuple[Floats, Floats]
+    picture: Rows  # which picture each row is of
 
     @classmethod
     def of(cls, step: StepGraph, pictures: Pictures) -> CachedWriting:
         """Rows without a word yet, one a picture."""
-        return cls(step, pictures, (pictures.keys[:, :, :, :0], pictures.values[:, :, :, :0]))
+        nothing = pictures.keys[:, :, :, :0], pictures.values[:, :, :, :0]
+        return cls(step, pictures, nothing, np.arange(len(pictures.mask)))
 
     def next(self, ids: Rows) -> Floats:
         """Logits [n, V] of the word that follows, after one more word of each row."""
@@ -74,7 +76,11 @@ class CachedWriting:
     def select(self, rows: Rows) -> CachedWriting:
         """The given rows as rows of their own."""
         keys, values = self.past
-        return CachedWriting(self.step, self.pictures.select(rows), (keys[:, rows], values[:, rows]))
+        picture = self.picture[rows]
+        # beams change places among those of their own picture, whose keys are large
+        same = np.array_equal(picture, self.picture)
+        pictures = self.pictures if same else self.pictures.select(rows)
+        return CachedWriting(self.step, pictures, (keys[:, rows], values[:, rows]), picture)
 
 
 @dataclass

@@ -70,6 +70,11 @@ class CaptionTokens:
         table[WHOLE, self.end] = WHOLE  # a sentence ends between two characters
         return table
 
+    @cached_property
+    def barred(self) -> npt.NDArray[np.float32]:
+        """What is added to logits [8, V]: -inf where a token cannot follow."""
+        return np.where(self.follows == DEAD, -np.inf, 0).astype(np.float32)
+
     def text(self, ids: Sequence[int] | Ids) -> str:
         """What a sentence says, without space at its ends; what is left of a character that was cut is left out."""
         said = b"".join(self.bytes_of[int(number)] for number in ids)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.errors import UsageError
-from motet.runtime.caption_tokens import DEAD, WHOLE, CaptionTokens
+from motet.runtime.caption_tokens import WHOLE
 from motet.runtime.combination import log_softmax
 
 Floats = npt.NDArray[np.float32]
@@ -64,6 +64,36 @@ class Writing(Protocol):
         ...
 
 
+class Tokens(Protocol):
+    """What decoding knows of its V tokens (`CaptionTokens`): `follows` [8, V] is the state after each in each state,
+    `barred` [8, V] is 0 where a token may follow and -inf where it may not."""
+
+    @property
+    def size(self) -> int:
+        """V."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """The number of the start."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """The number of the end."""
+        ...
+
+    @property
+    def follows(self) -> npt.NDArray[np.int8]:
+        """[8, V]."""
+        ...
+
+    @property
+    def barred(self) -> Floats:
+        """[8, V]."""
+        ...
+
+
 @dataclass(frozen=True)
 class Sentence:
     """Numbers of a sentence without start and end, its log-probability, and whether it came to an end by itself."""
@@ -74,7 +104,7 @@ class Sentence:
 
 
 def decode(
-    writing: Writing, count: int, tokens: CaptionTokens, how: Decoding, numbers: Rows | None = None
+    writing: Writing, count: int, tokens: Tokens, how: Decoding, numbers: Rows | None = None
 ) -> list[Sentence]:
     """A sentence for each of `count` rows. numbers [count] : what each row is drawn by, beside the seed."""
     if how.beams > 1:
@@ -82,9 +112,7 @@ def decode(
     return _one_by_one(writing, count, tokens, how, np.arange(count) if numbers is None else numbers)
 
 
-def _one_by_one(
-    writing: Writing, count: int, tokens: CaptionTokens, how: Decoding, numbers: Rows
-) -> list[Sentence]:
+def _one_by_one(writing: Writing, count: int, tokens: Tokens, how: Decoding, numbers: Rows) -> list[Sentence]:
     """The likeliest word each time, or one that is drawn; rows that have ended are decoded no further."""
     random = [np.random.default_rng([how.seed, number]) for number in numbers.tolist()]
     ids: list[list[int]] = [[] for _ in range(count)]
@@ -110,7 +138,7 @@ def _one_by_one(
     return [Sentence(tuple(ids[row]), float(scores[row]), bool(ended[row])) for row in range(count)]
 
 
-def _beams(writing: Writing, count: int, tokens: CaptionTokens, how: Decoding) -> list[Sentence]:
+def _beams(writing: Writing, count: int, tokens: Tokens, how: Decoding) -> list[Sentence]:
     """The best of `beams` sentences that are kept side by side (Sutskever et al., 2014; lengths as Wu et al., 2016).
 
     A row is done when none of its beams, were it to end now, could be better than the worst of as many ended ones.
@@ -128,12 +156,10 @@ def _beams(writing: Writing, count: int, tokens: CaptionTokens, how: Decoding) -
         kept: list[tuple[int, int, float]] = []  # beam that goes on, its word, its score
         for row in np.unique(owner):
             mine = np.flatnonzero(owner == row)
-            flat = logs[mine].ravel()
-            best = np.argsort(-flat, kind="stable")[: 2 * how.beams]
-            best = best[np.isfinite(flat[best])]
+            best, scored = _largest(logs[mine].ravel(), 2 * how.beams)
             going: list[tuple[int, int, float]] = []
-            for place in best.tolist():
-                beam, word, score = int(mine[place // tokens.size]), place % tokens.size, float(flat[place])
+            for place, score in zip(best, scored, strict=True):
+                beam, word = int(mine[place // tokens.size]), place % tokens.size
                 if word == tokens.end:
                     done[row].append((score / length**how.length_penalty, Sentence(ids[beam], score, True)))
                 elif len(going) < how.beams:
@@ -164,16 +190,18 @@ def _allowed(
     logits: Floats,
     state: npt.NDArray[np.int8],
     said: Sequence[Sequence[int]],
-    tokens: CaptionTokens,
+    tokens: Tokens,
     how: Decoding,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Log-probabilities [n, V] of what may follow; -inf of what no text could have there, or what would repeat."""
-    logits = np.where(tokens.follows[state] == DEAD, -np.inf, logits.astype(np.float64))
+    logits = logits + tokens.barred[state]
     if how.no_repeat:
         for row, ids in enumerate(said):
             repeats = repeating(ids, how.no_repeat)
             logits[row, repeats] = -np.inf
-    return np.asarray(log_softmax(logits))
+    logits -= logits.max(axis=1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return logits
 
 
 def repeating(ids: Sequence[int], n: int) -> list[int]:
@@ -184,7 +212,15 @@ def repeating(ids: Sequence[int], n: int) -> list[int]:
     return [ids[i + n - 1] for i in range(len(ids) - n + 1) if tuple(ids[i : i + n - 1]) == end]
 
 
-def _drawn(logs: npt.NDArray[np.float64], how: Decoding, random: np.random.Generator) -> int:
+def _largest(values: npt.NDArray[np.float64], most: int) -> tuple[list[int], list[float]]:
+    """Places and values of the largest that are finite, the largest first; of equal ones the first."""
+    some = np.sort(np.argpartition(-values, min(most, len(values) - 1))[:most])
+    some = some[np.isfinite(values[some])]
+    some = some[np.argsort(-values[some], kind="stable")]
+    return some.tolist(), values[some].tolist()
+
+
+def _drawn(logs: Floats, how: Decoding, random: np.random.Generator) -> int:
     """A word drawn among the likeliest."""
     assert how.top_p is not None
     probabilities = np.exp(log_softmax(logs[None] / how.temperature)[0])
