@@ -207,6 +207,13 @@ def test_cells_that_are_empty_or_broken_are_left_out_of_training(tmp_path: Path)
     assert "1 row has words and no picture" in said and "1 row has a picture and no words" in said
 
 
+def test_one_picture_is_enough_to_write(tmp_path: Path) -> None:
+    rows = {"photo": drawn_table()["photo"][:1], "said": ["a red disc"]}
+    evaluation = build(rows, tmp_path / "m", options(test_size=0, validation_size=0))
+    assert any("no validation pictures" in note for note in evaluation["notes"])
+    assert motet.load(tmp_path / "m").describe(rows, beams=2)[0].caption == "a red disc"
+
+
 def test_captions_in_chinese_are_whole_characters(tmp_path: Path) -> None:
     """Fewer tokens than characters: most are written as bytes, and none is ever half."""
     rows = drawn_table()

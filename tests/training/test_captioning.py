@@ -16,7 +16,7 @@ from motet.tasks.caption import CaptionDecoder, DecoderShape, pack, token_losses
 from motet.training.caption_settings import CaptionSettings
 from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
 from motet.training.captioning import Written, _multiplied_out, fit_captioner
-from motet.training.latent_tokens import tokens_to_latent
+from motet.training.latent_tokens import _directions, tokens_to_latent
 
 SHAPE = DecoderShape(
     vocabulary=11, source=6, width=16, layers=2, memory_layers=1, heads=2, positions=12, dropout=0
@@ -130,3 +130,16 @@ def test_sentences_are_cut_and_case_is_one() -> None:
     one, other = sentence_ids(tokenizer, ["A DOG\n runs", "a dog runs"], 20)
     assert one.tolist() == other.tolist() and one[0] == 1 and one[-1] == 2
     assert sentence_ids(tokenizer, ["a dog runs"], 2)[0].tolist() == one[:2].tolist()
+
+
+@pytest.mark.parametrize("rows", [4, 40])
+def test_directions_of_few_positions_are_those_of_many(rows: int) -> None:
+    """Against singular vectors, which may point either way; of fewer positions than numbers the others are zeros."""
+    x = torch.from_numpy(np.random.default_rng(rows).normal(size=(rows, 9)).astype(np.float32))
+    found = _directions(x)
+    _, _, wanted = torch.linalg.svd(x, full_matrices=False)
+    there = min(rows, 9)
+    assert found.shape == (9, 9) and not found[:, there:].any()
+    overlap = (found[:, :there] * wanted.T[:, :there]).sum(dim=0).abs()
+    torch.testing.assert_close(overlap, torch.ones(there), atol=1e-3, rtol=0)
+    assert not _directions(torch.zeros(3, 9)).any()

@@ -5,7 +5,7 @@ Needs numpy, Pillow, tokenizers, pyarrow and onnxruntime, never PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -154,16 +154,44 @@ class CaptionModel(OpenedModel):
         wanted = set(rows.tolist())
         issues = {(issue.row, issue.column): issue for issue in cells.issues if issue.row in wanted}
         made: list[Caption] = []
+        for some, table in self.windows(cells, rows):
+            issues |= {(issue.row, issue.column): issue for issue in table.issues}
+            made += self.captions_of(table, some, how=how, cached=cached, first=len(made))
+        told = tuple(issues[key] for key in sorted(issues))
+        noted: dict[int, list[str]] = {}
+        for issue in told:
+            noted.setdefault(issue.row, []).append(issue.reason)
+        return [
+            replace(one, issue="; ".join(noted[one.id]) if one.id in noted else None) for one in made
+        ], told
+
+    def windows(self, cells: ImageCells, rows: Rows) -> Iterator[tuple[Rows, FeatureTable]]:
+        """The given rows, so many at a time as are described together, and their features with tokens."""
         for begin in range(0, len(rows), BATCH):
             some = rows[begin : begin + BATCH]
-            table = token_features(self.encoder(self.source), cells, some, cache=self.cache)
-            issues |= {(issue.row, issue.column): issue for issue in table.issues}
-            there = np.flatnonzero(table.present)
-            said = dict(zip(there.tolist(), self._written(table, there, how, cached, begin), strict=True))
-            for place, row in enumerate(some.tolist()):
-                wrong = "; ".join(issue.reason for (at, _), issue in issues.items() if at == row) or None
-                made.append(replace(said.get(place, Caption(row, None)), id=row, issue=wrong))
-        return made, tuple(issues[key] for key in sorted(issues))
+            yield some, token_features(self.encoder(self.source), cells, some, cache=self.cache)
+
+    def captions_of(
+        self,
+        table: FeatureTable,
+        rows: Rows,
+        *,
+        how: Decoding | None = None,
+        cached: bool = True,
+        first: int = 0,
+    ) -> list[Caption]:
+        """A caption for each row of a window. first : rows of the windows before it, by which words are drawn."""
+        there = np.flatnonzero(table.present)
+        said: dict[int, Caption] = {}
+        if len(there):
+            kind: type[CachedWriting] | type[PlainWriting] = CachedWriting if cached else PlainWriting
+            writing = kind.of(self.step, self.pictures(table, there))
+            # what is drawn for a row depends on its place in the call, not on which others can be read
+            made = decode(writing, len(there), self.tokens, how or self.decoding(), first + there)
+            for place, one in zip(there.tolist(), made, strict=True):
+                text = self.tokens.text(one.ids)
+                said[place] = Caption(int(rows[place]), text, one.log_probability, one.ended)
+        return [said.get(place, Caption(row, None)) for place, row in enumerate(rows.tolist())]
 
     def evaluate(
         self, source: Any, *, image_root: str | Path | None = None, all_rows: bool = False
@@ -179,17 +207,6 @@ class CaptionModel(OpenedModel):
         tokens, mask = table.tokens.dense(rows)
         keys, values = self.head(self.entry.prefix).run_tokens(tokens, mask)
         return Pictures(keys, values, mask)
-
-    def _written(
-        self, table: FeatureTable, rows: Rows, how: Decoding | None, cached: bool, first: int
-    ) -> Sequence[Caption]:
-        if not len(rows):
-            return []
-        kind: type[CachedWriting] | type[PlainWriting] = CachedWriting if cached else PlainWriting
-        writing = kind.of(self.step, self.pictures(table, rows))
-        # what is drawn for a row depends on its place in the call, not on which others can be read
-        made = decode(writing, len(rows), self.tokens, how or self.decoding(), first + rows)
-        return [Caption(0, self.tokens.text(one.ids), one.log_probability, one.ended) for one in made]
 
 
 def _read(path: Path) -> bytes:

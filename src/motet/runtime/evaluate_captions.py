@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import ImageCells, Pairs, Table, read_pairs
-from motet.encoders import token_features
+from motet.data import CellIssue, ImageCells, Pairs, Table, read_pairs
 from motet.errors import TableError
 from motet.evaluation.caption_words import TOKENIZER
 from motet.evaluation.captions import caption_faults, caption_metrics
@@ -47,22 +46,24 @@ def evaluate_captions(
         pictures, split, note = pictures_to_measure(manifest, table, pairs, all_rows)
         notes += [note] if note else []
     cells = ImageCells(table, manifest.schema.inputs("image"))
-    pooled = token_features(model.encoder(model.source), cells, pairs.rows[pictures], cache=model.cache)
-    encoding = time.perf_counter() - begun
-    there = pooled.present
-    if not there.any():
+    how, said, near, there = model.decoding(), [], [], []
+    issues: list[CellIssue] = []
+    encoding = decoding = 0.0
+    clock = time.perf_counter()
+    for some, features in model.windows(cells, pairs.rows[pictures]):
+        encoding, clock = encoding + time.perf_counter() - clock, time.perf_counter()
+        issues += features.issues
+        there.append(features.present)
+        near += model.neighbours.nearest(features.rows.dense(np.flatnonzero(features.present)))
+        said += [one.caption for one in model.captions_of(features, some, how=how) if one.caption is not None]
+        decoding, clock = decoding + time.perf_counter() - clock, time.perf_counter()
+    if not said:
         raise TableError(
             f"{table.name}: none of {len(pictures)} {split} pictures can be decoded: nothing to measure"
         )
-    pictures = pictures[there]
+    pictures = pictures[np.concatenate(there)]
     if len(pictures) < FEW_PICTURES:
         notes.append(f"only {len(pictures)} pictures were measured: these figures say little")
-    clock = time.perf_counter()
-    how = model.decoding()
-    found, _ = model.describe_cells(cells, pairs.rows[pictures], how=how)
-    decoding = time.perf_counter() - clock
-    said = [one.caption or "" for one in found]
-    near = model.neighbours.nearest(pooled.rows.dense(np.flatnonzero(there)))
     references = sentences_by_picture(pairs, pictures)
 
     def measured(captions: list[str]) -> dict[str, Any]:
@@ -97,8 +98,8 @@ def evaluate_captions(
                 for at in shown.tolist()
             ]
         },
-        "issues": {"broken": len(pooled.issues), "broken_measured": len(pooled.issues)},
-        **provenance(manifest, table, pooled.issues, notes, encoding=encoding, begun=begun),
+        "issues": {"broken": len(issues), "broken_measured": len(issues)},
+        **provenance(manifest, table, issues, notes, encoding=encoding, begun=begun),
     }
     made["seconds"]["decode"] = round(decoding, 3)
     return made
