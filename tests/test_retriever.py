@@ -73,7 +73,7 @@ def test_what_is_saved_or_copied_gives_the_same_vectors(
 def test_it_must_be_fitted_and_needs_pairs() -> None:
     with pytest.raises(ModelError, match="not fitted yet"):
         motet.MultimodalRetriever().embed_texts(["a"])
-    with pytest.raises(TableError, match="no column of picture to match"):
+    with pytest.raises(TableError, match="no column of picture to learn pairs from"):
         motet.MultimodalRetriever(text="words").fit([{"words": "a"}, {"words": "b"}])
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from motet.data import read_table as read_table
     from motet.errors import MotetError as MotetError
+    from motet.estimators import Captioner as Captioner
     from motet.estimators import MultimodalClassifier as MultimodalClassifier
     from motet.estimators import MultimodalRegressor as MultimodalRegressor
     from motet.estimators import MultimodalRetriever as MultimodalRetriever
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _HOMES = {
     "Augmentation": "motet.preprocessing",
+    "Captioner": "motet.estimators",
     "Model": "motet.runtime",
     "MotetError": "motet.errors",
     "MultimodalClassifier": "motet.estimators",
@@ -33,6 +35,7 @@ _HOMES = {
 }
 __all__ = [
     "Augmentation",
+    "Captioner",
     "Model",
     "MotetError",
     "MultimodalClassifier",

@@ -133,7 +133,7 @@ def test_drawn_sides_keep_groups_together_and_follow_the_seed() -> None:
 )
 def test_sentences_that_pictures_share_are_noted(sentences: list[str], said: str) -> None:
     read = table([(png(shade), text, None) for shade, text in enumerate(sentences, 1)])
-    notes = read_pairs(read, schema_of(read)).notes
+    notes = read_pairs(read, schema_of(read)).shared
     assert (said in notes[0] and "recall" in notes[0]) if said else notes == ()
 
 
@@ -144,5 +144,5 @@ def test_they_are_noted_from_one_half_on(rows: list[tuple[bytes | None, str | No
     read = table([(png(9), "always here", None), *rows])
     pairs = read_pairs(read, schema_of(read))
     shared = sum(len(set(pairs.picture[pairs.same == number])) > 1 for number in pairs.same.tolist())
-    noted = any("recall" in note for note in pairs.notes)
+    noted = any("recall" in note for note in pairs.shared)
     assert noted == (shared * 2 >= len(pairs.same))

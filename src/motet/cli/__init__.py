@@ -9,7 +9,7 @@ import sys
 import typer
 
 from motet import __version__
-from motet.cli import ask, cache, compare, demo, evaluate, index, inspect, predict, train
+from motet.cli import ask, cache, compare, demo, describe, evaluate, index, inspect, predict, train
 
 STOPPED = 130  # what shells call a command that SIGINT ended
 
@@ -27,6 +27,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("ask")(ask.ask)
+app.command("describe")(describe.describe)
 app.command("compare")(compare.compare)
 app.command("demo")(demo.demo)
 app.add_typer(index.app, name="index")

@@ -75,10 +75,19 @@ def evaluate(
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model, check_table
     from motet.cli.results import print_evaluation, print_matches, print_zero_shot
+    from motet.cli.results_captions import print_captions
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
     from motet.report import shown_thumbnails, write_report
-    from motet.runtime import AnswerModel, MatchModel, evaluate_answers, evaluate_matches, load
+    from motet.runtime import (
+        AnswerModel,
+        CaptionModel,
+        MatchModel,
+        evaluate_answers,
+        evaluate_captions,
+        evaluate_matches,
+        load,
+    )
     from motet.runtime import evaluate as measure
     from motet.runtime.evaluate_zero_shot import check_shots
     from motet.runtime.writing import PAGES, check_output
@@ -93,6 +102,9 @@ def evaluate(
     check_model(model)
     check_table(table)
     opened = load(model, cache=FeatureCache())
+    if isinstance(opened, CaptionModel) and (slices or label is not None):
+        wrong = "--slice" if slices else "--label"
+        raise UsageError(f"{wrong} is for models of other tasks; this one describes pictures")
     read = opened.read(table, image_root=image_root)
     if isinstance(opened, MatchModel):
         if slices:
@@ -100,6 +112,8 @@ def evaluate(
         evaluation = evaluate_matches(opened, read, all_rows=all_rows)
         if label is not None:
             evaluation["zero_shot"] = _zero_shot(opened, read, label, labels, template or [], shots)
+    elif isinstance(opened, CaptionModel):
+        evaluation = evaluate_captions(opened, read, all_rows=all_rows)
     elif label is not None:
         raise UsageError(
             "--label is for models that match pictures and words: this one knows its label column"
@@ -118,6 +132,8 @@ def evaluate(
         print_matches(evaluation)
         if "zero_shot" in evaluation:
             print_zero_shot(evaluation["zero_shot"])
+    elif isinstance(opened, CaptionModel):
+        print_captions(evaluation)
     else:
         print_evaluation(evaluation)
 

@@ -148,7 +148,7 @@ def _opened(
 ) -> Model | ZeroShot:
     """The model; one that matches pictures and words answers between the labels that are given."""
     from motet.errors import UsageError
-    from motet.runtime import MatchModel, ZeroShot, load
+    from motet.runtime import CaptionModel, MatchModel, ZeroShot, load
     from motet.runtime.zero_shot import PLACE, read_labels
 
     model = load(place, cache=cache)
@@ -159,6 +159,8 @@ def _opened(
                 "--labels 'cat, dog, bird'"
             )
         return ZeroShot(model, read_labels(labels), templates or (PLACE,))
+    if isinstance(model, CaptionModel):
+        raise UsageError(f"{place} describes pictures: motet describe {place} --image FILE")
     if labels is not None or templates:
         raise UsageError(
             f"--labels and --template are for a model that matches; {place} has classes of its own"

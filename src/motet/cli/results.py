@@ -88,15 +88,15 @@ def print_zero_shot(measured: Mapping[str, Any]) -> None:
         [
             "zero-shot",
             "0",
-            _interval(measured["metrics"]["accuracy"]),
-            _interval(measured["metrics"]["log_loss"]),
+            interval(measured["metrics"]["accuracy"]),
+            interval(measured["metrics"]["log_loss"]),
         ]
     ]
     for count, ways in measured["few_shot"].items():
         for name, title in (("cache", "cache of examples"), ("probe", "probe from the sentences")):
             if name in ways:
                 metrics = ways[name]["accuracy"], ways[name]["log_loss"]
-                rows.append([title, count, *map(_interval, metrics)])
+                rows.append([title, count, *map(interval, metrics)])
     print_table(
         f"{measured['label']}: {counted(measured['n'], 'picture')}, {len(measured['classes'])} classes, by chance "
         f"{measured['chance']:.3f}",
@@ -108,19 +108,20 @@ def print_zero_shot(measured: Mapping[str, Any]) -> None:
 
 def _found(name: str, entry: Mapping[str, Any]) -> list[str]:
     median = entry["metrics"]["median_rank"]["value"]
-    figures = (_interval(entry["metrics"][metric]) for metric in FOUND)
+    figures = (interval(entry["metrics"][metric]) for metric in FOUND)
     return [name, str(entry["n"]), str(entry["gallery"]), *figures, f"{median:g}"]
 
 
 def _row(name: str, entry: Mapping[str, Any], shown: Sequence[str]) -> list[str]:
-    return [name, str(entry["n"]), *(_interval(entry["metrics"][key]) for key in shown)]
+    return [name, str(entry["n"]), *(interval(entry["metrics"][key]) for key in shown)]
 
 
 def _first(value: float | None) -> float:
     return float("inf") if value is None else value
 
 
-def _interval(metric: Mapping[str, Any]) -> str:
+def interval(metric: Mapping[str, Any]) -> str:
+    """A metric with its interval, as far as they are known."""
     if metric["value"] is None:
         return "-"
     if metric["low"] is None:

@@ -32,7 +32,8 @@ from motet.cli.options import (
 if TYPE_CHECKING:
     from motet.data import Schema, Table
 
-TASKS = ("classify", "match", "answer")
+TASKS = ("classify", "match", "caption", "answer")
+PAIR_TASKS = ("match", "caption")  # learn from pictures and their sentences, without labels
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
 
@@ -47,7 +48,7 @@ def train(
         str,
         typer.Option(
             help="classify (learns --label), match: one space for pictures and words, for search and zero-shot, or "
-            "answer: questions about pictures (--image, --question, --answer)."
+            "caption: a sentence for each picture; or answer: questions about pictures (--image, --question, --answer)."
         ),
     ] = "classify",
     target: TargetOption = "class",
@@ -176,6 +177,8 @@ def train(
       motet train photos.csv --task match --image photo --text caption --text caption_zh -o space
 
       motet train asked.csv --task answer --image photo --question question --answer answer -o model
+
+      motet train photos.csv --task caption --image photo --text caption1 --text caption2 -o captioner
     """
     from motet.cli.augmentation import read_augmentation
     from motet.cli.balance import read_balance
@@ -184,12 +187,14 @@ def train(
     from motet.cli.paths import check_table
     from motet.cli.results import print_evaluation
     from motet.cli.train_answer import check_columns, refuse_other_options, train_answer
+    from motet.cli.train_caption import train_caption
     from motet.cli.train_match import read_terms, refuse_options, train_match
     from motet.data import infer_schema, read_table
     from motet.errors import UsageError
     from motet.model import check_place
 
-    matches, answers = _is_match(task, label), task == "answer"
+    _check_task(task, label)
+    pairs, answers = task in PAIR_TASKS, task == "answer"
     check_columns(task, columns.image, question, answer, vocabulary)
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
@@ -203,8 +208,9 @@ def train(
     if test_share + val_share >= 1:
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
     augmentation = read_augmentation(augment, augment_image, augment_text, synonyms, back_translate)
-    if matches:
+    if pairs:
         refuse_options(
+            task,
             {
                 "--label": label,
                 "--target": target != "class",
@@ -224,9 +230,10 @@ def train(
                 "--curves": curves,
                 "--augment": augment,
                 "--no-refit": no_refit,
-            }
+                **({"--text-encoder": text_encoder, "--no-lexical": no_lexical} if task == "caption" else {}),
+            },
         )
-    elif objective != "infonce" or term:
+    if task != "match" and (objective != "infonce" or term):
         raise UsageError("--objective and --term are of --task match")
     if answers:
         refuse_other_options(
@@ -250,7 +257,7 @@ def train(
         )
     terms = read_terms(term or ())
     require_learning_wing()
-    from motet.deployment import AnswerOptions, MatchOptions, Options, build_model
+    from motet.deployment import AnswerOptions, CaptionOptions, MatchOptions, Options, build_model
     from motet.training import Balance, Settings
 
     match_options = MatchOptions(
@@ -279,6 +286,14 @@ def train(
             slices=tuple(slices or ()),
             seed=seed,
         )
+    caption_options = CaptionOptions(
+        image_encoders=tuple(image_encoder or ("auto",)) if task == "caption" else ("auto",),
+        pooling=tuple(pooling or ()),
+        accept_licence=accept_licence,
+        test_size=test_share,
+        validation_size=val_share,
+        seed=seed,
+    )
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
         text_encoders=tuple(text_encoder or ("auto",)),
@@ -322,11 +337,14 @@ def train(
     _say_sizes_unused(read, schema, columns.split_column, test_size, val_size)
     if strict:
         _refuse_broken(read, schema)
-    if matches:
+    if task == "match":
         train_match(read, schema, output, match_options, json=json)
         return
     if answers:
         train_answer(read, schema, output, answer_options, json=json)
+        return
+    if task == "caption":
+        train_caption(read, schema, output, caption_options, json=json)
         return
     evaluation = build_model(read, schema, output, options)
     if json:
@@ -338,7 +356,7 @@ def train(
     message(f"model: {output}")
 
 
-def _is_match(task: str, label: str | None) -> bool:
+def _check_task(task: str, label: str | None) -> None:
     from motet.errors import UsageError
 
     if task not in TASKS:
@@ -347,7 +365,6 @@ def _is_match(task: str, label: str | None) -> bool:
         raise UsageError(
             "name the column to learn with --label, or learn from pairs without labels with --task match"
         )
-    return task == "match"
 
 
 def _say_sizes_unused(

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from motet.deployment.match_options import MatchOptions
 
 
-def refuse_options(given: Mapping[str, object]) -> None:
+def refuse_options(task: str, given: Mapping[str, object]) -> None:
     """UsageError for options of other tasks that were given: value by name of the option, empty where it was not."""
     from motet.errors import UsageError
 
     wrong = [name for name, value in given.items() if value]
     if wrong:
-        raise UsageError(f"--task match has no {wrong[0]}: it learns from pictures and their sentences alone")
+        raise UsageError(
+            f"--task {task} has no {wrong[0]}: it learns from pictures and their sentences alone"
+        )
 
 
 def read_terms(said: Sequence[str]) -> dict[str, float]:

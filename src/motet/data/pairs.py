@@ -31,6 +31,7 @@ class Pairs:
     picture  [S] which of the pictures each sentence belongs to.
     same     [S] equal where two sentences are, but for case, punctuation and space.
     row, column_of [S] where in the table each sentence stands: its row, and which of `columns`.
+    shared : notes on sentences that other pictures have too, by which matching is measured worse than it is.
     """
 
     rows: Rows
@@ -42,6 +43,7 @@ class Pairs:
     column_of: Rows
     notes: tuple[str, ...] = ()
     issues: tuple[CellIssue, ...] = ()
+    shared: tuple[str, ...] = ()
 
 
 def read_pairs(table: Table, schema: Schema) -> Pairs:
@@ -89,8 +91,9 @@ def read_pairs(table: Table, schema: Schema) -> Pairs:
         row,
         columns,
         column_of,
-        (*_left_out(pictures.present, worded, kept), *([note] if note else []), *shared),
+        (*_left_out(pictures.present, worded, kept), *([note] if note else [])),
         tuple(issues),
+        tuple(shared),
     )
 
 
@@ -147,12 +150,12 @@ def _refuse_none(table: Table, schema: Schema, pictures: ImageCells, worded: npt
         columns = schema.inputs(modality)
         if not columns:
             raise TableError(
-                f"{table.name}: no column of {what} to match: name one with --{modality} COLUMN "
+                f"{table.name}: no column of {what} to learn pairs from: name one with --{modality} COLUMN "
                 f"(in Python {modality}=)"
             )
         if not there.any():
             raise TableError(
-                f"{table.name}: no row has {what} (columns: {', '.join(columns)}): nothing to match"
+                f"{table.name}: no row has {what} (columns: {', '.join(columns)}): there are no pairs"
             )
     if not (pictures.present & worded).any():
         raise TableError(

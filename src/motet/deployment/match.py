@@ -71,7 +71,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
         validation_size=options.validation_size,
         seed=options.seed,
     )
-    notes = [*table.notes, *pairs.notes, *said]
+    notes = [*table.notes, *pairs.notes, *pairs.shared, *said]
     clock = time.perf_counter()
     given = MatchCells.of(table, schema, pairs)
     with leader_first():

@@ -6,7 +6,7 @@ Files named `torch_*` belong to the learning wing: nothing here imports them at 
 from __future__ import annotations
 
 from motet.encoders.cache import FeatureCache, cache_directory
-from motet.encoders.encoder import Encoder, TokenEncoder, features_of, source_name
+from motet.encoders.encoder import Encoder, TokenEncoder, features_of, source_name, token_features
 from motet.encoders.features import ArrayRows, Features, FeatureTable, PooledRows
 from motet.encoders.registry import EMBEDDED, FROM_SCRATCH, embedded, load_encoder, recommended, save_encoder
 from motet.encoders.sparse import SparseRows
@@ -31,4 +31,5 @@ __all__ = [
     "recommended",
     "save_encoder",
     "source_name",
+    "token_features",
 ]

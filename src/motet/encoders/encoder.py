@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.encoders.cache import FeatureCache
-from motet.encoders.features import FeatureTable
+from motet.encoders.features import FeatureTable, VectorTokens
 
 Rows = npt.NDArray[np.int64]
 
@@ -92,6 +93,14 @@ def features_of(
     if tokens and isinstance(encoder, TokenEncoder):
         return encoder.encode_tokens(cells, rows, cache=cache)
     return encoder.encode(cells, rows, cache=cache)
+
+
+def token_features(encoder: Encoder, cells: Any, rows: Rows, *, cache: FeatureCache | None) -> FeatureTable:
+    """The same with tokens of any encoder: of one that makes none, its pooled features are the only token of a row."""
+    table = features_of(encoder, cells, rows, cache=cache, tokens=True)
+    if table.tokens is not None:
+        return table
+    return replace(table, tokens=VectorTokens(table.rows, np.arange(len(table))))
 
 
 def source_name(encoder: Encoder) -> str:

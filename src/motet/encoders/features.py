@@ -120,6 +120,30 @@ class PartRows:
 
 
 @dataclass(frozen=True)
+class VectorTokens:
+    """N rows of one position each, their pooled features: what is read of an encoder that makes no tokens."""
+
+    vectors: PooledRows
+    at: Rows
+
+    @property
+    def width(self) -> int:
+        """D of a position."""
+        return self.vectors.width
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def dense(self, rows: Rows) -> tuple[Float, Bool]:
+        """The given rows as tokens [B, 1, D] float32 and mask [B, 1]."""
+        return self.vectors.dense(self.at[rows])[:, None], np.ones((len(rows), 1), bool)
+
+    def part(self, rows: Rows) -> VectorTokens:
+        """The given rows as rows of their own; nothing is copied."""
+        return VectorTokens(self.vectors, self.at[rows])
+
+
+@dataclass(frozen=True)
 class FeatureTable:
     """Features of one source for all rows of a table (or a part of it).
 

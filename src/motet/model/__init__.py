@@ -14,6 +14,7 @@ from motet.model.directory import (
     write_manifest,
 )
 from motet.model.manifest import (
+    CaptionEntry,
     HeadEntry,
     Manifest,
     Member,
@@ -29,6 +30,7 @@ from motet.model.table_digest import table_digest
 __all__ = [
     "MANIFEST",
     "METRIC_NAMES",
+    "CaptionEntry",
     "HeadEntry",
     "Manifest",
     "Member",

@@ -25,16 +25,13 @@ METRICS = (
     "rmse",
     "mae",
 )
+CAPTION_METRICS = ("cider_d", "bleu_4", "rouge_l")
 MATCH_METRICS = ("recall@1", "recall@5", "recall@10", "median_rank")
 
 
 def model_card(manifest: Manifest, evaluation: dict[str, Any] | None) -> str:
     """Markdown with Hugging Face front matter: what the model does, how well for each pattern, how to run it."""
-    lines = (
-        _match_lines(manifest, evaluation)
-        if manifest.task == "match"
-        else _answer_lines(manifest, evaluation)
-    )
+    lines = _LINES.get(manifest.task, _answer_lines)(manifest, evaluation)
     licences = sorted({entry.licence for entry in manifest.sources.values()})
     lines += [
         "## What it is made of",
@@ -140,6 +137,43 @@ def _answer_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list
     ]
 
 
+def _caption_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> list[str]:
+    lines = [
+        "---",
+        "library_name: motet",
+        "pipeline_tag: image-to-text",
+        "tags:",
+        "- multimodal",
+        "- image-captioning",
+        "---",
+        "",
+        "# A captioner",
+        "",
+        "It reads a picture and writes a sentence, in lower case, as those that it learned from. The directory holds a "
+        "caption of each training picture, and features of the picture, as a baseline.",
+        "",
+    ]
+    if evaluation is not None:
+        lines += [
+            f"## Measured on {_counted(evaluation, 'picture')}",
+            "",
+            f"| captions | {' | '.join(map(metric_name, CAPTION_METRICS))} | empty | repeated | copied |",
+            "|---" + "|---" * (len(CAPTION_METRICS) + 3) + "|",
+        ]
+        for name, entry in {"this model": evaluation, **evaluation["baselines"]}.items():
+            figures = [_interval(entry["metrics"][metric]) for metric in CAPTION_METRICS]
+            figures += [str(entry["faults"][fault]) for fault in ("empty", "repeated", "copied")]
+            lines.append(f"| {_cell(name)} | {' | '.join(figures)} |")
+        lines += [
+            "",
+            f"95 % intervals, over pictures. Words are counted by Motet's {_cell(evaluation['tokenizer'])}: figures of "
+            "other tools differ. Repeated: some words stand twice in a row; copied: a training sentence, word by word. "
+            "More in `report.html` and `evaluation.json`.",
+            "",
+        ]
+    return [*lines, *_use('model.describe(["photo.jpg"])[0].caption')]
+
+
 def _use(line: str) -> list[str]:
     """How the model is opened, and the line that asks it."""
     opened = 'model = motet.load("path/to/this/directory")'
@@ -185,3 +219,6 @@ def _interval(metric: dict[str, Any]) -> str:
     if metric["value"] is None:
         return "-"
     return f"{metric['value']:.3f} ({metric['low']:.3f}-{metric['high']:.3f})"
+
+
+_LINES = {"match": _match_lines, "caption": _caption_lines}

@@ -104,11 +104,31 @@ class SpaceEntry:
 
 
 @dataclass(frozen=True)
+class CaptionEntry:
+    """How a picture becomes a sentence: `prefix`, a head that reads it once, then the graph `step` word by word.
+
+    tokenizer, neighbours, sentences : files: how numbers become words; features of training pictures, each with a
+    caption (the baseline); and digests of all training sentences.
+    longest : numbers of a sentence at most. beams, length_penalty, no_repeat : how it decodes unless told otherwise.
+    """
+
+    prefix: str
+    step: str
+    tokenizer: str
+    neighbours: str
+    sentences: str
+    longest: int
+    beams: int
+    length_penalty: float
+    no_repeat: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """All of `motet.json` but the hashes of the files, which the directory keeps.
 
-    A model of the task `match` has `spaces`, the one that it answers with first and its baselines after it, and neither
-    classes nor patterns.
+    A model of the task `match` has `spaces`, the one that it answers with first and its baselines after it, one of the
+    task `caption` has `caption`; neither has classes or patterns.
     """
 
     task: str
@@ -125,6 +145,7 @@ class Manifest:
     versions: dict[str, str]
     target: TargetEntry = field(default_factory=TargetEntry)
     spaces: dict[str, SpaceEntry] = field(default_factory=dict)
+    caption: CaptionEntry | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -172,6 +193,7 @@ class Manifest:
             spaces={name: _space(entry) for name, entry in fields.objects("spaces").items()}
             if "spaces" in fields.data
             else {},
+            caption=_caption(fields["caption"]) if fields.data.get("caption") is not None else None,
         )
         _refuse_loose_ends(made, fields)
         return made
@@ -228,6 +250,26 @@ def _space(fields: Fields) -> SpaceEntry:
     )
 
 
+def _caption(fields: Fields) -> CaptionEntry:
+    fields.only(*CaptionEntry.__dataclass_fields__)
+    for name, least in (("longest", 3), ("beams", 1)):
+        if fields.whole(name) < least:
+            raise fields.wrong(name, f"a whole number from {least}")
+    if fields.number("length_penalty") < 0:
+        raise fields.wrong("length_penalty", "a number from 0")
+    return CaptionEntry(
+        prefix=fields.text("prefix"),
+        step=fields.text("step"),
+        tokenizer=fields.text("tokenizer"),
+        neighbours=fields.text("neighbours"),
+        sentences=fields.text("sentences"),
+        longest=fields.whole("longest"),
+        beams=fields.whole("beams"),
+        length_penalty=fields.number("length_penalty"),
+        no_repeat=fields.whole("no_repeat"),
+    )
+
+
 def _parts(fields: Fields) -> PartsEntry:
     fields.only("image", "text", "width", "weight")
     return PartsEntry(
@@ -272,6 +314,11 @@ def _refuse_loose_ends(made: Manifest, fields: Fields) -> None:
                     head = place.text(side, made.heads)
                     if any(made.sources[source].modality != side for source in made.heads[head].sources):
                         raise place.wrong(side, f"a head of {side} sources")
+        return
+    if made.task == "caption":
+        if made.caption is None:
+            raise fields.wrong("caption", "an object")
+        fields["caption"].text("prefix", made.heads)
         return
     wanted = 1 if made.target.kind == "number" else len(made.classes)
     if len(made.prior) != wanted:

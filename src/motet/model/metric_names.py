@@ -22,6 +22,12 @@ METRIC_NAMES = {
     "recall@10": "recall@10",
     "median_rank": "median rank",
     "mrr": "MRR",
+    "cider_d": "CIDEr-D",
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "rouge_l": "ROUGE-L",
 }
 
 

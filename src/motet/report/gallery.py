@@ -1,4 +1,4 @@
-"""The pictures of the galleries: mistakes of a classifier, queries and answers of a model that matches."""
+"""The pictures of the galleries: mistakes of a classifier, queries and answers of a model that matches, captions."""
 
 from __future__ import annotations
 
@@ -34,4 +34,4 @@ def _rows(evaluation: Mapping[str, Any]) -> Iterator[int]:
     yield from (mistake["row"] for mistake in evaluation.get("mistakes", []))
     for queries in evaluation.get("examples", {}).values():
         for query in queries:
-            yield from (one["image_row"] for one in (query, *query["found"]) if "image_row" in one)
+            yield from (one["image_row"] for one in (query, *query.get("found", [])) if "image_row" in one)

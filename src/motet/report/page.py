@@ -14,6 +14,7 @@ from motet.model import metric_name
 from motet.report import (
     abstaining,
     availability,
+    captions,
     curves,
     intervals,
     matches,
@@ -58,6 +59,16 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             directions=matches.directions(evaluation),
             zero_shot=matches.zero_shot(evaluation),
             examples=matches.examples(evaluation, thumbnails),
+        )
+    if evaluation.get("task") == "caption":
+        page = environment().get_template("captions.html")
+        return page.render(
+            **shared,
+            headline=captions.headline(evaluation),
+            scores=captions.scores(evaluation),
+            faults=captions.faults(evaluation),
+            tokenizer=wording.words(evaluation.get("tokenizer")),
+            examples=captions.examples(evaluation, thumbnails),
         )
     return (
         environment()

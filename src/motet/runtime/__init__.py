@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from motet.runtime.answer_model import AnswerModel
+from motet.runtime.caption_model import Caption, CaptionModel
 from motet.runtime.combination import COMBINERS, combine, log_softmax
 from motet.runtime.evaluate import evaluate
 from motet.runtime.evaluate_answers import evaluate_answers
+from motet.runtime.evaluate_captions import evaluate_captions
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.loading import load
 from motet.runtime.match_model import MatchModel
@@ -16,6 +18,8 @@ from motet.runtime.zero_shot import ZeroShot
 __all__ = [
     "COMBINERS",
     "AnswerModel",
+    "Caption",
+    "CaptionModel",
     "EncodedRows",
     "MatchModel",
     "Model",
@@ -24,6 +28,7 @@ __all__ = [
     "combine",
     "evaluate",
     "evaluate_answers",
+    "evaluate_captions",
     "evaluate_matches",
     "load",
     "log_softmax",

@@ -13,7 +13,7 @@ from motet.data.scripts import script_of_words
 from motet.data.splits import TEST, split_sides
 from motet.errors import TableError
 from motet.evaluation import both_directions
-from motet.model import SpaceEntry, table_digest
+from motet.model import Manifest, SpaceEntry, table_digest
 from motet.runtime.evaluate_parts import reranked
 from motet.runtime.provenance import provenance
 
@@ -48,10 +48,10 @@ def evaluate_matches(
     begun = time.perf_counter()
     manifest = model.manifest
     pairs = read_pairs(table, manifest.schema) if pairs is None else pairs
-    notes = [*table.notes, *pairs.notes]
+    notes = [*table.notes, *pairs.notes, *pairs.shared]
     split = "test"
     if pictures is None:
-        pictures, split, note = _pictures_to_measure(model, table, pairs, all_rows)
+        pictures, split, note = pictures_to_measure(manifest, table, pairs, all_rows)
         notes += [note] if note else []
     cells = ImageCells(table, manifest.schema.inputs("image"))
     seen = model.embed_images(cells, pairs.rows[pictures])
@@ -110,13 +110,13 @@ def evaluate_matches(
     }
 
 
-def _pictures_to_measure(
-    model: MatchModel, table: Table, pairs: Pairs, all_rows: bool
+def pictures_to_measure(
+    manifest: Manifest, table: Table, pairs: Pairs, all_rows: bool
 ) -> tuple[Rows, str, str]:
     """Numbers of pictures, what they are called, and a note on them, which may be empty."""
-    column, everything = model.manifest.schema.split, np.arange(len(pairs.rows))
+    column, everything = manifest.schema.split, np.arange(len(pairs.rows))
     if column is None or column not in table.columns or all_rows:
-        trained = model.manifest.training.get("table")
+        trained = manifest.training.get("table")
         if isinstance(trained, dict) and trained.get("digest") == table_digest(table):
             return everything, "given", "these are the pairs that trained the model: the figures are too good"
         return everything, "given", ""

@@ -28,7 +28,7 @@ class Head:
         self.sources = sources
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._inputs = {value.name for value in self._session.get_inputs()}
-        self._output = self._session.get_outputs()[0].name
+        self._outputs = [value.name for value in self._session.get_outputs()]
         self.tokens = {source for source in sources if f"{source}.tokens" in self._inputs}
 
     def run(self, tables: Mapping[str, FeatureTable], rows: Rows, shown: Mapping[str, bool]) -> Floats:
@@ -46,5 +46,13 @@ class Head:
                 else:
                     feed[f"{source}.pooled"] = tables[source].rows.dense(batch)
             known = {name: value for name, value in feed.items() if name in self._inputs}
-            parts.append(self._session.run([self._output], known)[0])
+            parts.append(self._session.run(self._outputs[:1], known)[0])
         return np.concatenate(parts)
+
+    def run_tokens(self, tokens: Floats, mask: npt.NDArray[np.bool_]) -> list[Floats]:
+        """All that a head of one source gives for tokens [B, T, D] and mask [B, T], each of which is present."""
+        name = self.sources[0]
+        feed = {f"{name}.tokens": tokens, f"{name}.mask": mask, f"{name}.present": np.ones(len(mask), bool)}
+        known = {name: value for name, value in feed.items() if name in self._inputs}
+        made: list[Floats] = self._session.run(self._outputs, known)
+        return made

@@ -72,11 +72,26 @@ def tokens_to_latent(table: FeatureTable, fit: Rows) -> tuple[LatentTokens, Toke
     with one_thread():
         tokens, mask = table.tokens.dense(some[:: max(1, -(-len(some) // BASIS_ROWS))])
         x = torch.from_numpy((tokens[mask] - mean) * scale)  # [n, D]
-        _, directions = torch.linalg.eigh(x.T @ x)
-        basis = directions[:, -DIMENSIONS:].flip(1)
+        basis = _directions(x)
         basis = basis / (x @ basis).std().nan_to_num().clamp(min=1e-6)
     made = TokenBasis(mean, scale, basis.numpy())
     return _projected(table.tokens, made), made
+
+
+def _directions(x: torch.Tensor) -> torch.Tensor:
+    """The leading principal directions [D, L] of positions [n, D], L at most 256; zeros where there are no more."""
+    n, width = x.shape
+    kept = min(width, DIMENSIONS)
+    if n >= width:
+        _, directions = torch.linalg.eigh(x.T @ x)
+        leading: torch.Tensor = directions[:, -kept:].flip(1)
+        return leading
+    # the same from the products of few positions with each other: most eigenvalues of the other matrix are zero, which
+    # takes long and may not converge
+    values, vectors = torch.linalg.eigh((x @ x.T).double())
+    some = values > values[-1:] * 1e-9
+    found = (x.T.double() @ vectors[:, some] / values[some].sqrt())[:, -kept:].flip(1).float()
+    return torch.nn.functional.pad(found, (0, kept - found.shape[1]))
 
 
 def _projected(tokens: TokenRows, basis: TokenBasis) -> LatentTokens:

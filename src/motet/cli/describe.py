@@ -1,0 +1,84 @@
+"""`motet describe`: sentences for pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from motet.cli.options import DebugOption, JsonOption, ModelArgument
+
+
+def describe(
+    model: ModelArgument,
+    image: Annotated[list[Path], typer.Option("--image", help="A picture (repeat for several).")],
+    beams: Annotated[
+        int | None,
+        typer.Option(help="Sentences that are kept side by side; 1 is greedy (default: the model's own)."),
+    ] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(help="Of beams: the larger, the longer (default: the model's own).")
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(help="Draw each word among the likeliest that together have this probability."),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of --top-p: below 1 surer, above 1 bolder.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of --top-p: what is drawn follows from it.")] = 0,
+    longest: Annotated[
+        int | None, typer.Option(help="Tokens of a sentence at most, start and end among them.")
+    ] = None,
+    no_repeat: Annotated[
+        int | None,
+        typer.Option(help="No so many tokens twice in a sentence; 0: they may (default: the model's own)."),
+    ] = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Describe pictures in a sentence each, with a model that `motet train --task caption` wrote.
+
+    Examples:
+
+      motet describe captioner --image photo.jpg
+
+      motet describe captioner --image a.jpg --image b.jpg --beams 3 --json
+
+      motet describe captioner --image photo.jpg --top-p 0.9 --seed 1
+    """
+    from motet.cli.console import message, print_json
+    from motet.cli.paths import check_model
+    from motet.errors import MediaError, UsageError
+    from motet.runtime import CaptionModel, load
+
+    if temperature is not None and top_p is None:
+        raise UsageError("--temperature is of words that are drawn: add --top-p")
+    check_model(model)
+    opened = load(model)
+    if not isinstance(opened, CaptionModel):
+        raise UsageError(
+            f"{model}: this model was trained to {opened.manifest.task}, not to describe pictures: "
+            "train one with --task caption"
+        )
+    asked: dict[str, Any] = {
+        "beams": beams,
+        "length_penalty": length_penalty,
+        "top_p": top_p,
+        "temperature": temperature,
+        "longest": longest,
+        "no_repeat": no_repeat,
+    }
+    said = {name: value for name, value in asked.items() if value is not None}
+    found = opened.describe(image, seed=seed, **said)
+    if json:
+        print_json([{"image": str(path), **one.to_json()} for path, one in zip(image, found, strict=True)])
+    else:
+        for path, one in zip(image, found, strict=True):
+            if one.issue:
+                message(f"{path}: {one.issue}")
+            if one.caption is not None:
+                print(one.caption if len(image) == 1 else f"{path}: {one.caption}")
+    if all(one.caption is None for one in found):
+        raise MediaError("no picture could be decoded, so nothing is described")

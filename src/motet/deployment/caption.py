@@ -1,0 +1,228 @@
+"""From a table of pictures and sentences to a captioner: encode once, train, write, measure what ships."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from motet import __version__
+from motet.data import ImageCells, Pairs, Schema, Table, read_pairs, split_pairs
+from motet.data.duplicates import normalised_digests
+from motet.data.scripts import script_of_words
+from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION
+from motet.deployment.caption_graphs import PREFIX, STEP, export_decoder
+from motet.deployment.caption_options import CaptionOptions
+from motet.deployment.sources import Sources, open_sources
+from motet.deployment.versions import package_versions
+from motet.encoders import FeatureCache, FeatureTable, token_features
+from motet.encoders.pretrained import PretrainedEncoder
+from motet.errors import TableError
+from motet.model import (
+    CaptionEntry,
+    HeadEntry,
+    Manifest,
+    check_place,
+    model_card,
+    new_model_directory,
+    table_digest,
+    write_manifest,
+)
+from motet.progress import progress
+from motet.report import shown_thumbnails, write_report
+from motet.runtime.caption_model import CaptionModel
+from motet.runtime.caption_neighbours import Neighbours
+from motet.runtime.evaluate_captions import evaluate_captions
+from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
+from motet.training.captioning import Captioned, Written, fit_captioner
+
+Rows = npt.NDArray[np.int64]
+Sides = npt.NDArray[np.int8]
+OTHER_SCRIPT = 0.05  # share of sentences in another script than most, from which that is noted
+
+
+def build_caption_model(table: Table, schema: Schema, place: Path, options: CaptionOptions) -> dict[str, Any]:
+    """Train a captioner on the pictures of a table and their sentences, and write the model directory `place`.
+
+    Returns its evaluation: the saved model measured on the test pictures, beside the captions of the training pictures
+    that look most alike.
+
+    Raises TableError where no row has a picture and words, or no training picture can be decoded.
+    """
+    begun = time.perf_counter()
+    check_place(place)
+    pairs = read_pairs(table, schema)
+    sides, said = split_pairs(
+        pairs,
+        table,
+        schema,
+        test_size=options.test_size,
+        validation_size=options.validation_size,
+        seed=options.seed,
+    )
+    notes = [*table.notes, *pairs.notes, *said]
+    clock = time.perf_counter()
+    opened, features = _encoded(table, schema, pairs, sides, options)
+    seconds = {"encode": round(time.perf_counter() - clock, 3)}
+    sides = np.where(features.present, sides, -1).astype(np.int8)
+    train, held = (np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION))
+    if not len(train):
+        first = f" ({features.issues[0].reason})" if features.issues else ""
+        raise TableError(
+            f"{table.name}: no training picture can be decoded{first}: mend the cells of its columns"
+        )
+    if not len(held):
+        notes.append("no validation pictures: nothing could say when to stop, so training ran to its end")
+    clock = time.perf_counter()
+    texts = pairs.sentences.take(np.arange(len(pairs.picture)))
+    trained_on = np.flatnonzero(sides[pairs.picture] == TRAIN)
+    training_texts = [texts[at] for at in trained_on]
+    notes += _scripts(training_texts)
+    settings = replace(options.training, seed=options.seed)
+    tokenizer = learn_caption_tokenizer(training_texts, vocabulary=settings.vocabulary)
+    written, cut = _written(tokenizer, texts, pairs, settings.longest)
+    if cut:
+        notes.append(
+            f"{cut:,} of {len(texts):,} sentences are longer than {settings.longest} tokens: cut there"
+        )
+    with progress("training the decoder", settings.epochs) as advance:
+        made = fit_captioner(
+            features, written, tokenizer.get_vocab_size(), train, held, settings, advance=advance
+        )
+    seconds["train"] = round(time.perf_counter() - clock, 3)
+    neighbours = Neighbours.of(
+        features.rows.dense(train), _first_sentences(texts, pairs, train), normalised_digests(training_texts)
+    )
+    with new_model_directory(place) as making:
+        manifest = _write(making, made, tokenizer, neighbours, opened, table, schema, sides, options, notes)
+        write_manifest(making, manifest)
+        tested = np.flatnonzero(sides == TEST)
+        evaluation: dict[str, Any] = {"schema_version": 1, "task": "caption", "split": "test", "n": 0}
+        if len(tested):
+            model = CaptionModel(making, cache=FeatureCache() if options.cache else None)
+            evaluation = evaluate_captions(model, table, tested, pairs=pairs)
+        evaluation["notes"] = list(dict.fromkeys([*notes, *evaluation.get("notes", [])]))
+        issues = (*pairs.issues, *features.issues)
+        told = {(issue.row, issue.column): issue for issue in issues if issue.broken}
+        evaluation["broken"] = [told[key].to_json() for key in sorted(told)]
+        evaluation.setdefault("issues", {})["broken"] = len(told)
+        evaluation["history"] = {"decoder": [epoch.to_json() for epoch in made.history]}
+        evaluation["data"] = {"name": table.name, "rows": _counted(sides)}
+        evaluation["seed"] = options.seed
+        total = {"total": round(time.perf_counter() - begun, 3)}
+        evaluation["seconds"] = {**evaluation.get("seconds", {}), **seconds, **total}
+        text = json.dumps(evaluation, ensure_ascii=False, indent=1)
+        (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        measured = "metrics" in evaluation
+        card = model_card(manifest, evaluation if measured else None)
+        (making / "README.md").write_text(card, encoding="utf-8")
+        if measured:
+            pictures = shown_thumbnails(table, schema, evaluation)
+            write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
+        write_manifest(making, manifest)
+    return evaluation
+
+
+def _encoded(
+    table: Table, schema: Schema, pairs: Pairs, sides: Sides, options: CaptionOptions
+) -> tuple[Sources, FeatureTable]:
+    """The picture encoder, and features of the P pictures with their tokens, each encoded once."""
+    cells = ImageCells(table, schema.inputs("image"))
+    train = pairs.rows[sides == TRAIN]
+    opened = open_sources({"image": cells}, None, 0, train, train[:0], options, None)
+    cache = FeatureCache() if options.cache else None
+    (encoder,) = opened.encoders.values()
+    if isinstance(encoder, PretrainedEncoder):
+        encoder.open_early(cache)
+    encoder.fit(cells, train)
+    return opened, token_features(encoder, cells, pairs.rows, cache=cache)
+
+
+def _written(tokenizer: Tokenizer, texts: list[str], pairs: Pairs, longest: int) -> tuple[Written, int]:
+    """The sentences of each picture as numbers, and how many had to be cut."""
+    sentences: list[list[npt.NDArray[np.int64]]] = [[] for _ in pairs.rows]
+    made = sentence_ids(tokenizer, texts, longest + 1)
+    for picture, ids in zip(pairs.picture.tolist(), made, strict=True):
+        sentences[picture].append(ids[:longest])
+    return Written(sentences), sum(len(ids) > longest for ids in made)
+
+
+def _first_sentences(texts: list[str], pairs: Pairs, pictures: Rows) -> list[str]:
+    """The first sentence of each of the given pictures."""
+    _, first = np.unique(pairs.picture, return_index=True)
+    return [texts[first[picture]] for picture in pictures]
+
+
+def _scripts(texts: list[str]) -> list[str]:
+    """A note where the sentences are in several scripts: a captioner does not know which is wanted."""
+    scripts = [script_of_words(text) or "other" for text in texts]
+    names, counts = np.unique(scripts, return_counts=True)
+    if len(names) < 2 or counts.sum() - counts.max() < OTHER_SCRIPT * len(texts):
+        return []
+    return [
+        f"the sentences are in several scripts ({', '.join(map(str, names))}), and captions will be in either: "
+        "name the columns of one language with --text to choose"
+    ]
+
+
+def _write(
+    making: Path,
+    made: Captioned,
+    tokenizer: Tokenizer,
+    neighbours: Neighbours,
+    opened: Sources,
+    table: Table,
+    schema: Schema,
+    sides: Sides,
+    options: CaptionOptions,
+    notes: list[str],
+) -> Manifest:
+    heads, beside = making / "heads", making / "captions"
+    heads.mkdir()
+    beside.mkdir()
+    (source,) = opened.encoders
+    export_decoder(made.decoder, source, heads)
+    tokenizer.save(str(beside / "tokenizer.json"))
+    neighbours.save(beside / "neighbours.arrow", beside / "sentences.arrow")
+    return Manifest(
+        task="caption",
+        classes=(),
+        class_type="string",
+        prior=(),
+        schema=schema,
+        sources=opened.write(making),
+        heads={PREFIX: HeadEntry(f"heads/{PREFIX}.onnx", (source,), "prefix", (source,))},
+        patterns={},
+        baselines={},
+        training={
+            "options": asdict(options),
+            "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
+            "rows": _counted(sides),
+            "best_epoch": made.best_epoch,
+            "notes": notes,
+        },
+        seed=options.seed,
+        versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
+        caption=CaptionEntry(
+            prefix=PREFIX,
+            step=f"heads/{STEP}.onnx",
+            tokenizer="captions/tokenizer.json",
+            neighbours="captions/neighbours.arrow",
+            sentences="captions/sentences.arrow",
+            longest=options.training.longest,
+            beams=options.beams,
+            length_penalty=options.length_penalty,
+            no_repeat=options.no_repeat,
+        ),
+    )
+
+
+def _counted(sides: Sides) -> dict[str, int]:
+    return {name: int((sides == side).sum()) for side, name in enumerate(NAMES)}

@@ -1,0 +1,62 @@
+"""What a user may say about learning captions, checked before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from motet.encoders import FROM_SCRATCH
+from motet.errors import UsageError
+from motet.training.caption_settings import CaptionSettings
+
+
+@dataclass(frozen=True)
+class CaptionOptions:
+    """What a user may say; every default is `motet train --task caption`'s.
+
+    image_encoders : one, frozen, whose tokens are read.
+    pooling, accept_licence, test_size, validation_size, seed, cache : as in `Options`.
+    training : how the decoder is learned.
+    beams, length_penalty, no_repeat : how it decodes unless told otherwise, and how it is measured (`Decoding`).
+    """
+
+    image_encoders: tuple[str, ...] = ("auto",)
+    pooling: tuple[str, ...] = ()
+    training: CaptionSettings = field(default_factory=CaptionSettings)
+    beams: int = 3
+    length_penalty: float = 0.7
+    no_repeat: int = 3
+    accept_licence: bool = False
+    test_size: float = 0.15
+    validation_size: float = 0.15
+    seed: int = 0
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.image_encoders) != 1:
+            raise UsageError(
+                f"captions are written over the tokens of one picture encoder, not of {len(self.image_encoders)}"
+            )
+        if FROM_SCRATCH in self.image_encoders:
+            raise UsageError(
+                "a `small` encoder cannot learn from captions alone here: name a pretrained one, or `descriptor`"
+            )
+        if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
+            raise UsageError("test and validation sizes are shares of the pictures: from 0 to below 1")
+        if self.test_size + self.validation_size >= 1:
+            raise UsageError(
+                "test and validation sizes together leave no pictures to train on: below 1 in sum"
+            )
+
+    @property
+    def lexical(self) -> bool:
+        """No lexical source: sentences are what is learned, and are not read."""
+        return False
+
+    def encoders_of(self, modality: str) -> tuple[str, ...]:
+        """What the user names as encoders of a modality: of pictures alone."""
+        return self.image_encoders if modality == "image" else ()
+
+    def pooling_of(self, modality: str) -> str | None:
+        """How a modality's pretrained encoders pool; None for their own convention."""
+        said = dict(one.rpartition("=")[::2] for one in self.pooling)
+        return said.get(modality, said.get(""))

@@ -1,0 +1,9 @@
+"""A sentence for a picture: the decoder that writes it, and its loss."""
+
+from __future__ import annotations
+
+from motet.tasks.caption.decoder import CaptionDecoder, DecoderShape
+from motet.tasks.caption.loss import token_losses
+from motet.tasks.caption.packing import Packed, pack, together
+
+__all__ = ["CaptionDecoder", "DecoderShape", "Packed", "pack", "together", "token_losses"]

@@ -1,0 +1,34 @@
+"""How a captioner is learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CaptionSettings:
+    """How a captioner is learned.
+
+    vocabulary : tokens at most; longest : numbers of a sentence at most, its start and end among them.
+    width, layers, memory_layers, heads, dropout : see `DecoderShape`. smoothing : of labels.
+    pictures, sentences : in a batch, and at most of each picture in it; the others come in another epoch's.
+    patience : epochs without a better one, after which training ends.
+    """
+
+    vocabulary: int = 4000
+    longest: int = 48
+    width: int = 256
+    layers: int = 2
+    memory_layers: int = 1
+    heads: int = 4
+    dropout: float = 0.2
+    smoothing: float = 0.1
+    epochs: int = 15
+    least_steps: int = 300
+    pictures: int = 32
+    sentences: int = 5
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    patience: int = 3
+    seed: int = 0

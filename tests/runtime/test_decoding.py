@@ -1,0 +1,224 @@
+"""Decoding over known logits: greedy, beams against all sentences, drawn words, stop rules, whole characters."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from motet.errors import UsageError
+from motet.runtime.caption_tokens import DEAD, WHOLE, CaptionTokens
+from motet.runtime.combination import log_softmax
+from motet.runtime.decoding import Decoding, decode, repeating
+from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
+
+PADDING, START, END, A, B = range(5)
+
+
+@dataclass
+class FewTokens:
+    """Padding, start, end, and two words of whole characters."""
+
+    size: int = 5
+    start: int = START
+    end: int = END
+
+    @property
+    def follows(self) -> np.ndarray:
+        table = np.full((8, self.size), DEAD, np.int8)
+        table[WHOLE, [END, A, B]] = WHOLE
+        return table
+
+    @property
+    def barred(self) -> np.ndarray:
+        return np.where(self.follows == DEAD, -np.inf, 0).astype(np.float32)
+
+
+@dataclass
+class Chain:
+    """Logits of each row that depend on its last word alone: tables [n, V, V]."""
+
+    tables: np.ndarray
+
+    def next(self, ids: np.ndarray) -> np.ndarray:
+        return self.tables[np.arange(len(ids)), ids]
+
+    def select(self, rows: np.ndarray) -> Chain:
+        return Chain(self.tables[rows])
+
+
+def chain(seed: int, rows: int = 1, words: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 2, (rows, words, words)).astype(np.float32)
+
+
+def all_sentences(table: np.ndarray, longest: int) -> dict[tuple[int, ...], float]:
+    """Log-probability of each sentence that ends by itself, by hand."""
+    masked = np.where(np.isin(np.arange(5), [END, A, B]), table.astype(np.float64), -np.inf)
+    logs = np.asarray(log_softmax(masked))
+    found = {}
+    for length in range(longest - 1):
+        for ids in itertools.product((A, B), repeat=length):
+            path = [START, *ids, END]
+            found[ids] = float(sum(logs[one, other] for one, other in itertools.pairwise(path)))
+    return found
+
+
+@given(st.integers(0, 10_000))
+def test_beams_that_are_many_find_the_likeliest_sentence(seed: int) -> None:
+    table = chain(seed)
+    found = decode(Chain(table), 1, FewTokens(), Decoding(beams=16, length_penalty=0, longest=5))[0]
+    every = all_sentences(table[0], 5)
+    assert found.ended and found.log_probability == pytest.approx(max(every.values()), abs=1e-5)
+    assert every[found.ids] == pytest.approx(found.log_probability, abs=1e-5)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.7]))
+def test_a_row_does_not_depend_on_the_others(seed: int, penalty: float) -> None:
+    tables = chain(seed, rows=4)
+    for how in (
+        Decoding(longest=8),
+        Decoding(beams=3, longest=8, length_penalty=penalty),
+        Decoding(top_p=0.8, seed=seed, longest=8),
+    ):
+        numbers = np.arange(4)
+        whole = decode(Chain(tables), 4, FewTokens(), how, numbers)
+        for row in range(4):
+            one = slice(row, row + 1)
+            assert decode(Chain(tables[one]), 1, FewTokens(), how, numbers[one])[0] == whole[row]
+
+
+def test_one_beam_takes_the_likeliest_word_each_time() -> None:
+    table = np.full((1, 5, 5), -9.0, np.float32)
+    table[0, START, [A, B]] = 2, 1
+    table[0, A, [B, PADDING]] = 1, 50  # padding is never written, however likely
+    table[0, B, END] = 3
+    found = decode(Chain(table), 1, FewTokens(), Decoding())[0]
+    assert found.ids == (A, B) and found.ended
+
+
+def test_a_larger_length_penalty_never_shortens() -> None:
+    for seed in range(20):
+        lengths = [
+            len(
+                decode(Chain(chain(seed)), 1, FewTokens(), Decoding(beams=16, length_penalty=p, longest=6))[
+                    0
+                ].ids
+            )
+            for p in (0.0, 1.0, 3.0)
+        ]
+        assert lengths == sorted(lengths)
+
+
+@pytest.mark.parametrize(
+    "how", [Decoding(longest=6), Decoding(beams=2, longest=6), Decoding(top_p=1, longest=6)]
+)
+def test_the_longest_is_kept_and_told(how: Decoding) -> None:
+    table = np.full((2, 5, 5), 0, np.float32)
+    table[:, :, END] = -np.inf
+    for one in decode(Chain(table), 2, FewTokens(), how):
+        assert len(one.ids) == 6 - 2 and not one.ended and np.isfinite(one.log_probability)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 3), st.sampled_from([1, 3]))
+def test_nothing_repeats_where_it_must_not(seed: int, n: int, beams: int) -> None:
+    table = chain(seed)
+    table[:, :, END] -= 4
+    found = decode(Chain(table), 1, FewTokens(), Decoding(beams=beams, no_repeat=n, longest=12))[0].ids
+    stretches = [found[i : i + n] for i in range(len(found) - n + 1)]
+    assert len(stretches) == len(set(stretches))
+
+
+def test_what_would_repeat() -> None:
+    assert repeating([1, 2, 3, 1, 2], 3) == [3]
+    assert repeating([1, 2], 1) == [1, 2]
+    assert repeating([1], 3) == []
+
+
+def test_words_are_drawn_among_the_likeliest_as_often_as_they_are_likely() -> None:
+    shares = np.array([1e-9, 1e-9, 0.5, 0.3, 0.2])  # of end, a, b: the first two make 0.8
+    table = np.log(np.tile(shares, (1, 5, 1))).astype(np.float32)
+    rows = 4000
+    found = decode(
+        Chain(np.repeat(table, rows, axis=0)),
+        rows,
+        FewTokens(),
+        Decoding(top_p=0.75, longest=3),
+        np.arange(rows),
+    )
+    firsts = [one.ids[0] if one.ids else END for one in found]
+    assert B not in firsts
+    # end has 0.5 / 0.8 = 0.625 of the nucleus; four standard errors of 4,000 draws
+    assert abs(np.mean(np.array(firsts) == END) - 0.625) < 4 * (0.625 * 0.375 / rows) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"beams": 0}, "beams"), ({"top_p": 1.5}, "top-p"), ({"top_p": 0.5, "beams": 2}, "leave one"),
+        ({"temperature": 0}, "temperature"), ({"longest": 2}, "longest"), ({"no_repeat": -1}, "no_repeat"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(wrong: dict[str, float], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Decoding(**wrong)  # type: ignore[arg-type]
+
+
+# Whole characters.
+
+CHINESE = ["一只黑狗在草地上奔跑。", "一个小女孩在笑", "两只狗🐕在路上", "naïve café"] * 3
+
+
+@pytest.fixture(scope="module")
+def tokens() -> CaptionTokens:
+    return CaptionTokens(learn_caption_tokenizer(CHINESE, vocabulary=290))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.integers(3, 12))
+def test_never_half_a_character(tokens: CaptionTokens, seed: int, beams: int, longest: int) -> None:
+    table = np.random.default_rng(seed).normal(0, 3, (1, tokens.size, tokens.size)).astype(np.float32)
+    found = decode(Chain(table), 1, tokens, Decoding(beams=beams, longest=longest))[0]
+    text = tokens.text(found.ids)
+    assert "�" not in text
+    whole = b"".join(tokens.bytes_of[number] for number in found.ids)
+    if found.ended:
+        whole.decode("utf-8")  # strict
+    else:
+        codecs.getincrementaldecoder("utf-8")().decode(whole)  # at most the last is not yet whole
+
+
+@given(st.binary(min_size=1, max_size=5))
+def test_the_walk_is_that_of_a_decoder(tokens: CaptionTokens, data: bytes) -> None:
+    number = {said: at for at, said in enumerate(tokens.bytes_of) if len(said) == 1}
+    state = WHOLE
+    for byte in data:
+        state = int(tokens.follows[state, number[bytes([byte])]]) if state != DEAD else DEAD
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+        alive = True
+    except UnicodeDecodeError:
+        alive = False
+    assert (state != DEAD) == alive
+    if alive:
+        try:
+            data.decode()
+            assert state == WHOLE
+        except UnicodeDecodeError:
+            assert state != WHOLE and tokens.follows[state, tokens.end] == DEAD
+
+
+@given(st.text(max_size=20))
+def test_any_sentence_can_be_written(tokens: CaptionTokens, text: str) -> None:
+    ids = sentence_ids(tokens.tokenizer, [text], 1000)[0]
+    assert ids[0] == tokens.start and ids[-1] == tokens.end
+    state = WHOLE
+    for number in ids[1:]:
+        state = int(tokens.follows[state, number])
+        assert state != DEAD
+    wanted = tokens.tokenizer.normalizer.normalize_str(" ".join(text.split()))
+    assert tokens.text(ids[1:-1]) == " ".join(wanted.split())
