@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +16,17 @@ import transformers
 from PIL import Image
 
 import motet
+import motet.runtime.evaluate_answers  # the file, whose name in the package is the function's
 from motet.data import Table, infer_schema, read_table
 from motet.deployment import AnswerOptions, build_answer_model
 from motet.encoders.torch_small import VisionConfig, WordsConfig
 from motet.errors import TableError, UsageError
+from motet.report import render_report
 from motet.runtime import AnswerModel
 from motet.training.answer_settings import SMALL, AnswerSettings
 from test_running_wing import motet_bare
 
+evaluate_answers_file = sys.modules["motet.runtime.evaluate_answers"]
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 60), "blue": (40, 60, 220)}
 TINY = AnswerSettings(
     width=24,
@@ -205,6 +209,20 @@ def test_measuring_again_gives_the_same_figures(built: tuple[Path, dict[str, Any
     assert any("cannot give ('never heard of')" in note for note in found["notes"])
     with pytest.raises(TableError, match="no row to be measured has an answer"):
         model.evaluate({**table, "said": [""] * 3}, image_root=folder)
+
+
+def test_of_a_large_vocabulary_no_matrix_is_told(
+    built: tuple[Path, dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, evaluation, folder = built
+    assert "confusion" in evaluation
+    monkeypatch.setattr(evaluate_answers_file, "TOLD_APART", 3)
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    table = {"picture": ["2.png"] * 2, "asked": ["Is it red?"] * 2, "said": ["no", "yes"], "also": [[], []]}
+    found = model.evaluate(table, image_root=folder)
+    assert "confusion" not in found and "per_class" not in found
+    assert "Is it red?" in render_report(found, title="asked")
 
 
 def test_cached_tokens_of_an_encoder_that_is_there_serve_too(tmp_path: Path) -> None:

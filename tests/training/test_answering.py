@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from motet.data import Table, TextCells
+from motet.data import ImageCells, Table, TextCells
 from motet.data.answers import Answers, count_answers
 from motet.deployment.answer_options import STRATEGIES
 from motet.encoders import ArrayRows, FeatureTable
-from motet.encoders.torch_small import SmallWords, WordsConfig
+from motet.encoders.torch_small import SmallWords, VisionConfig, WordsConfig
 from motet.fusion import Source
 from motet.tasks.answer import answer_loss, answer_targets
 from motet.training.answer_settings import SMALL, AnswerSettings
-from motet.training.answer_sources import AskedRows, AskedSource, token_rows
+from motet.training.answer_sources import AskedRows, AskedSource, LiveEncoders, token_rows
 from motet.training.answering import Answering, AnswerNetwork, _batches, fit_answers
 from motet.training.latent_tokens import LatentTokens
 from motet.training.scratch_rows import Batch
@@ -133,6 +135,31 @@ def test_a_missing_picture_or_question_is_read_as_absent() -> None:
     torch.testing.assert_close(
         logits[0], logits[1]
     )  # nothing is there: the learned missing tokens alone answer
+
+
+def test_a_picture_that_turns_out_broken_gives_no_other_row_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many pictures to be kept are decoded batch by batch: the second of three is broken."""
+    monkeypatch.setattr("motet.training.scratch_rows.PICTURES_KEPT", 0)
+    for number, light in enumerate((10, 100, 240)):
+        Image.new("L", (16, 16), light).save(tmp_path / f"{number}.png")
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    table = Table(pa.table({"p": ["0.png", "1.png", "2.png"]}), tmp_path)
+    settings = replace(SMALL, vision=VisionConfig(16, (4, 8)), shift=0, light=0.0)
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+    small = make_small("image", ImageCells(table, ["p"]), np.arange(3), np.arange(0), settings, random)
+    source = Source("image:small", "image", 8, read="tokens")
+    asked = AskedRows([AskedSource(source, np.array([2, 1, 0, 2, -1]), small=small, at=np.arange(3))], 5)
+    batch = asked.read(np.arange(5))
+    assert batch["image:small"].present.tolist() == [True, False, True, True, False]
+    features = LiveEncoders(asked.sources).eval()(batch)["image:small"]
+    alone = small.network.eval()(**small.reader.read(np.array([0, 2])).inputs)[1]
+    for row, picture in ((0, 1), (2, 0), (3, 1)):
+        torch.testing.assert_close(features.tokens[row], alone[picture])
+    nothing = asked.read(np.array([1]))["image:small"]
+    assert nothing.cells is None and not nothing.present.any()
 
 
 def test_training_hides_modalities_but_never_all() -> None:

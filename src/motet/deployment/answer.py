@@ -84,7 +84,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     clock = time.perf_counter()
     settings = replace(options.training, seed=options.seed)
-    with progress(f"training {options.strategy}", settings.epochs) as advance:
+    with progress(f"training {options.strategy}", settings.epochs_for(len(read.split.train))) as advance:
         made = fit_answers(
             asked.sources,
             read.counts,

@@ -10,7 +10,7 @@ from motet.fusion import FUSIONS
 from motet.training.answer_settings import AnswerSettings
 
 AUTO = "auto"
-STRATEGIES = ("transformer", "film", "coattention", "bilinear", "concat")  # the first is `auto`'s
+STRATEGIES = ("film", "transformer", "coattention", "bilinear", "concat")  # the first is `auto`'s
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class VisualQuestionAnswerer(Parameters):
         `auto` and `small` are learned from the questions; a model directory, a recommended name or a hub id is read as
         it is: its grid cells, patches and word pieces.
     fusion : str
-        `auto`, or a strategy: `transformer`, `film`, `coattention`, `bilinear`, `concat`, ...
+        `auto`, or a strategy: `film`, `transformer`, `coattention`, `bilinear`, `concat`, ...
     image, question, answer : str or sequence of str
         Columns. Several answer columns, or lists in one, are several references of one question.
     vocabulary : int

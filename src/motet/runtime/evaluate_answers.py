@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
 QUESTION_TYPE = "question type"
+TOLD_APART = (
+    200  # answers at most of each of which scores are told: a matrix of 3,000 would be 9 million numbers
+)
 
 
 def evaluate_answers(
@@ -113,7 +116,7 @@ def evaluate_answers(
             "absent": {m: int((~have).sum()) for m, have in encoded.present.items()},
         },
         "classes": list(manifest.classes),
-        **model.target.details(given, measure.truth),
+        **(model.target.details(given, measure.truth) if len(manifest.classes) <= TOLD_APART else {}),
         "mistakes": _mistakes(model, table, answers, rows, encoded.present, given, measure.truth),
         "vocabulary": {"size": len(manifest.classes), "unseen": {split: counts.unseen_share(rows)}},
         **provenance(manifest, table, broken, notes, encoding=encoding, begun=begun),

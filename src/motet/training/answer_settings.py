@@ -31,6 +31,7 @@ class AnswerSettings:
     dropout: float = 0.05
     hide: float = 0.05
     epochs: int = 30
+    rows_shown: int = 400_000  # in all epochs together, so that large tables take fewer
     patience: int = 5
     rows: int = 128
     questions: int = 3
@@ -39,6 +40,10 @@ class AnswerSettings:
     warmup: float = 0.1
     small: SmallSettings = field(default_factory=lambda: SMALL)
     seed: int = 0
+
+    def epochs_for(self, rows: int) -> int:
+        """Epochs at most for this many training rows: at least 3."""
+        return min(self.epochs, max(3, self.rows_shown // max(rows, 1)))
 
     def rows_a_batch(self, rows: int) -> int:
         """Batch size for this many training rows: about 30 steps an epoch, from 32 rows on."""

@@ -97,21 +97,28 @@ class AskedRows:
             if shown is not None and modality not in shown:
                 present = np.zeros_like(present)
             cells, at = np.unique(one.number[rows[present]], return_inverse=True)
+            made, found = _read(one, cells, random)
             places = np.zeros(len(rows), np.int64)
-            places[present] = at
-            read[name] = AskedCells(
-                _read(one, cells, random) if len(cells) else None,
-                torch.from_numpy(places),
-                torch.from_numpy(present),
-            )
+            # What could not be read leaves no gap in what was: the others move up.
+            places[present] = np.where(found, np.cumsum(found) - 1, 0)[at]
+            present[present] = found[at]
+            read[name] = AskedCells(made, torch.from_numpy(places), torch.from_numpy(present))
         return read
 
 
-def _read(one: AskedSource, cells: Rows, random: np.random.Generator | None) -> Batch | Features[Tensor]:
+def _read(
+    one: AskedSource, cells: Rows, random: np.random.Generator | None
+) -> tuple[Batch | Features[Tensor] | None, Bools]:
+    """The given cells [U] of a source, None where none is read, and which of them [U] were: pictures that are not kept
+    in memory are decoded now, and only now is known which are broken."""
+    if not len(cells):
+        return None, np.zeros(0, bool)
     if one.small is not None and one.at is not None:
-        return one.small.reader.read(one.at[cells], random)
+        batch = one.small.reader.read(one.at[cells], random)
+        return (batch if len(batch.rows) else None), np.isin(one.at[cells], batch.rows)
     assert one.table is not None
-    return Features(*map(torch.from_numpy, read_rows(one.source, {one.source.name: one.table}, cells)))
+    arrays = read_rows(one.source, {one.source.name: one.table}, cells)
+    return Features(*map(torch.from_numpy, arrays)), np.ones(len(cells), bool)
 
 
 class LiveEncoders(nn.Module):

@@ -135,7 +135,8 @@ def fit_answers(
         decay_matrices(network, settings.weight_decay), lr=settings.learning_rate, fused=True
     )
     size = settings.rows_a_batch(len(train))
-    steps = settings.epochs * -(-len(train) // size)
+    epochs = settings.epochs_for(len(train))
+    steps = epochs * -(-len(train) // size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
@@ -143,7 +144,7 @@ def fit_answers(
     picture = next((one.number for one in sources if one.source.modality == "image"), None)
     made = Answering(network, asked)
     best, lowest, best_epoch, cut = _copied(network), np.inf, 0, False
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(1, epochs + 1):
         network.train()
         total, shown = 0.0, 0
         for step, rows in enumerate(_batches(train, picture, size, settings.questions, random)):
