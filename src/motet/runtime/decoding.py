@@ -25,7 +25,7 @@ class Decoding:
     """How sentences are decoded.
 
     beams : sentences that are kept side by side; 1 is greedy. length_penalty : a beam's log-probability is divided by
-    its words to this power (Wu et al., 2016, have 0.6 to 0.7): the larger, the longer.
+    its words to this power (Wu et al., 2016): the larger, the longer.
     top_p : words are drawn among the likeliest that together have this probability (Holtzman et al., 2020), each row by
     `seed` and its own number, at a temperature; None: nothing is drawn.
     longest : numbers at most, start and end among them; a sentence that has no room for its end has not ended.
@@ -33,7 +33,7 @@ class Decoding:
     """
 
     beams: int = 1
-    length_penalty: float = 0.7
+    length_penalty: float = 1.0
     top_p: float | None = None
     temperature: float = 1.0
     seed: int = 0
