@@ -61,7 +61,7 @@ def all_sentences(table: np.ndarray, longest: int) -> dict[tuple[int, ...], floa
     masked = np.where(np.isin(np.arange(5), [END, A, B]), table.astype(np.float64), -np.inf)
     logs = np.asarray(log_softmax(masked))
     found = {}
-    for length in range(longest - 1):
+    for length in range(longest - 2):  # one that leaves no room for its end has not ended
         for ids in itertools.product((A, B), repeat=length):
             path = [START, *ids, END]
             found[ids] = float(sum(logs[one, other] for one, other in itertools.pairwise(path)))
@@ -71,8 +71,8 @@ def all_sentences(table: np.ndarray, longest: int) -> dict[tuple[int, ...], floa
 @given(st.integers(0, 10_000))
 def test_beams_that_are_many_find_the_likeliest_sentence(seed: int) -> None:
     table = chain(seed)
-    found = decode(Chain(table), 1, FewTokens(), Decoding(beams=16, length_penalty=0, longest=5))[0]
-    every = all_sentences(table[0], 5)
+    found = decode(Chain(table), 1, FewTokens(), Decoding(beams=16, length_penalty=0, longest=6))[0]
+    every = all_sentences(table[0], 6)
     assert found.ended and found.log_probability == pytest.approx(max(every.values()), abs=1e-5)
     assert every[found.ids] == pytest.approx(found.log_probability, abs=1e-5)
 
@@ -161,6 +161,7 @@ def test_words_are_drawn_among_the_likeliest_as_often_as_they_are_likely() -> No
     [
         ({"beams": 0}, "beams"), ({"top_p": 1.5}, "top-p"), ({"top_p": 0.5, "beams": 2}, "leave one"),
         ({"temperature": 0}, "temperature"), ({"longest": 2}, "longest"), ({"no_repeat": -1}, "no_repeat"),
+        ({"seed": -1}, "seed"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(wrong: dict[str, float], said: str) -> None:

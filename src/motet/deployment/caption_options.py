@@ -23,7 +23,7 @@ class CaptionOptions:
     pooling: tuple[str, ...] = ()
     training: CaptionSettings = field(default_factory=CaptionSettings)
     beams: int = 3
-    length_penalty: float = 0.7
+    length_penalty: float = 1.0
     no_repeat: int = 3
     accept_licence: bool = False
     test_size: float = 0.15

@@ -25,14 +25,15 @@ class Decoding:
     """How sentences are decoded.
 
     beams : sentences that are kept side by side; 1 is greedy. length_penalty : a beam's log-probability is divided by
-    its words to this power (Wu et al., 2016, have 0.6 to 0.7): the larger, the longer.
+    its words to this power (Wu et al., 2016): the larger, the longer.
     top_p : words are drawn among the likeliest that together have this probability (Holtzman et al., 2020), each row by
     `seed` and its own number, at a temperature; None: nothing is drawn.
-    longest : words at most, start and end among them. no_repeat : no so many words twice in a sentence; 0: they may.
+    longest : numbers at most, start and end among them; a sentence that has no room for its end has not ended.
+    no_repeat : no so many words twice in a sentence; 0: they may.
     """
 
     beams: int = 1
-    length_penalty: float = 0.7
+    length_penalty: float = 1.0
     top_p: float | None = None
     temperature: float = 1.0
     seed: int = 0
@@ -48,6 +49,8 @@ class Decoding:
             raise UsageError("beams look for the likeliest sentence, top-p draws one: leave one of them out")
         if not self.temperature > 0:
             raise UsageError(f"a temperature is above 0, not {self.temperature:g}")
+        if self.seed < 0:
+            raise UsageError(f"a seed is 0 or more, not {self.seed}")
         if self.longest < 3 or self.no_repeat < 0 or self.length_penalty < 0:
             raise UsageError("longest is 3 or more, no_repeat and length_penalty 0 or more")
 
@@ -141,7 +144,8 @@ def _one_by_one(writing: Writing, count: int, tokens: Tokens, how: Decoding, num
 def _beams(writing: Writing, count: int, tokens: Tokens, how: Decoding) -> list[Sentence]:
     """The best of `beams` sentences that are kept side by side (Sutskever et al., 2014; lengths as Wu et al., 2016).
 
-    A row is done when none of its beams, were it to end now, could be better than the worst of as many ended ones.
+    A row is done when none of its beams, were it to end now, could be better than the worst of as many ended ones: with
+    a length penalty longer ones might have been, which is the price of stopping.
     """
     done: list[list[tuple[float, Sentence]]] = [[] for _ in range(count)]
     owner = np.arange(count)  # which row each beam belongs to; beams of a row stand together
