@@ -226,3 +226,23 @@ def test_the_first_table_that_tells_decides_for_the_next(motet, catalogue, model
         ran = motet("index", *where, "-m", model, "--image-root", root)
         assert ran.code == 0, ran.err
     assert Index.open(place).metadata(range(6))["price"].to_pylist() == [3, 4, 5, 3.5, 4.5, 1.2]
+
+
+def test_pictures_of_a_table_in_another_folder_are_found_there(
+    motet, catalogue, model, index, tmp_path
+) -> None:
+    """Both folders have a picture of the same name: what was added leads to its own."""
+    there = read_table(catalogue.table)
+    name = next(path for path in there.column("image").to_pylist() if path and (there.root / path).is_file())
+    other = tmp_path / "other"
+    (other / name).parent.mkdir(parents=True)
+    Image.new("RGB", (40, 40), "teal").save(other / name, "PNG")
+    columns = {key: [values[0]] for key, values in there.data.to_pydict().items()} | {"image": [name]}
+    columns["id"] = ["new"]
+    (other / "table.csv").write_text(
+        ",".join(columns) + "\n" + ",".join(f'"{values[0] or ""}"' for values in columns.values()) + "\n"
+    )
+    assert motet("index", "add", index, other / "table.csv", "-m", model).code == 0
+    opened = Index.open(index)
+    added = opened.metadata(np.array([sum(map(len, opened.segments)) - 1])).to_pylist()[0]
+    assert Path(added["image"]) == other / name

@@ -21,7 +21,7 @@ from motet.data.duplicates import joined_numbers
 from motet.deployment import MatchOptions, build_match_model
 from motet.errors import TableError
 from motet.runtime.near_in_space import NEIGHBOURS, _nearest, near_in_space, nearness
-from motet.training.matching import MatchSettings
+from motet.training.match_settings import MatchSettings
 
 PICTURES = 60
 

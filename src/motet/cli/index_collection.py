@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -57,6 +58,7 @@ def read_collection(
         about = {"image": columns[0]} | ({"image_root": str(read.root.absolute())} if read.root else {})
     else:
         metadata, conventions = _more_metadata(read, index)
+        metadata = _paths_from(metadata, read, index.state.about)
         about = {}
     embedded = model.embed_images(ImageCells(read, columns))
     rows = np.flatnonzero(embedded.present)
@@ -74,6 +76,23 @@ def read_collection(
         about | as_about(conventions),
         _sentences(model, read) if index is None else None,
     )
+
+
+def _paths_from(metadata: pa.Table, table: Table, about: Mapping[str, str]) -> pa.Table:
+    """Paths of a table of another folder than the index's, written whole: they would lead to other pictures there."""
+    import pyarrow as pa
+
+    column = about.get("image", "")
+    if table.root is None or column not in metadata.column_names:
+        return metadata
+    if about.get("image_root") == str(table.root.absolute()):
+        return metadata
+    cells = metadata.column(column)
+    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
+        return metadata
+    whole = [None if path is None else str(table.root.absolute() / path) for path in cells.to_pylist()]
+    place = metadata.column_names.index(column)
+    return metadata.set_column(place, column, pa.array(whole, cells.type))
 
 
 def _sentences(model: MatchModel, table: Table) -> npt.NDArray[np.float32] | None:

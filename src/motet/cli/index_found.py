@@ -52,6 +52,11 @@ def reranked(
     from motet.runtime.match_parts import embed_parts, local_similarity, parts_entry
 
     entry = parts_entry(model)
+    if entry.weight == 0:
+        message(
+            "note: words and regions count for nothing in this model (their weight is 0): the order stays"
+        )
+        return answers
     if cells is None:
         raise UsageError("--rerank looks at the pictures again, and the index does not know where they lie")
     said = embed_parts(model, "text", sentence_cells(texts))

@@ -101,7 +101,9 @@ def search(
     facts = there.metadata(hits.rows[0]).to_pylist()
     answers = [Answer(*one) for one in zip(hits.ids[0], hits.scores[0].tolist(), facts, strict=True)]
     if rerank and opened is not None:
-        answers = reranked(opened, answers, texts, pictures_of(there, answers, image_root))[:k]
+        first = answers[:DEPTH]
+        answers = reranked(opened, first, texts, pictures_of(there, first, image_root)) + answers[DEPTH:]
+        answers = answers[:k]
     if sheet is not None:
         asked = " + ".join([*texts, *(path.name for path in images), *likes])
         write_sheet(sheet, there, answers, asked, images, where, image_root)

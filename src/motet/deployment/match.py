@@ -21,7 +21,7 @@ from motet.deployment.match_options import LOCAL, MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
 from motet.deployment.sources import Sources
 from motet.deployment.versions import package_versions
-from motet.encoders import FeatureCache
+from motet.encoders import FROM_SCRATCH, FeatureCache
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.errors import TableError
 from motet.model import (
@@ -45,6 +45,7 @@ from motet.training.match_side import LiveSource, embed
 from motet.training.matching import Matched, fit_match
 from motet.training.pairs import PairFeatures
 from motet.training.processes import leader_first, leads
+from motet.training.small import SmallSettings
 
 Rows = npt.NDArray[np.int64]
 TRAINED, CCA, ZERO_SHOT = "trained", "cca", "zero-shot"
@@ -99,6 +100,11 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
         )
     clock = time.perf_counter()
     spaces, features = _spaces(features, opened, train, held, options, live, given)
+    parts = spaces[TRAINED].parts
+    if parts is not None and parts.weight == 0:
+        notes.append(
+            "words and regions found validation pictures no better than the whole alone: their weight is 0"
+        )
     seconds["train"] = round(time.perf_counter() - clock, 3)
     if not leads():
         return {}
@@ -158,9 +164,15 @@ def _spaces(
         seed=options.seed,
         aligned=aligned,
         width=opened.encoders[aligned[0]].width if aligned else options.training.width,
-        pictures=min(options.training.pictures, LIVE_PICTURES) if live else options.training.pictures,
     )
-    with progress("training both towers", settings.members * settings.epochs) as advance:
+    if live:
+        settings = replace(
+            settings,
+            members=1,
+            pictures=min(settings.pictures, LIVE_PICTURES),
+            epochs=min(settings.epochs, SmallSettings().epochs_for(len(train))),
+        )
+    with progress("training both towers", settings.members * settings.epochs_for(len(train))) as advance:
         made = {TRAINED: fit_match(features, train, held, settings, live=live, advance=advance)}
     if not leads():
         return made, features
@@ -187,7 +199,7 @@ def _parts(
         return embed(space.image, features.images, pictures) @ embed(space.text, features.texts, sentences).T
 
     settings = replace(options.parts, seed=options.seed)
-    with progress("training words and regions", settings.epochs) as advance:
+    with progress("training words and regions", settings.epochs_for(len(train))) as advance:
         return fit_parts(features, train, held, settings, cosines, advance=advance)
 
 
@@ -203,9 +215,9 @@ def _aligned(opened: Sources, options: MatchOptions) -> tuple[str, ...]:
         }
         for modality in ("image", "text")
     }
-    named = set(options.image_encoders) & set(options.text_encoders)  # one directory, or name, for both
-    for name in halves["image"].keys() & halves["text"].keys() if named else ():
-        if halves["image"][name].width == halves["text"][name].width:
+    both = set(options.image_encoders) & set(options.text_encoders) - {FROM_SCRATCH}  # one directory, or name
+    for name in halves["image"] if both else ():
+        if name in halves["text"] and halves["image"][name].width == halves["text"][name].width:
             return f"image:{name}", f"text:{name}"
     return ()
 

@@ -63,14 +63,23 @@ def reranked_ranks(
     answer that is not among them keeps its rank.
     """
     ranks = first_right_ranks(queries, gallery, query_ids, gallery_ids)
-    for query in range(len(queries)):
-        similarity = gallery @ queries[query]
-        first = np.sort(np.argsort(-similarity, kind="stable")[:depth])
+    for query in np.flatnonzero(ranks <= depth).tolist():
+        first = _nearest(gallery @ queries[query], gallery_ids == query_ids[query], depth)
         right = gallery_ids[first] == query_ids[query]
         if right.any():
             scores = rescore(query, first)
             ranks[query] = 1 + int((~right & (scores >= scores[right].max())).sum())
     return ranks
+
+
+def _nearest(similarity: Floats, right: npt.NDArray[np.bool_], depth: int) -> Ids:
+    """Places of the `depth` highest of similarities [G], in ascending order; of equal ones the wrong come first."""
+    if len(similarity) <= depth:
+        return np.arange(len(similarity))
+    least = np.partition(similarity, -depth)[-depth]
+    near = np.flatnonzero(similarity >= least)
+    order = np.lexsort((right[near], -similarity[near]))
+    return np.sort(near[order[:depth]])
 
 
 def retrieval_metrics(

@@ -13,9 +13,9 @@ from motet.data.scripts import script_of_words
 from motet.data.splits import TEST, split_sides
 from motet.errors import TableError
 from motet.evaluation import both_directions
-from motet.model import Manifest, SpaceEntry, table_digest
+from motet.model import Manifest, SpaceEntry
 from motet.runtime.evaluate_parts import reranked
-from motet.runtime.provenance import provenance
+from motet.runtime.provenance import provenance, trained_on
 
 if TYPE_CHECKING:
     from motet.runtime.match_model import MatchModel
@@ -116,8 +116,7 @@ def pictures_to_measure(
     """Numbers of pictures, what they are called, and a note on them, which may be empty."""
     column, everything = manifest.schema.split, np.arange(len(pairs.rows))
     if column is None or column not in table.columns or all_rows:
-        trained = manifest.training.get("table")
-        if isinstance(trained, dict) and trained.get("digest") == table_digest(table):
+        if trained_on(manifest, table):
             return everything, "given", "these are the pairs that trained the model: the figures are too good"
         return everything, "given", ""
     sides = split_sides(table, column)[pairs.row]

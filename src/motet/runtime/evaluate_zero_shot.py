@@ -14,7 +14,7 @@ from motet.errors import TableError, UsageError
 from motet.evaluation import classification_metrics
 from motet.runtime.combination import log_softmax
 from motet.runtime.few_shot import cache_logits, choose_cache
-from motet.runtime.known_classes import class_numbers, class_words
+from motet.runtime.known_classes import LEAST_KNOWN, class_numbers, class_words
 from motet.runtime.match_model import MatchModel
 from motet.runtime.temperature import fit_temperature
 from motet.runtime.zero_shot import PLACE, ZeroShot
@@ -68,7 +68,8 @@ def evaluate_zero_shot(
     cosines = vectors @ asked.class_vectors.T
     scale = model.space.scale
     held = sides == VALIDATION
-    temperature = fit_temperature(scale * cosines[held], truth[held]) if held.any() else 1.0
+    enough = int(held.sum()) >= LEAST_KNOWN  # as where answers are calibrated
+    temperature = fit_temperature(scale * cosines[held], truth[held]) if enough else 1.0
     scale = scale / temperature
 
     def measured(logits: Floats) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def evaluate_zero_shot(
         "classes": list(names),
         "templates": list(templates),
         "n": int(tested.sum()),
-        "calibrated": bool(held.any()),
+        "calibrated": enough,
         "scale": scale,
         "metrics": measured(scale * cosines[tested]),
         "chance": 1 / len(names),

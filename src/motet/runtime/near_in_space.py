@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image, ImageEnhance, ImageOps
 
-from motet.data import ImageCells, Table
+from motet.data import ImageCell, ImageCells, Table
 from motet.data.duplicates import NearInSpace, groups_of, joined_numbers, media_digests, number_rows
 from motet.errors import MediaError, TableError
 from motet.progress import progress
@@ -50,12 +50,16 @@ def near_in_space(model: MatchModel, table: Table, columns: tuple[str, ...]) -> 
             f"{table.name}: no column of pictures to compare in the space: name one with --image"
         )
     cells = ImageCells(table, columns)
-    seen = model.embed_images(cells)
-    rows = np.flatnonzero(seen.present)
-    digests, _ = media_digests(cells, rows)
-    _, first, picture = np.unique(number_rows(digests), return_index=True, return_inverse=True)
-    vectors = seen.vectors[rows[first]]
-    if not FEWEST <= len(vectors) <= MOST:
+    filled = np.flatnonzero(cells.present)
+    numbers = number_rows(media_digests(cells, filled)[0])
+    different = len(np.unique(numbers))
+    if different > MOST:  # said before they are all encoded
+        return NearInSpace([], f"{different:,} different pictures: not compared in the space of the model")
+    seen = model.embed_images(cells, filled)
+    rows, numbers = filled[seen.present], numbers[seen.present]
+    _, first, picture = np.unique(numbers, return_index=True, return_inverse=True)
+    vectors = seen.vectors[seen.present][first]
+    if len(vectors) < FEWEST:
         return NearInSpace([], f"{len(vectors):,} different pictures: not compared in the space of the model")
     scores, others = _nearest(vectors)
     made = changed_copies(model, cells, rows[first])
@@ -90,11 +94,10 @@ def changed_copies(model: MatchModel, cells: ImageCells, rows: Rows) -> dict[str
     sample = rows[np.unique(np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(np.int64))]
     pictures, kept = [], []
     for row, found in zip(sample.tolist(), cells.take(sample), strict=True):
-        try:
-            pictures.append([cell.picture(cell.read()) for cell in found])
+        read = [picture for picture in map(_picture, found) if picture is not None]
+        if read:
+            pictures.append(read)
             kept.append(row)
-        except MediaError:
-            continue  # one of several pictures of a row that is broken
     original = model.embed_images(cells, np.array(kept, np.int64)).vectors
     made = {}
     for name, change in CHANGES.items():
@@ -129,6 +132,14 @@ def _nearest(vectors: Floats) -> tuple[Floats, Rows]:
             places.append(found[~own].reshape(len(asked), -1))
             advance(len(asked))
     return np.concatenate(scores), np.concatenate(places)
+
+
+def _picture(cell: ImageCell) -> Image.Image | None:
+    """The picture of a cell; None where it is broken, as it is in the row's vector."""
+    try:
+        return cell.picture(cell.read())
+    except MediaError:
+        return None
 
 
 def _saved(picture: Image.Image, quality: int = 95) -> bytes:

@@ -11,7 +11,13 @@ import numpy as np
 
 from motet import __version__
 from motet.data import CellIssue, Table
-from motet.model import Manifest
+from motet.model import Manifest, table_digest
+
+
+def trained_on(manifest: Manifest, table: Table) -> bool:
+    """Whether a table is the one that trained the model."""
+    trained = manifest.training.get("table")
+    return isinstance(trained, dict) and trained.get("digest") == table_digest(table)
 
 
 def provenance(

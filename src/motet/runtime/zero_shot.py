@@ -18,6 +18,7 @@ from motet.runtime.combination import log_softmax
 from motet.runtime.known_classes import LEAST_KNOWN, class_numbers, known_rows, said_instead
 from motet.runtime.match_model import WINDOW, MatchModel
 from motet.runtime.prediction import Prediction
+from motet.runtime.provenance import trained_on
 from motet.runtime.table_notes import column_notes
 from motet.runtime.temperature import fit_temperature
 
@@ -112,6 +113,8 @@ class ZeroShot:
         temperature = fit_temperature(logits, truth[rows])
         made.scale, made.calibrated_on = self.scale / temperature, len(rows)
         made.calibration = f"on {count} of {table.name}{which} whose class column {label!r} says"
+        if not which and trained_on(self.manifest, table):
+            made.calibration += "; they trained the model, so that it is surer of them than of others"
         return made
 
     def notes_on(self, patterns: Mapping[str, int]) -> list[str]:

@@ -36,3 +36,11 @@ class MatchSettings:
     members: int = 2
     aligned: tuple[str, ...] = ()
     seed: int = 0
+
+    def rows_a_batch(self, pictures: int) -> int:
+        """Pictures in each batch, of so many to train on."""
+        return max(1, min(self.pictures, pictures))
+
+    def epochs_for(self, pictures: int) -> int:
+        """Epochs at most: more than `epochs` where these are fewer than `least_steps` steps."""
+        return max(self.epochs, -(-self.least_steps // max(1, pictures // self.rows_a_batch(pictures))))

@@ -60,7 +60,8 @@ def fit_match(
     live : by modality, a `small` encoder that is learned with the towers, in place, and is a source of theirs; then
         there is one member.
 
-    In several processes (`process_group`) each encodes its part of every batch; all end with the same weights.
+    In several processes (`process_group`) each encodes its part of every batch, and all end with the same weights. Of
+    a picture network that is learned, batch normalisation sees each process's part by itself.
     """
     made = [
         _fit_one(features, train, held, replace(settings, seed=settings.seed + number), live, advance)

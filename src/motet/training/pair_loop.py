@@ -15,6 +15,7 @@ from motet.training.epoch import Epoch
 from motet.training.match_settings import MatchSettings
 from motet.training.optimisers import without_compiler
 from motet.training.pairs import PairFeatures, PairSampler, Rows
+from motet.training.processes import as_the_leader, leaders_number
 from motet.training.schedule import warm_then_cosine
 
 
@@ -58,9 +59,8 @@ def learn_pairs(
     """
     order = np.random.default_rng(settings.seed)
     optimiser = without_compiler(torch.optim.AdamW)(groups, lr=settings.learning_rate, fused=True)
-    size = max(1, min(settings.pictures, len(train)))
+    size, epochs = settings.rows_a_batch(len(train)), settings.epochs_for(len(train))
     batches = max(1, len(train) // size)  # what is left over comes in another epoch's order
-    epochs = max(settings.epochs, -(-settings.least_steps // batches))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
     )
@@ -83,7 +83,8 @@ def learn_pairs(
             schedule.step()
             step += 1
         learned.eval()
-        share = found()
+        as_the_leader(learned)
+        share = leaders_number(found())
         history.append(Epoch(epoch, total / batches, None if share is None else 1 - share, None))
         advance(1)
         if share is None or share > highest:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import numpy as np
+import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
@@ -53,6 +54,22 @@ def mine(rows: Rows) -> Rows:
     """This process's part of the rows of a batch: as many as the others', or one more."""
     part: Rows = np.array_split(rows, dist.get_world_size())[dist.get_rank()]
     return part
+
+
+def as_the_leader(network: nn.Module) -> None:
+    """Let every process have the leader's running statistics: each counts those of its own rows."""
+    if several():
+        for buffer in network.buffers():
+            dist.broadcast(buffer, 0)
+
+
+def leaders_number(value: float | None) -> float | None:
+    """The leader's number in every process, which then decide alike; None where it is None in all."""
+    if not several() or value is None:
+        return value
+    told = torch.tensor([value], dtype=torch.float64)
+    dist.broadcast(told, 0)
+    return float(told)
 
 
 def average(loss: Tensor, learned: nn.Module) -> float:
