@@ -21,7 +21,7 @@ from motet.data.duplicates import joined_numbers
 from motet.deployment import MatchOptions, build_match_model
 from motet.errors import TableError
 from motet.runtime.near_in_space import NEIGHBOURS, _nearest, near_in_space, nearness
-from motet.training.matching import MatchSettings
+from motet.training.match_settings import MatchSettings
 
 PICTURES = 60
 
@@ -80,6 +80,14 @@ def test_few_or_no_pictures(photos: pa.Table, space: Path) -> None:
     assert few.groups == [] and few.note.startswith("19 different pictures: not compared")
     with pytest.raises(TableError, match="no column of pictures to compare"):
         near_in_space(model, read_table(photos), ())
+
+
+def test_a_broken_picture_beside_a_whole_one_hides_no_row(photos: pa.Table, space: Path) -> None:
+    """Each row has a second picture that is none: copies are found by the first."""
+    broken = pa.array([b"nothing"] * len(photos), pa.binary())
+    table = read_table(photos.append_column("back", broken))
+    found = near_in_space(motet_package.load(space), table, ("photo", "back"))
+    assert sorted(group.tolist() for group in found.groups) == [[3, PICTURES], [5, PICTURES + 1]]
 
 
 def test_inspect_tells_of_them(
