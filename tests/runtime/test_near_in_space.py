@@ -82,6 +82,14 @@ def test_few_or_no_pictures(photos: pa.Table, space: Path) -> None:
         near_in_space(model, read_table(photos), ())
 
 
+def test_a_broken_picture_beside_a_whole_one_hides_no_row(photos: pa.Table, space: Path) -> None:
+    """Each row has a second picture that is none: copies are found by the first."""
+    broken = pa.array([b"nothing"] * len(photos), pa.binary())
+    table = read_table(photos.append_column("back", broken))
+    found = near_in_space(motet_package.load(space), table, ("photo", "back"))
+    assert sorted(group.tolist() for group in found.groups) == [[3, PICTURES], [5, PICTURES + 1]]
+
+
 def test_inspect_tells_of_them(
     motet: Callable[..., Any], photos: pa.Table, space: Path, tmp_path: Path, model_directory: Path
 ) -> None:

@@ -223,3 +223,19 @@ def test_predict_calibrates_on_a_column(
     ):
         refused = motet(*arguments)
         assert refused.code == 2 and said in refused.err, refused.err
+
+
+def test_rows_that_trained_the_space_are_told(catalogue: Any, tmp_path: Path) -> None:
+    """Without a split column nothing else says that the known rows are those of training."""
+    data = read_table(catalogue.table).data.drop_columns(["split"])
+    table = read_table(data, image_root=Path(catalogue.table).parent)
+    schema = infer_schema(table, image=["image"], text=["title"])
+    few = MatchSettings(width=16, hidden=16, epochs=1, least_steps=2, members=1)
+    build_match_model(
+        table, schema, tmp_path / "m", MatchOptions(("descriptor",), ("lexical",), training=few)
+    )
+    classes = sorted({name for name in table.column("category").to_pylist() if name})
+    asked = ZeroShot(motet_package.load(tmp_path / "m"), classes)
+    assert "they trained the model" in asked.calibrated(table, "category").calibration
+    other = read_table(data.slice(1), image_root=Path(catalogue.table).parent)
+    assert "they trained the model" not in asked.calibrated(other, "category").calibration
