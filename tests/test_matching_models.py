@@ -250,7 +250,8 @@ def test_shots_need_a_label(
         assert done.code == 2 and f"1 to 16 examples of each class, not {shots}" in done.err
     few = motet("evaluate", space[0], catalogue.table, "--label", "category", "--shots", "2", "--json")
     measured = json.loads(few.out)["zero_shot"]
-    assert measured["n"] > 0 and set(measured["few_shot"]) == {"1", "2"} and measured["calibrated"]
+    assert measured["n"] > 0 and set(measured["few_shot"]) == {"1", "2"}
+    assert not measured["calibrated"]  # under 20 validation rows, as `predict` asks for too
     assert set(measured["few_shot"]["2"]) == {"examples", "cache", "probe"}
 
 

@@ -40,7 +40,7 @@ def evaluate_zero_shot(
 
     label : the column that says each row's class. labels : the classes (default: all values of the column).
     Where the table has the split column that the model was trained with, its test rows are measured, its validation
-    rows fit the temperature, and its training rows are the examples; else all rows are measured, nothing is calibrated,
+    rows fit the temperature (20 at least), its training rows are the examples; else all are measured, none calibrated,
     and there are no examples. shots : few-shot with up to so many examples of each class, 1, 2, 4 and so on, drawn by
     the model's seed: a cache of them (Tip-Adapter), and, where `fit_probe` is given, a probe that begins as the
     sentences.
