@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from motet.data import Schema, Table
 
 TASKS = ("classify", "match", "caption", "answer")
-PAIR_TASKS = ("match", "caption")  # learn from pictures and their sentences, without labels
 SHARE = 0.15  # of the rows, where nobody says how many measure, and how many choose
 
 
@@ -186,15 +185,16 @@ def train(
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_table
     from motet.cli.results import print_evaluation
-    from motet.cli.train_answer import check_columns, refuse_other_options, train_answer
+    from motet.cli.task_options import refuse_options
+    from motet.cli.train_answer import check_columns, train_answer
     from motet.cli.train_caption import train_caption
-    from motet.cli.train_match import read_terms, refuse_options, train_match
+    from motet.cli.train_match import read_terms, train_match
     from motet.data import infer_schema, read_table
     from motet.errors import UsageError
     from motet.model import check_place
 
     _check_task(task, label)
-    pairs, answers = task in PAIR_TASKS, task == "answer"
+    answers = task == "answer"
     check_columns(task, columns.image, question, answer, vocabulary)
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
@@ -208,53 +208,33 @@ def train(
     if test_share + val_share >= 1:
         raise UsageError(f"--test-size {test_share:g} and --val-size {val_share:g} leave no rows to train on")
     augmentation = read_augmentation(augment, augment_image, augment_text, synonyms, back_translate)
-    if pairs:
-        refuse_options(
-            task,
-            {
-                "--label": label,
-                "--target": target != "class",
-                "--audio": columns.audio,
-                "--vector": columns.vector,
-                "--numeric": columns.numeric,
-                "--categorical": columns.categorical,
-                "--weight": weight,
-                "--audio-encoder": audio_encoder,
-                "--fusion": fusion != "auto",
-                "--tokens": tokens,
-                "--class-weights": class_weights,
-                "--imbalance": imbalance != "none",
-                "--time-limit": time_limit,
-                "--balance": balance,
-                "--slice": slices,
-                "--curves": curves,
-                "--augment": augment,
-                "--no-refit": no_refit,
-                **({"--text-encoder": text_encoder, "--no-lexical": no_lexical} if task == "caption" else {}),
-            },
-        )
+    refuse_options(
+        task,
+        {
+            "--label": label,
+            "--target": target != "class",
+            "--audio": columns.audio,
+            "--vector": columns.vector,
+            "--numeric": columns.numeric,
+            "--categorical": columns.categorical,
+            "--weight": weight,
+            "--text-encoder": text_encoder,
+            "--audio-encoder": audio_encoder,
+            "--no-lexical": no_lexical,
+            "--fusion": fusion != "auto",
+            "--tokens": tokens,
+            "--class-weights": class_weights,
+            "--imbalance": imbalance != "none",
+            "--time-limit": time_limit,
+            "--balance": balance,
+            "--slice": slices,
+            "--curves": curves,
+            "--augment": augment,
+            "--no-refit": no_refit,
+        },
+    )
     if task != "match" and (objective != "infonce" or term):
         raise UsageError("--objective and --term are of --task match")
-    if answers:
-        refuse_other_options(
-            {
-                "--label": label,
-                "--target": target != "class",
-                "--audio": columns.audio,
-                "--vector": columns.vector,
-                "--numeric": columns.numeric,
-                "--categorical": columns.categorical,
-                "--weight": weight,
-                "--audio-encoder": audio_encoder,
-                "--tokens": tokens,
-                "--class-weights": class_weights,
-                "--imbalance": imbalance != "none",
-                "--balance": balance,
-                "--curves": curves,
-                "--augment": augment,
-                "--no-refit": no_refit,
-            }
-        )
     terms = read_terms(term or ())
     require_learning_wing()
     from motet.deployment import AnswerOptions, CaptionOptions, MatchOptions, Options, build_model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,15 +34,6 @@ def check_columns(
         raise UsageError(
             f"--question names {len(question)} columns, and a row asks one question: further words of a row are --text"
         )
-
-
-def refuse_other_options(given: Mapping[str, object]) -> None:
-    """UsageError for options of other tasks that were given: value by name of the option, empty where it was not."""
-    from motet.errors import UsageError
-
-    wrong = [name for name, value in given.items() if value]
-    if wrong:
-        raise UsageError(f"--task answer has no {wrong[0]}: it learns answers from pictures and questions")
 
 
 def train_answer(table: Table, schema: Schema, output: Path, options: AnswerOptions, *, json: bool) -> None:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from motet.data import Schema, Table
     from motet.deployment.match_options import MatchOptions
-
-
-def refuse_options(task: str, given: Mapping[str, object]) -> None:
-    """UsageError for options of other tasks that were given: value by name of the option, empty where it was not."""
-    from motet.errors import UsageError
-
-    wrong = [name for name, value in given.items() if value]
-    if wrong:
-        raise UsageError(
-            f"--task {task} has no {wrong[0]}: it learns from pictures and their sentences alone"
-        )
 
 
 def read_terms(said: Sequence[str]) -> dict[str, float]:
