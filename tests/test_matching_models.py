@@ -289,3 +289,6 @@ def test_small_encoders_are_learned_with_the_space_and_broken_pictures_are_told(
         np.linalg.norm(model.embed_texts(["a red lamp"]).vectors, axis=1), 1, rtol=1e-5
     )
     assert model.manifest.sources["image:small"].width == 192
+    assert (
+        model.manifest.training["options"]["training"]["members"] == 1
+    )  # as it was trained, not as SETTINGS say

@@ -41,6 +41,7 @@ from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.match_model import MatchModel
 from motet.training.canonical import fit_cca
 from motet.training.local_parts import MatchedParts, fit_parts, with_tokens
+from motet.training.match_settings import MatchSettings
 from motet.training.match_side import LiveSource, embed
 from motet.training.matching import Matched, fit_match
 from motet.training.pairs import PairFeatures
@@ -99,7 +100,8 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
             "fewer than two validation pictures: nothing could say when to stop, so training ran to its end"
         )
     clock = time.perf_counter()
-    spaces, features = _spaces(features, opened, train, held, options, live, given)
+    settings = _settings(opened, live, len(train), options)
+    spaces, features = _spaces(features, opened, train, held, options, settings, live, given)
     parts = spaces[TRAINED].parts
     if parts is not None and parts.weight == 0:
         notes.append(
@@ -109,7 +111,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     if not leads():
         return {}
     with new_model_directory(place) as making:
-        manifest = _write(making, spaces, opened, table, schema, sides, options, notes)
+        manifest = _write(making, spaces, opened, table, schema, sides, options, settings, notes)
         write_manifest(making, manifest)
         tested = np.flatnonzero(sides == TEST)
         evaluation: dict[str, Any] = {
@@ -144,18 +146,10 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     return evaluation
 
 
-def _spaces(
-    features: PairFeatures,
-    opened: Sources,
-    train: Rows,
-    held: Rows,
-    options: MatchOptions,
-    live: Mapping[str, LiveSource],
-    given: MatchCells,
-) -> tuple[dict[str, Matched], PairFeatures]:
-    """The space that answers, and its baselines after it; features with those of `small` encoders, now learned."""
-    if options.local:  # said before towers are trained in vain
-        with_tokens("image", features.images), with_tokens("text", features.texts)
+def _settings(
+    opened: Sources, live: Mapping[str, LiveSource], pictures: int, options: MatchOptions
+) -> MatchSettings:
+    """How the space is trained: what the user says, as pretrained pairs and networks that are learned allow it."""
     aligned = _aligned(opened, options)
     settings = replace(
         options.training,
@@ -170,8 +164,24 @@ def _spaces(
             settings,
             members=1,
             pictures=min(settings.pictures, LIVE_PICTURES),
-            epochs=min(settings.epochs, SmallSettings().epochs_for(len(train))),
+            epochs=min(settings.epochs, SmallSettings().epochs_for(pictures)),
         )
+    return settings
+
+
+def _spaces(
+    features: PairFeatures,
+    opened: Sources,
+    train: Rows,
+    held: Rows,
+    options: MatchOptions,
+    settings: MatchSettings,
+    live: Mapping[str, LiveSource],
+    given: MatchCells,
+) -> tuple[dict[str, Matched], PairFeatures]:
+    """The space that answers, and its baselines after it; features with those of `small` encoders, now learned."""
+    if options.local:  # said before towers are trained in vain
+        with_tokens("image", features.images), with_tokens("text", features.texts)
     with progress("training both towers", settings.members * settings.epochs_for(len(train))) as advance:
         made = {TRAINED: fit_match(features, train, held, settings, live=live, advance=advance)}
     if not leads():
@@ -180,11 +190,12 @@ def _spaces(
     if options.local:
         made[TRAINED] = replace(made[TRAINED], parts=_parts(features, made[TRAINED], train, held, options))
     made[CCA] = fit_cca(features, train, seed=options.seed)
-    if aligned:
+    if settings.aligned:
+        image, text = settings.aligned
         pair = replace(
             features,
-            images={aligned[0]: features.images[aligned[0]]},
-            texts={aligned[1]: features.texts[aligned[1]]},
+            images={image: features.images[image]},
+            texts={text: features.texts[text]},
         )
         made[ZERO_SHOT] = fit_match(pair, train, held, replace(settings, epochs=0, least_steps=0, members=1))
     return made, features
@@ -230,6 +241,7 @@ def _write(
     schema: Schema,
     sides: npt.NDArray[np.int8],
     options: MatchOptions,
+    settings: MatchSettings,
     notes: list[str],
 ) -> Manifest:
     (making / "heads").mkdir()
@@ -271,7 +283,7 @@ def _write(
         patterns={},
         baselines={},
         training={
-            "options": {**asdict(options), "terms": dict(options.terms)},
+            "options": {**asdict(options), "terms": dict(options.terms), "training": asdict(settings)},
             "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
             "rows": _counted(sides),
             "best_epoch": spaces[TRAINED].best_epoch,
