@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from motet.cli.options import DebugOption, JsonOption, ModelArgument
+from motet.cli.options import DebugOption, JsonOption, MatchOption, ModelArgument
 
 
 def describe(
@@ -35,6 +35,7 @@ def describe(
         int | None,
         typer.Option(help="No so many tokens twice in a sentence; 0: they may (default: the model's own)."),
     ] = None,
+    match: MatchOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -47,11 +48,18 @@ def describe(
       motet describe captioner --image a.jpg --image b.jpg --beams 3 --json
 
       motet describe captioner --image photo.jpg --top-p 0.9 --seed 1
+
+      motet describe captioner --image a.jpg --image b.jpg --match space
     """
+    import numpy as np
+
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model
+    from motet.cli.space import open_space
+    from motet.data import ImageCells
     from motet.errors import MediaError, UsageError
     from motet.runtime import CaptionModel, load
+    from motet.runtime.caption_match import caption_scores
 
     if temperature is not None and top_p is None:
         raise UsageError("--temperature is of words that are drawn: add --top-p")
@@ -71,14 +79,27 @@ def describe(
         "no_repeat": no_repeat,
     }
     said = {name: value for name, value in asked.items() if value is not None}
-    found = opened.describe(image, seed=seed, **said)
+    space = None if match is None else open_space(match)
+    read = opened.read(image)
+    found = opened.describe(read, seed=seed, **said)
+    scores: list[float | None] = [None] * len(found)
+    if space is not None:
+        cells = ImageCells(read, opened.manifest.schema.inputs("image"))
+        scores = caption_scores(space, cells, np.arange(len(found)), [one.caption for one in found])
     if json:
-        print_json([{"image": str(path), **one.to_json()} for path, one in zip(image, found, strict=True)])
+        print_json(
+            [
+                {"image": str(path), **one.to_json(), **({} if space is None else {"clip_score": score})}
+                for path, one, score in zip(image, found, scores, strict=True)
+            ]
+        )
     else:
-        for path, one in zip(image, found, strict=True):
+        for path, one, score in zip(image, found, scores, strict=True):
             if one.issue:
                 message(f"{path}: {one.issue}")
             if one.caption is not None:
                 print(one.caption if len(image) == 1 else f"{path}: {one.caption}")
+            if score is not None:
+                message(f"{path}: CLIPScore {score:.3f} in the space of {match}")
     if all(one.caption is None for one in found):
         raise MediaError("no picture could be decoded, so nothing is described")

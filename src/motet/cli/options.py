@@ -14,6 +14,14 @@ TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON Lines, Parquet or Arrow file.")
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A directory that train wrote.")]
+MatchOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--match",
+        metavar="MODEL_DIR",
+        help="Of captions: a model of --task match; each caption gets a CLIPScore in its space.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ImageRootOption = Annotated[
