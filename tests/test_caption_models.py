@@ -387,3 +387,34 @@ def test_rows_of_cells_keep_their_numbers(captioner: tuple[Path, dict[str, Any]]
     assert [one.id for one in found] == [40, 3, 17] and not issues
     for row, one in zip(rows, found, strict=True):
         assert one.caption == model.describe_cells(cells, np.array([row]))[0][0].caption
+
+
+def test_captions_that_are_all_equal(tmp_path: Path) -> None:
+    """Every picture gets the one sentence; document frequencies are all full, so that CIDEr-D is 0 and not NaN."""
+    rows = drawn_table()
+    rows["said"], rows["said_too"] = ["a shape on black"] * 48, [None] * 48
+    short = CaptionSettings(**{**SETTINGS.__dict__, "epochs": 8})
+    evaluation = build(rows, tmp_path / "model", options(training=short))
+    assert evaluation["metrics"]["cider_d"]["value"] == 0
+    assert evaluation["metrics"]["bleu_1"]["value"] == pytest.approx(1)
+    assert evaluation["faults"]["different"] == 1 and evaluation["faults"]["copied"] == evaluation["n"]
+    found = motet.load(tmp_path / "model").describe({"photo": rows["photo"][:3]})
+    assert {one.caption for one in found} == {"a shape on black"}
+
+
+def test_a_vocabulary_that_overflows_and_sentences_that_are_too_long(tmp_path: Path) -> None:
+    """More words than tokens are written in pieces; what does not fit is cut, and that is said."""
+    random = np.random.default_rng(0)
+    rows = drawn_table()
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz狗猫"))
+    rows["said"] = [" ".join("".join(random.choice(letters, 9)) for _ in range(6)) for _ in rows["said"]]
+    rows["said_too"][0] = "word " * 10_000
+    short = CaptionSettings(**{**SETTINGS.__dict__, "vocabulary": 260, "epochs": 1})
+    evaluation = build(rows, tmp_path / "model", options(training=short))
+    assert any("are longer than 24 tokens: cut there" in note for note in evaluation["notes"])
+    model = motet.load(tmp_path / "model")
+    assert isinstance(model, CaptionModel) and model.tokens.size == 260
+    for one in model.describe({"photo": rows["photo"][:4]}, top_p=1.0, temperature=9.0):
+        assert one.caption is not None and "�" not in one.caption
+    with pytest.raises(UsageError, match="at least 259 tokens"):
+        options(training=CaptionSettings(vocabulary=10))
