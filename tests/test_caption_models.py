@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import transformers
 from PIL import Image
 
 import motet
@@ -57,19 +55,6 @@ def drawn_table(copies: int = 6) -> dict[str, list[Any]]:
                 rows["said_too"].append(f"There is a {colour} {shape}")
                 rows["split"].append(("train", "train", "train", "train", "val", "test")[at % 6])
     return rows
-
-
-@pytest.fixture(scope="module")
-def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture network of 4 x 4 patches with random weights, in the form that is published."""
-    folder = tmp_path_factory.mktemp("published") / "patches"
-    torch.manual_seed(0)
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
-    vision = transformers.ViTConfig(**shape, image_size=32, patch_size=8)
-    transformers.ViTModel(vision, add_pooling_layer=False).eval().save_pretrained(folder)
-    said = {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
-    (folder / "preprocessor_config.json").write_text(json.dumps(said))
-    return folder
 
 
 def options(encoder: str | Path = "descriptor", **changed: Any) -> CaptionOptions:

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 import motet
 from motet.errors import EncoderError, ModelError, UsageError
 from motet.runtime import CaptionModel
+from motet.training import language_model
 from motet.training.caption_settings import CaptionSettings
 from motet.training.language_model import open_language_model
 from test_caption_models import COLOURS, SHAPES, build, drawn_table, options
@@ -220,7 +221,9 @@ def test_what_is_no_language_model_is_told(language: dict[str, Path], tmp_path: 
         open_language_model(wordless)
 
 
-def test_parts_that_do_not_fit_are_told(language: dict[str, Path], tmp_path: Path) -> None:
+def test_parts_that_do_not_fit_are_told(
+    language: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     good = language["gpt2"]
     larger = changed_copy(good, tmp_path / "larger")
     words = Tokenizer.from_file(str(larger / "tokenizer.json"))
@@ -235,6 +238,10 @@ def test_parts_that_do_not_fit_are_told(language: dict[str, Path], tmp_path: Pat
     (endless / "generation_config.json").unlink(missing_ok=True)
     with pytest.raises(EncoderError, match="which token ends a text"):
         open_language_model(endless)
+    with monkeypatch.context() as patched:
+        patched.setattr(language_model, "MOST_NUMBERS", 10_000)
+        with pytest.raises(EncoderError, match="numbers do not fit into one ONNX file"):
+            open_language_model(good)
     closed = changed_copy(good, tmp_path / "closed")
     (closed / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
     with pytest.raises(UsageError, match="forbids commercial use"):

@@ -46,8 +46,8 @@ def train(
     task: Annotated[
         str,
         typer.Option(
-            help="classify (learns --label), match: one space for pictures and words, for search and zero-shot, or "
-            "caption: a sentence for each picture; or answer: questions about pictures (--question, --answer). "
+            help="classify (learns --label); match: one space for pictures and words, for search and zero-shot; "
+            "caption: a sentence for each picture; answer: questions about pictures (--question, --answer). "
             "Several, as answer,caption,match: they teach one picture encoder together."
         ),
     ] = "classify",

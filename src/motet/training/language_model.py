@@ -17,7 +17,7 @@ from motet.errors import EncoderError, UsageError
 from motet.preprocessing.configs import read_config
 from motet.tasks.caption.language_decoder import embedding_of, read_on
 
-MOST_PARAMETERS = 450_000_000  # of float32: an ONNX graph is one file of at most 2 GiB
+MOST_NUMBERS = 520_000_000  # of float32: an ONNX graph is one file of at most 2 GiB
 TOLERANCE = 1e-3
 
 
@@ -133,11 +133,15 @@ def _load(directory: Path) -> nn.Module:
             f"{directory}: {len(missing)} weights are missing ({', '.join(missing[:3])}, ...): "
             "they would be random numbers"
         )
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    if parameters > MOST_PARAMETERS:
+    numbers = sum(parameter.numel() for parameter in network.parameters())
+    if network.get_output_embeddings().weight is embedding_of(network).weight:
+        numbers += embedding_of(
+            network
+        ).weight.numel()  # which a graph holds once for words and once for logits
+    if numbers > MOST_NUMBERS:
         raise EncoderError(
-            f"{directory}: {parameters:,} parameters do not fit into one ONNX file; name a model of at most "
-            f"{MOST_PARAMETERS:,}"
+            f"{directory}: {numbers:,} numbers do not fit into one ONNX file; name a model of at most "
+            f"{MOST_NUMBERS:,}, tied embeddings counted twice"
         )
     made: nn.Module = network.eval()
     return made
