@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from motet.evaluation.retrieval import first_right_ranks
 from motet.fusion import draw_from
 from motet.tasks.match import MatchBatch, Tower, make_objective
+from motet.training.checkpoint import Checkpoint, Checkpoints
 from motet.training.distributed import loss_of_process
 from motet.training.epoch import Epoch
 from motet.training.grad_cache import Side, backward_in_parts
@@ -49,6 +50,7 @@ def fit_match(
     settings: MatchSettings,
     *,
     live: Mapping[str, LiveSource] = NOTHING,
+    checkpoints: Checkpoints | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> Matched:
     """Train two towers on the pictures `train` and their sentences; keep the epoch that finds best among `held`.
@@ -57,7 +59,7 @@ def fit_match(
     is kept. Sparse sources are read in a latent space, which all members share. The same seed gives the same weights.
 
     live : by modality, a `small` encoder that is learned with the towers, in place, and is a source of theirs; then
-        there is one member.
+        there is one member. checkpoints : where the state of each member is kept (see `learn_epochs`).
 
     In several processes (`process_group`) each encodes its part of every batch, and all end with the same weights. Of
     a picture network that is learned, batch normalisation sees each process's part by itself.
@@ -70,7 +72,15 @@ def fit_match(
         )
     ]
     made = [
-        _fit_one(features, sides, train, held, replace(settings, seed=settings.seed + number), advance)
+        _fit_one(
+            features,
+            sides,
+            train,
+            held,
+            replace(settings, seed=settings.seed + number),
+            None if checkpoints is None else checkpoints.of(f"member-{number}"),
+            advance,
+        )
         for number in range(1 if live else settings.members)
     ]
     image, text = sides
@@ -89,6 +99,7 @@ def _fit_one(
     train: Rows,
     held: Rows,
     settings: MatchSettings,
+    checkpoint: Checkpoint | None,
     advance: Callable[[int], None],
 ) -> Matched:
     torch.manual_seed(settings.seed)
@@ -129,7 +140,9 @@ def _fit_one(
     def found() -> float | None:
         return _held_reciprocal_rank((image, text), sides, features, held)
 
-    history, best_epoch = learn_pairs(features, train, settings, learned, groups, backward, found, advance)
+    history, best_epoch = learn_pairs(
+        features, train, settings, learned, groups, backward, found, advance, checkpoint
+    )
     return Matched(
         image.tower, text.tower, _number(objective.scale), _number(objective.bias), history, best_epoch
     )
