@@ -18,6 +18,7 @@ class CaptionOptions:
     image_encoders : one, frozen, whose tokens are read.
     pooling, accept_licence, test_size, validation_size, seed, cache : as in `Options`.
     decoder : the directory of a causal language model that writes the words; None: a small one is learned.
+    resume : an interrupted training of the same goes on where it was.
     training : how the decoder is learned.
     beams, length_penalty, no_repeat : how it decodes unless told otherwise, and how it is measured (`Decoding`).
     """
@@ -34,6 +35,7 @@ class CaptionOptions:
     validation_size: float = 0.15
     seed: int = 0
     cache: bool = True
+    resume: bool = False
 
     def __post_init__(self) -> None:
         if len(self.image_encoders) != 1:

@@ -63,6 +63,8 @@ class SeveralOptions:
             raise UsageError(
                 f"a weight is given to {lost[0]}, which is not among the tasks {', '.join(self.tasks)}"
             )
+        if any(said.resume for said in self.tasks.values()):
+            raise UsageError("several tasks at once cannot be resumed: leave --resume out")
         match = self.tasks.get("match")
         if isinstance(match, MatchOptions) and LOCAL in match.terms:
             raise UsageError("--term local is learned over frozen features: train --task match by itself")

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from motet.errors import UsageError
+from motet.training.checkpoint import Learning
+from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.lessons import Lesson
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.schedule import warm_then_cosine
@@ -105,13 +107,13 @@ def learn_together(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
+    random = np.random.default_rng(settings.seed)
     history: list[TogetherEpoch] = []
-    lowest, best_epoch, best = np.inf, 0, _copied(learned)
-    step = 0
-    for epoch in range(1, settings.epochs + 1):
-        learned.train()
-        seen: dict[str, list[float]] = {name: [] for name in names}
-        for _ in range(batches):
+    seen: dict[str, list[float]] = {}
+
+    def epoch() -> float:
+        seen.update({name: [] for name in names})
+        for step in range(len(history) * batches, (len(history) + 1) * batches):
             due = [names[step % len(names)]] if settings.weighting == "round-robin" else names
             losses = torch.stack([lessons[name].loss(step) for name in due])
             optimiser.zero_grad()
@@ -119,20 +121,20 @@ def learn_together(
             torch.nn.utils.clip_grad_norm_(learned.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-            step += 1
             for name, loss in zip(due, losses.detach().tolist(), strict=True):
                 seen[name].append(loss)
-        learned.eval()
+        return float(np.mean([np.mean(one) for one in seen.values()]))
+
+    def measured() -> Held:
         held = {name: lesson.held() for name, lesson in lessons.items()}
-        history.append(TogetherEpoch(epoch, {name: float(np.mean(one)) for name, one in seen.items()}, held))
-        advance(1)
-        found = _beside_the_first(history)
-        if found is None or found < lowest:
-            lowest, best_epoch, best = (np.inf if found is None else found), epoch, _copied(learned)
-        if epoch - best_epoch >= settings.patience:
-            break
-    learned.load_state_dict(best)
-    learned.eval()
+        train = {name: float(np.mean(one)) for name, one in seen.items()}
+        history.append(TogetherEpoch(len(history) + 1, train, held))
+        return _beside_the_first(history), None
+
+    learning = Learning(learned, optimiser, schedule, random)
+    _, best_epoch = learn_epochs(
+        learning, settings.epochs, settings.patience, epoch, measured, advance=advance
+    )
     return Together(history, best_epoch, _weights(names, settings, uncertainty))
 
 
@@ -162,7 +164,3 @@ def _beside_the_first(history: list[TogetherEpoch]) -> float | None:
         if loss is not None and begun is not None:
             shares.append(loss / max(begun, 1e-9))
     return float(np.mean(shares)) if shares else None
-
-
-def _copied(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
