@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from motet.errors import EncoderError, ModelError, UsageError
 from motet.runtime import CaptionModel
 from motet.training import language_model
 from motet.training.caption_settings import CaptionSettings
+from motet.training.checkpoint import Checkpoint
 from motet.training.language_model import open_language_model
 from test_caption_models import COLOURS, SHAPES, build, drawn_table, options
 from test_running_wing import motet_bare
@@ -192,6 +194,33 @@ def test_the_step_is_that_of_the_language_model(
         whole = torch.cat([prefix, decoder.start.expand(3, 1, -1), words], dim=1)
         wanted = network(inputs_embeds=whole).logits[:, 4:]
     np.testing.assert_allclose(found, wanted.numpy(), atol=1e-3)
+
+
+def test_an_interrupted_training_goes_on_exactly(
+    patches: Path, language: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state holds what is learned, and not the language model once more."""
+    settings = CaptionSettings(**{**SETTINGS.__dict__, "rank": 4, "epochs": 4, "dropout": 0.1})
+    said = options(patches, decoder=str(language["llama"]), training=settings)
+    build(drawn_table(), tmp_path / "whole", said)
+    saved, kept = Checkpoint.save, list[dict[str, Any]]()
+
+    def stopped(self: Checkpoint, *state: Any) -> None:
+        saved(self, *state)
+        kept.append(load_file(self.folder / f"{self.name}.safetensors"))
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "save", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            build(drawn_table(), tmp_path / "stopped", said)
+    assert any(".up." in name for name in kept[0]) and not any("embed_tokens" in name for name in kept[0])
+    build(drawn_table(), tmp_path / "stopped", replace(said, resume=True))
+    heads = [
+        (tmp_path / name / "heads" / "decoder.safetensors").read_bytes() for name in ("whole", "stopped")
+    ]
+    assert heads[0] == heads[1]
 
 
 def changed_copy(of: Path, place: Path, **config: Any) -> Path:
