@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from motet.encoders.torch_export import Inputs, export_onnx
 from motet.encoders.torch_small import FAR_BELOW
 from motet.runtime.caption_step import STEP_INPUTS, STEP_OUTPUTS
-from motet.tasks.caption import Decoder
+from motet.tasks.caption import Decoder, LanguageDecoder
 
 PREFIX, STEP = "prefix", "step"
 
@@ -86,6 +86,8 @@ def export_decoder(decoder: Decoder, source: str, folder: Path) -> None:
         )
         return dict(zip(STEP_INPUTS, given, strict=True))
 
+    # Folded, a table of words that is tied to the logits would be in the graph twice, the second time transposed.
+    folding = not isinstance(decoder, LanguageDecoder)
     rows, spots = "batch", "positions"
     export_onnx(
         PrefixGraph(decoder),
@@ -119,6 +121,7 @@ def export_decoder(decoder: Decoder, source: str, folder: Path) -> None:
             "next_keys": {1: rows, 3: "after"},
             "next_values": {1: rows, 3: "after"},
         },
+        folding=folding,
     )
     learned = {name: value.detach() for name, value in decoder.named_parameters() if value.requires_grad}
     tensors = {name: value.contiguous() for name, value in learned.items()}

@@ -134,14 +134,10 @@ def _load(directory: Path) -> nn.Module:
             "they would be random numbers"
         )
     numbers = sum(parameter.numel() for parameter in network.parameters())
-    if network.get_output_embeddings().weight is embedding_of(network).weight:
-        numbers += embedding_of(
-            network
-        ).weight.numel()  # which a graph holds once for words and once for logits
     if numbers > MOST_NUMBERS:
         raise EncoderError(
             f"{directory}: {numbers:,} numbers do not fit into one ONNX file; name a model of at most "
-            f"{MOST_NUMBERS:,}, tied embeddings counted twice"
+            f"{MOST_NUMBERS:,}"
         )
     made: nn.Module = network.eval()
     return made
