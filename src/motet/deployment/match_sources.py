@@ -15,7 +15,15 @@ from motet.data.scripts import SAMPLE, script_of_words
 from motet.data.splits import TRAIN, VALIDATION
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.sources import Sources, open_sources
-from motet.encoders import FROM_SCRATCH, FeatureCache, FeatureTable, cache_directory, features_of
+from motet.encoders import (
+    FROM_SCRATCH,
+    FeatureCache,
+    FeatureTable,
+    cache_directory,
+    features_of,
+    is_small,
+    small_start,
+)
 from motet.encoders.lexical import LexicalEncoder
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_small import write_encoder
@@ -60,8 +68,8 @@ def encode_pairs(
     opened = Sources()
     ready = replace(
         options,
-        image_encoders=tuple(name for name in options.image_encoders if name != FROM_SCRATCH),
-        text_encoders=tuple(name for name in options.text_encoders if name != FROM_SCRATCH),
+        image_encoders=tuple(name for name in options.image_encoders if not is_small(name)),
+        text_encoders=tuple(name for name in options.text_encoders if not is_small(name)),
     )
     fit = {modality: given.rows[modality][given.on(modality, sides, TRAIN)] for modality in given.cells}
     for modality, cells in given.cells.items():
@@ -98,13 +106,14 @@ def live_sources(
     """The `small` encoder of each modality that has one, to be learned: a tokenizer, and first weights."""
     made = {}
     for modality, cells in given.cells.items():
-        if FROM_SCRATCH in options.encoders_of(modality):
+        if any(map(is_small, options.encoders_of(modality))):
+            start = small_start(options.encoders_of(modality))
             rows = given.rows[modality]
             train, held = (rows[given.on(modality, sides, side)] for side in (TRAIN, VALIDATION))
             with torch.random.fork_rng():
                 torch.manual_seed(options.seed)
                 random = np.random.default_rng(options.seed)
-                small = make_small(modality, cells, train, held, SmallSettings(), random)
+                small = make_small(modality, cells, train, held, SmallSettings(), random, start=start)
             made[modality] = LiveSource(f"{modality}:{FROM_SCRATCH}", small, rows)
     return made
 
