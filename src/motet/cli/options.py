@@ -107,14 +107,16 @@ ImageEncoderOption = Annotated[
     list[str] | None,
     typer.Option(
         "--image-encoder",
-        help="auto, descriptor, small, a recommended name, a hub name or a directory (repeat for several).",
+        help="auto, descriptor, small, small:DIRECTORY (begun with what `pretrain` wrote), a recommended name, a hub "
+        "name or a directory (repeat for several).",
     ),
 ]
 TextEncoderOption = Annotated[
     list[str] | None,
     typer.Option(
         "--text-encoder",
-        help="auto, lexical, small, word-vectors:FILE, a recommended name, a hub name or a directory (repeat).",
+        help="auto, lexical, small, small:DIRECTORY (begun with what `pretrain` wrote), word-vectors:FILE, a "
+        "recommended name, a hub name or a directory (repeat).",
     ),
 ]
 AudioEncoderOption = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from motet.encoders import FROM_SCRATCH
+from motet.encoders import is_small
 from motet.errors import UsageError
 from motet.training.caption_settings import CaptionSettings
 
@@ -42,7 +42,7 @@ class CaptionOptions:
             raise UsageError(
                 f"captions are written over the tokens of one picture encoder, not of {len(self.image_encoders)}"
             )
-        if FROM_SCRATCH in self.image_encoders:
+        if any(map(is_small, self.image_encoders)):
             raise UsageError(
                 "a `small` encoder cannot learn from captions alone here: name a pretrained one, or `descriptor`"
             )

@@ -22,7 +22,7 @@ from motet.deployment.match_sources import MatchCells, encode_pairs, finish, liv
 from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.sources import Sources
 from motet.deployment.versions import package_versions
-from motet.encoders import FROM_SCRATCH, FeatureCache
+from motet.encoders import FeatureCache, is_small
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.errors import TableError, UsageError
 from motet.model import (
@@ -244,7 +244,9 @@ def _aligned(opened: Sources, options: MatchOptions) -> tuple[str, ...]:
         }
         for modality in ("image", "text")
     }
-    both = set(options.image_encoders) & set(options.text_encoders) - {FROM_SCRATCH}  # one directory, or name
+    both = {name for name in options.image_encoders if not is_small(name)} & set(
+        options.text_encoders
+    )  # one directory, or name
     for name in halves["image"] if both else ():
         if name in halves["text"] and halves["image"][name].width == halves["text"][name].width:
             return f"image:{name}", f"text:{name}"
