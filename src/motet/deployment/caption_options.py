@@ -15,6 +15,7 @@ class CaptionOptions:
 
     image_encoders : one, frozen, whose tokens are read.
     pooling, accept_licence, test_size, validation_size, seed, cache : as in `Options`.
+    resume : an interrupted training of the same goes on where it was.
     training : how the decoder is learned.
     beams, length_penalty, no_repeat : how it decodes unless told otherwise, and how it is measured (`Decoding`).
     """
@@ -30,6 +31,7 @@ class CaptionOptions:
     validation_size: float = 0.15
     seed: int = 0
     cache: bool = True
+    resume: bool = False
 
     def __post_init__(self) -> None:
         if len(self.image_encoders) != 1:
