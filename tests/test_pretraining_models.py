@@ -145,6 +145,32 @@ def test_a_start_keeps_shape_and_tokenizer(pretrained: tuple[Path, dict[str, Any
         assert (made.network.state_dict()[name] == value).all()
 
 
+def test_matching_begins_with_them(pretrained: tuple[Path, dict[str, Any]]) -> None:
+    """Both sides of a space that is learned end to end start as the pretrained networks, weight by weight."""
+    from motet.data import read_pairs, split_pairs
+    from motet.deployment import MatchOptions
+    from motet.deployment.match_sources import MatchCells, live_sources
+
+    place, _ = pretrained
+    table = read_table(drawn_table(2))
+    schema = infer_schema(table, image=["photo"], text=["title"])
+    pairs = read_pairs(table, schema)
+    options = MatchOptions(
+        image_encoders=(f"small:{place / 'image'}",), text_encoders=(f"small:{place / 'text'}",)
+    )
+    made = live_sources(MatchCells.of(table, schema, pairs), split_pairs(pairs, table, schema)[0], options)
+    for modality in ("image", "text"):
+        weights = made[modality].small.network.state_dict()
+        for name, value in load(place / modality).state_dict().items():
+            assert (weights[name] == value).all()
+
+
+def test_a_start_that_is_none_is_told(tmp_path: Path) -> None:
+    made = motet.MultimodalClassifier(image=["photo"], image_encoder=f"small:{tmp_path}")
+    with pytest.raises(EncoderError, match=str(tmp_path)):
+        made.fit(drawn_table(2), label="shape")
+
+
 @pytest.mark.parametrize(
     ("name", "small", "start"),
     [
