@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from motet.data import ImageCells, Pairs, Schema, Table, TextCells
+from motet.data.scripts import SAMPLE, script_of_words
 from motet.data.splits import TRAIN, VALIDATION
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.sources import Sources, open_sources
@@ -22,6 +24,7 @@ from motet.encoders import (
     is_small,
     small_start,
 )
+from motet.encoders.lexical import LexicalEncoder
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_small import write_encoder
 from motet.training.match_side import LiveSource
@@ -29,6 +32,7 @@ from motet.training.pairs import PairFeatures
 from motet.training.small import SmallSettings, make_small
 
 Rows = npt.NDArray[np.int64]
+SCRIPT_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,22 @@ def encode_pairs(
     made: dict[str, dict[str, FeatureTable]] = {"image": {}, "text": {}}
     for name, encoder in opened.encoders.items():
         modality = encoder.modality
+        if isinstance(encoder, LexicalEncoder):
+            # Each script gets as many terms as it would alone: else one language takes the room of the other.
+            scripts = max(1, len(scripts_of(given.pairs.sentences, fit[modality])))
+            encoder.words, encoder.characters = scripts * encoder.words, scripts * encoder.characters
         encoder.fit(given.cells[modality], fit[modality])
         made[modality][name] = features_of(
             encoder, given.cells[modality], given.rows[modality], cache=cache, tokens=options.local
         )
     return opened, PairFeatures(made["image"], made["text"], given.pairs.picture, given.pairs.same)
+
+
+def scripts_of(sentences: TextCells, rows: Rows) -> set[str]:
+    """The scripts that at least a twentieth of the given sentences are in, told from an even sample of them."""
+    sample = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64))]
+    found = Counter(script_of_words(text) or "other" for text in sentences.take(sample))
+    return {script for script, count in found.items() if count >= SCRIPT_SHARE * len(sample)}
 
 
 def live_sources(
