@@ -13,14 +13,19 @@ from motet.deployment import (
     AnswerOptions,
     CaptionOptions,
     MatchOptions,
+    PretrainOptions,
     build_answer_model,
     build_caption_model,
+    build_encoders,
     build_match_model,
 )
+from motet.encoders.torch_small import VisionConfig, WordsConfig
 from motet.training.answer_settings import AnswerSettings
 from motet.training.caption_settings import CaptionSettings
 from motet.training.checkpoint import Checkpoint
 from motet.training.match_settings import MatchSettings
+from motet.training.pretrain_settings import PretrainSettings
+from motet.training.small import SmallSettings
 
 Build = Callable[[Path, bool], dict[str, Any]]
 
@@ -61,7 +66,21 @@ def of_answer(catalogue: Any) -> Build:
     return build
 
 
-@pytest.mark.parametrize(("of_task", "epochs"), [(of_match, 4), (of_caption, 2), (of_answer, 2)])
+def of_pretrain(catalogue: Any) -> Build:
+    table = read_table(catalogue.table)
+    schema = infer_schema(table, image=["image"], text=["title"], split="split")
+    small = SmallSettings(vision=VisionConfig(side=16, widths=(8, 16)), words=WordsConfig(300, 16, 1, 2))
+    settings = PretrainSettings(small=small, width=16, layers=1, epochs=3, pictures=16)
+
+    def build(place: Path, resume: bool) -> dict[str, Any]:
+        return build_encoders(table, schema, place, PretrainOptions(training=settings, resume=resume))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("of_task", "epochs"), [(of_match, 4), (of_caption, 2), (of_answer, 2), (of_pretrain, 2)]
+)
 def test_a_training_that_was_interrupted_writes_the_same_heads(
     of_task: Callable[[Any], Build],
     epochs: int,
@@ -89,8 +108,9 @@ def test_a_training_that_was_interrupted_writes_the_same_heads(
     resumed = build(tmp_path / "stopped", True)
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
     assert resumed["history"] == whole["history"]
-    for head in (tmp_path / "whole" / "heads").glob("*.safetensors"):
-        assert head.read_bytes() == (tmp_path / "stopped" / "heads" / head.name).read_bytes(), head.name
+    for weights in (tmp_path / "whole").rglob("*.safetensors"):
+        other = tmp_path / "stopped" / weights.relative_to(tmp_path / "whole")
+        assert weights.read_bytes() == other.read_bytes(), weights.name
 
 
 def test_a_command_without_anything_to_resume_says_so(motet: Any, catalogue: Any, tmp_path: Path) -> None:

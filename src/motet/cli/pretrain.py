@@ -41,6 +41,10 @@ def pretrain(
         int, typer.Option(help="Passes through the pairs at most; fewer of large tables.")
     ] = 40,
     val_size: Annotated[float, typer.Option(help="Share of pairs that choose the epoch.")] = 0.1,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="An interrupted pretraining to the same place goes on where it was."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
@@ -63,7 +67,7 @@ def pretrain(
     from dataclasses import replace
 
     from motet.cli.console import message, print_json
-    from motet.cli.learning import require_learning_wing
+    from motet.cli.learning import require_learning_wing, resumable
     from motet.cli.paths import check_table
     from motet.cli.train_match import read_terms
     from motet.data import infer_schema, read_table
@@ -76,10 +80,11 @@ def pretrain(
     settings = PretrainSettings(epochs=epochs)
     if term:
         settings = replace(settings, terms=read_terms(term))
-    options = PretrainOptions(val_size, settings, seed)
+    options = PretrainOptions(val_size, settings, seed, resume)
     read = read_table(table, image_root=image_root)
     schema = infer_schema(read, image=image or (), text=text or (), split=split_column, group=group)
-    found = build_encoders(read, schema, output, options)
+    with resumable(output):
+        found = build_encoders(read, schema, output, options)
     if json:
         print_json(found)
         return

@@ -13,6 +13,7 @@ from motet.data import Schema, Table
 from motet.deployment.pretrain_card import pretrain_card
 from motet.deployment.pretrain_cells import PretrainCells, read_cells
 from motet.deployment.pretrain_options import PretrainOptions
+from motet.deployment.resuming import checkpoints_beside
 from motet.encoders.torch_small import write_encoder
 from motet.model import check_place, new_model_directory
 from motet.progress import progress
@@ -31,11 +32,14 @@ def build_encoders(table: Table, schema: Schema, place: Path, options: PretrainO
     """
     begun = time.perf_counter()
     check_place(place)
+    kept = checkpoints_beside(place, table, schema, options)
     settings = replace(options.training, seed=options.seed)
     cells = read_cells(table, schema, options.validation_size, settings)
     epochs = settings.epochs_for(len(cells.train) + len(cells.rows.lone_pictures))
     with progress("pretraining", epochs) as advance:
-        made = fit_pretraining(cells.rows, cells.train, cells.held, settings, advance=advance)
+        made = fit_pretraining(
+            cells.rows, cells.train, cells.held, settings, checkpoint=kept.of("encoders"), advance=advance
+        )
     found = _told(table, schema, cells, made, options, time.perf_counter() - begun)
     with new_model_directory(place) as making:
         for modality, small in (("image", cells.rows.image), ("text", cells.rows.text)):
@@ -46,6 +50,7 @@ def build_encoders(table: Table, schema: Schema, place: Path, options: PretrainO
             json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
         )
         (making / "README.md").write_text(pretrain_card(found), encoding="utf-8")
+    kept.remove()
     return found
 
 

@@ -14,11 +14,13 @@ class PretrainOptions:
 
     validation_size : share of the pairs that decide the epoch, where no split column says which.
     training : how the encoders are learned, its seed apart. seed : everything random follows from it.
+    resume : an interrupted pretraining of the same goes on where it was.
     """
 
     validation_size: float = 0.1
     training: PretrainSettings = field(default_factory=PretrainSettings)
     seed: int = 0
+    resume: bool = False
 
     def __post_init__(self) -> None:
         """Raise UsageError for a size that leaves nothing to train on."""

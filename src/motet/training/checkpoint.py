@@ -9,7 +9,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,15 @@ class Progress:
 class Learning:
     """All that changes while a network is learned.
 
-    learned : all weights; random : what draws the rows of each epoch.
+    learned : all weights; random : what draws the rows of each epoch. told : what is told of each epoch beside its
+        losses, as JSON.
     """
 
     learned: nn.Module
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     random: np.random.Generator
+    told: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Checkpoints:
@@ -123,6 +125,7 @@ class Checkpoint:
         for number, generator in enumerate(generators_of(learning.learned)):
             tensors[f"dropout.{number}"] = generator.get_state()
         said = {
+            "told": learning.told,
             "history": [asdict(epoch) for epoch in progress.history],
             "best_epoch": progress.best_epoch,
             "lowest": progress.lowest,
@@ -162,6 +165,7 @@ class Checkpoint:
         for place, generator in enumerate(generators_of(learning.learned)):
             generator.set_state(tensors[f"dropout.{place}"])
         learning.random.bit_generator.state = said["random"]
+        learning.told[:] = said["told"]
         history = [Epoch(**epoch) for epoch in said["history"]]
         return Progress(history, said["best_epoch"], said["lowest"], _under("best.", tensors))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from motet.evaluation.retrieval import first_right_ranks
 from motet.preprocessing import WordPreprocessor
 from motet.tasks.pretrain import Pretrainer, Shape, make_pretrainer
-from motet.training.checkpoint import Learning
+from motet.training.checkpoint import Checkpoint, Learning
 from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.pairs import Rows
@@ -62,17 +62,19 @@ def fit_pretraining(
     held: Rows,
     settings: PretrainSettings,
     *,
+    checkpoint: Checkpoint | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> Pretrained:
     """Pretrain the networks of `rows` in place on the pictures `train`, their texts, and all that stands alone.
 
     Kept is the epoch whose held pairs find each other best where the contrastive term is learned, else the one with the
     lowest weighted loss on them; without held pairs the last. The same seed gives the same weights on one machine.
+    checkpoint : see `learn_epochs`.
     """
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         model = make_pretrainer(*rows.networks, shape_of(rows, settings), settings.terms)
-        return _learn(model, rows, train, held, settings, advance)
+        return _learn(model, rows, train, held, settings, checkpoint, advance)
 
 
 def shape_of(rows: PretrainRows, settings: PretrainSettings) -> Shape:
@@ -101,6 +103,7 @@ def _learn(
     train: Rows,
     held: Rows,
     settings: PretrainSettings,
+    checkpoint: Checkpoint | None,
     advance: Callable[[int], None],
 ) -> Pretrained:
     random = np.random.default_rng(settings.seed)
@@ -111,11 +114,11 @@ def _learn(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
-    taught: list[dict[str, float]] = []
-    history: list[PretrainEpoch] = []
+    learning = Learning(model, optimiser, schedule, random)
+    means = _Means()
 
     def epoch() -> float:
-        means = _Means()
+        means.clear()
         for asked in rows.parts(train, sampler, settings.pictures, random):
             batch = rows.read(asked, sampler, random)
             losses = model(batch) if batch is not None else {}
@@ -128,19 +131,19 @@ def _learn(
             optimiser.step()
             schedule.step()
             means.add(losses, len(asked.pictures))
-        taught.append(means.all())
-        return _weighted(taught[-1], settings)
+        return _weighted(means.all(), settings)
 
     def measured() -> Held:
         held_means, found = _measure(model, rows, held, settings)
-        history.append(PretrainEpoch(len(history) + 1, taught[-1], held_means, found))
+        learning.told.append(asdict(PretrainEpoch(len(learning.told) + 1, means.all(), held_means, found)))
         if "contrastive" in settings.terms and found is not None:
             return 1 - found, None
         return (_weighted(held_means, settings) if held_means else None), None
 
-    learning = Learning(model, optimiser, schedule, random)
-    _, best_epoch = learn_epochs(learning, epochs, settings.patience, epoch, measured, advance=advance)
-    return Pretrained(history, best_epoch)
+    _, best_epoch = learn_epochs(
+        learning, epochs, settings.patience, epoch, measured, checkpoint=checkpoint, advance=advance
+    )
+    return Pretrained([PretrainEpoch(**one) for one in learning.told], best_epoch)
 
 
 def _groups(model: Pretrainer, settings: PretrainSettings) -> list[dict[str, Any]]:
@@ -191,6 +194,10 @@ class _Means:
     def __init__(self) -> None:
         self.sums: dict[str, float] = defaultdict(float)
         self.counts: dict[str, float] = defaultdict(float)
+
+    def clear(self) -> None:
+        self.sums.clear()
+        self.counts.clear()
 
     def add(self, losses: dict[str, Tensor], count: int) -> None:
         for name, loss in losses.items():
