@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from motet.cli.options import DebugOption, JsonOption, ModelArgument
+from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, ModelArgument
 
 
 def describe(
@@ -35,10 +35,14 @@ def describe(
         int | None,
         typer.Option(help="No so many tokens twice in a sentence; 0: they may (default: the model's own)."),
     ] = None,
+    accept_licence: AcceptLicenceOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Describe pictures in a sentence each, with a model that `motet train --task caption` wrote.
+
+    MODEL may be a vision-language model that others trained: `hf:DIRECTORY`, or `hf:OWNER/NAME` of the Hugging Face
+    hub.
 
     Examples:
 
@@ -47,14 +51,22 @@ def describe(
       motet describe captioner --image a.jpg --image b.jpg --beams 3 --json
 
       motet describe captioner --image photo.jpg --top-p 0.9 --seed 1
+
+      motet describe hf:Salesforce/blip-image-captioning-base --image photo.jpg
     """
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model
+    from motet.cli.ready_made import ask_ready_made, is_ready_made
     from motet.errors import MediaError, UsageError
     from motet.runtime import CaptionModel, load
 
     if temperature is not None and top_p is None:
         raise UsageError("--temperature is of words that are drawn: add --top-p")
+    if is_ready_made(model):
+        if any(one is not None for one in (beams, length_penalty, top_p, temperature, longest, no_repeat)):
+            raise UsageError("options of decoding are of models that `motet train` wrote: leave them out")
+        ask_ready_made(model, "", image, accept_licence, json)
+        return
     check_model(model)
     opened = load(model)
     if not isinstance(opened, CaptionModel):
