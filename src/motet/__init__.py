@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from motet.errors import MotetError as MotetError
     from motet.estimators import Captioner as Captioner
     from motet.estimators import MultimodalClassifier as MultimodalClassifier
+    from motet.estimators import MultimodalPretrainer as MultimodalPretrainer
     from motet.estimators import MultimodalRegressor as MultimodalRegressor
     from motet.estimators import MultimodalRetriever as MultimodalRetriever
     from motet.estimators import VisualQuestionAnswerer as VisualQuestionAnswerer
@@ -27,6 +28,7 @@ _HOMES = {
     "Model": "motet.runtime",
     "MotetError": "motet.errors",
     "MultimodalClassifier": "motet.estimators",
+    "MultimodalPretrainer": "motet.estimators",
     "MultimodalRegressor": "motet.estimators",
     "MultimodalRetriever": "motet.estimators",
     "VisualQuestionAnswerer": "motet.estimators",
@@ -39,6 +41,7 @@ __all__ = [
     "Model",
     "MotetError",
     "MultimodalClassifier",
+    "MultimodalPretrainer",
     "MultimodalRegressor",
     "MultimodalRetriever",
     "VisualQuestionAnswerer",

@@ -139,8 +139,18 @@ def test_the_commands_run_it(folder: Path, motet: Callable[..., Any]) -> None:
     assert "licence: mit" in asked.err and json.loads(asked.out)[0]["licence"] == "mit"
     told = motet("describe", f"hf:{place}", "--image", folder / "red.png", "--image", folder / "red.png")
     assert told.code == 0 and len(told.out.splitlines()) == 2
+    again = motet(
+        "ask", "--model", f"hf:{place}", "--image", folder / "red.png", "how many apples ?", "--json"
+    )
+    assert again.code == 0 and again.out == asked.out
+    again = motet("describe", "--model", f"hf:{place}", "--image", folder / "red.png")
+    assert again.code == 0 and again.out.strip() in told.out
     for wrong in (
         ("ask", f"hf:{place}", "how many ?"),
+        ("ask", f"hf:{place}", "--model", f"hf:{place}", "--image", folder / "red.png", "how many ?"),
+        ("describe", f"hf:{place}", "--model", f"hf:{place}", "--image", folder / "red.png"),
+        ("describe", "--image", folder / "red.png"),
+        ("ask", "--image", folder / "red.png"),
         ("ask", f"hf:{place}", "--image", folder / "red.png"),
         ("ask", f"hf:{place}", "--image", folder / "broken.png", "how many ?"),
         ("ask", f"hf:{place}", "--image", folder / "red.png", "how ?", "--card", folder / "card.html"),

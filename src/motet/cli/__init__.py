@@ -9,7 +9,7 @@ import sys
 import typer
 
 from motet import __version__
-from motet.cli import ask, cache, compare, demo, describe, evaluate, index, inspect, predict, train
+from motet.cli import ask, cache, compare, demo, describe, evaluate, index, inspect, predict, pretrain, train
 
 STOPPED = 130  # what shells call a command that SIGINT ended
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("inspect")(inspect.inspect)
 app.command("train")(train.train)
+app.command("pretrain")(pretrain.pretrain)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("ask")(ask.ask)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, ModelArgument
+from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, ModelOption
 
 if TYPE_CHECKING:
     from motet.runtime import AnswerModel
@@ -16,10 +16,12 @@ SHOWN = 5
 
 
 def ask(
-    model: ModelArgument,
-    question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help="What is asked about the picture.")
+    first: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A directory that train wrote (unless --model names one)."),
     ] = "",
+    second: Annotated[str, typer.Argument(metavar="QUESTION", help="What is asked about the picture.")] = "",
+    named: ModelOption = None,
     image: Annotated[Path | None, typer.Option("--image", help="The picture.")] = None,
     explain: Annotated[
         bool,
@@ -52,11 +54,14 @@ def ask(
     """
     from motet.cli.console import bar, message, print_json, print_table, shortened
     from motet.cli.paths import check_model, check_picture
-    from motet.cli.ready_made import ask_ready_made, is_ready_made
+    from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
     from motet.errors import UsageError
     from motet.runtime import AnswerModel, load
     from motet.runtime.writing import PAGES, check_output
 
+    if named and second:
+        raise UsageError("a model is named twice: first, and with --model")
+    model, question = named_model("" if named else first, named), first if named else second
     if is_ready_made(model):
         if image is None or not question.strip():
             raise UsageError("a ready-made model needs both: a picture with --image, and a question")

@@ -7,12 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, ModelArgument
+from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, ModelOption
 
 
 def describe(
-    model: ModelArgument,
     image: Annotated[list[Path], typer.Option("--image", help="A picture (repeat for several).")],
+    first: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A directory that train wrote (unless --model names one)."),
+    ] = "",
+    named: ModelOption = None,
     beams: Annotated[
         int | None,
         typer.Option(help="Sentences that are kept side by side; 1 is greedy (default: the model's own)."),
@@ -56,12 +60,13 @@ def describe(
     """
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model
-    from motet.cli.ready_made import ask_ready_made, is_ready_made
+    from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
     from motet.errors import MediaError, UsageError
     from motet.runtime import CaptionModel, load
 
     if temperature is not None and top_p is None:
         raise UsageError("--temperature is of words that are drawn: add --top-p")
+    model = named_model(first, named)
     if is_ready_made(model):
         if any(one is not None for one in (beams, length_penalty, top_p, temperature, longest, no_repeat)):
             raise UsageError("options of decoding are of models that `motet train` wrote: leave them out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from motet.runtime import MatchModel
 
 
+PICTURES = "image"  # what an index says of itself: its columns of pictures, as JSON
 LEAST_SENTENCES = 100
 SENTENCES = 500  # enough to know a recall of .95 to a half of a hundredth
 
@@ -55,7 +57,9 @@ def read_collection(
     # before the pictures: a number that cannot be read is said at once
     if index is None:
         metadata, conventions = _first_metadata(read)
-        about = {"image": columns[0]} | ({"image_root": str(read.root.absolute())} if read.root else {})
+        about = {PICTURES: json.dumps(columns)}
+        if read.root:
+            about["image_root"] = str(read.root.absolute())
     else:
         metadata, conventions = _more_metadata(read, index)
         metadata = _paths_from(metadata, read, index.state.about)
@@ -78,21 +82,26 @@ def read_collection(
     )
 
 
+def picture_columns(about: Mapping[str, str]) -> list[str]:
+    """The columns of pictures that an index was built from; none where its vectors came from elsewhere."""
+    columns: list[str] = json.loads(about.get(PICTURES, "[]"))
+    return columns
+
+
 def _paths_from(metadata: pa.Table, table: Table, about: Mapping[str, str]) -> pa.Table:
     """Paths of a table of another folder than the index's, written whole: they would lead to other pictures there."""
     import pyarrow as pa
 
-    column = about.get("image", "")
-    if table.root is None or column not in metadata.column_names:
+    if table.root is None or about.get("image_root") == str(table.root.absolute()):
         return metadata
-    if about.get("image_root") == str(table.root.absolute()):
-        return metadata
-    cells = metadata.column(column)
-    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
-        return metadata
-    whole = [None if path is None else str(table.root.absolute() / path) for path in cells.to_pylist()]
-    place = metadata.column_names.index(column)
-    return metadata.set_column(place, column, pa.array(whole, cells.type))
+    for column in picture_columns(about):
+        if column not in metadata.column_names or not _has_words(metadata.column(column)):
+            continue
+        cells = metadata.column(column)
+        whole = [None if path is None else str(table.root.absolute() / path) for path in cells.to_pylist()]
+        place = metadata.column_names.index(column)
+        metadata = metadata.set_column(place, column, pa.array(whole, cells.type))
+    return metadata
 
 
 def _sentences(model: MatchModel, table: Table) -> npt.NDArray[np.float32] | None:

@@ -28,16 +28,19 @@ class Answer(NamedTuple):
 
 
 def pictures_of(index: Index, answers: list[Answer], image_root: Path | None) -> ImageCells | None:
-    """The pictures of what was found, where the index knows where they lie."""
+    """All pictures of each row that was found, where the index knows where they lie."""
     import pyarrow as pa
 
+    from motet.cli.index_collection import picture_columns
     from motet.data import ImageCells, Table
 
-    column, kept = index.state.about.get("image", ""), index.state.about.get("image_root")
-    if not answers or column not in index.schema.names:
+    about = index.state.about
+    columns = [name for name in picture_columns(about) if name in index.schema.names]
+    if not answers or not columns:
         return None
-    root = image_root or (Path(kept) if kept is not None else None)
-    return ImageCells(Table(pa.table({column: [one.facts[column] for one in answers]}), root=root), [column])
+    root = image_root or (Path(about["image_root"]) if "image_root" in about else None)
+    paths = pa.table({name: [one.facts[name] for one in answers] for name in columns})
+    return ImageCells(Table(paths, root=root), columns)
 
 
 def reranked(
@@ -89,12 +92,13 @@ def write_sheet(
     import numpy as np
 
     from motet.cli.console import message
+    from motet.cli.index_collection import picture_columns
     from motet.data.media import decode_image
     from motet.errors import MediaError
     from motet.report.thumbnails import thumbnail
     from motet.retrieval.contact_sheet import Shown, contact_sheet
 
-    column = index.state.about.get("image", "")
+    paths = picture_columns(index.state.about)
     pictures: list[str | None] = [None] * len(answers)
     cells = pictures_of(index, answers, image_root)
     if cells is not None:
@@ -102,10 +106,11 @@ def write_sheet(
             for cell in of_row:
                 try:
                     pictures[place] = thumbnail(decode_image(cell.read()), 240)
+                    break  # a row's first picture that can be read stands for it
                 except MediaError:
                     continue
     shown = [
-        Shown(one.id, one.score, picture, {name: v for name, v in one.facts.items() if name != column})
+        Shown(one.id, one.score, picture, {name: v for name, v in one.facts.items() if name not in paths})
         for one, picture in zip(answers, pictures, strict=True)
     ]
     asked = thumbnail(decode_image(images[0].read_bytes())) if images else None

@@ -14,6 +14,10 @@ TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON Lines, Parquet or Arrow file.")
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A directory that train wrote.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="The model, where it is not named first: for instance hf:OWNER/NAME."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ImageRootOption = Annotated[
@@ -99,14 +103,16 @@ ImageEncoderOption = Annotated[
     list[str] | None,
     typer.Option(
         "--image-encoder",
-        help="auto, descriptor, small, a recommended name, a hub name or a directory (repeat for several).",
+        help="auto, descriptor, small, small:DIRECTORY (begun with what `pretrain` wrote), a recommended name, a hub "
+        "name or a directory (repeat for several).",
     ),
 ]
 TextEncoderOption = Annotated[
     list[str] | None,
     typer.Option(
         "--text-encoder",
-        help="auto, lexical, small, word-vectors:FILE, a recommended name, a hub name or a directory (repeat).",
+        help="auto, lexical, small, small:DIRECTORY (begun with what `pretrain` wrote), word-vectors:FILE, a "
+        "recommended name, a hub name or a directory (repeat).",
     ),
 ]
 AudioEncoderOption = Annotated[

@@ -5,6 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def named_model(first: str, named: str | None) -> Path:
+    """The model, which stands first or after --model. Raises UsageError for none, and for both."""
+    from motet.errors import UsageError
+
+    if first and named:
+        raise UsageError("a model is named twice: first, and with --model")
+    if not (first or named):
+        raise UsageError("no model is named: a directory that `motet train` wrote, or hf:OWNER/NAME")
+    return Path(named or first)
+
+
 def is_ready_made(model: Path) -> bool:
     """Whether this names a ready-made model, not a directory that `motet train` wrote."""
     return str(model).startswith("hf:")

@@ -146,6 +146,13 @@ def train(
             help="Of --task answer: answers that can be given, the most common ones (default 3000)."
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Of --task match, answer and caption: an interrupted training to the same place goes on where it was.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     image_root: ImageRootOption = None,
     strict: Annotated[
@@ -182,7 +189,7 @@ def train(
     from motet.cli.augmentation import read_augmentation
     from motet.cli.balance import read_balance
     from motet.cli.console import listed, message, print_json
-    from motet.cli.learning import require_learning_wing
+    from motet.cli.learning import require_learning_wing, resumable
     from motet.cli.paths import check_table
     from motet.cli.results import print_evaluation
     from motet.cli.task_options import refuse_options
@@ -235,6 +242,10 @@ def train(
     )
     if task != "match" and (objective != "infonce" or term):
         raise UsageError("--objective and --term are of --task match")
+    if task == "classify" and resume:
+        raise UsageError(
+            "--task classify has no --resume: features stay in the cache, and heads are learned from them in seconds"
+        )
     terms = read_terms(term or ())
     require_learning_wing()
     from motet.deployment import AnswerOptions, CaptionOptions, MatchOptions, Options, build_model
@@ -251,6 +262,7 @@ def train(
         test_size=test_share,
         validation_size=val_share,
         seed=seed,
+        resume=resume,
     )
     if answers:
         answer_options = AnswerOptions(
@@ -265,6 +277,7 @@ def train(
             validation_size=val_share,
             slices=tuple(slices or ()),
             seed=seed,
+            resume=resume,
         )
     caption_options = CaptionOptions(
         image_encoders=tuple(image_encoder or ("auto",)) if task == "caption" else ("auto",),
@@ -273,6 +286,7 @@ def train(
         test_size=test_share,
         validation_size=val_share,
         seed=seed,
+        resume=resume,
     )
     options = Options(
         image_encoders=tuple(image_encoder or ("auto",)),
@@ -317,14 +331,14 @@ def train(
     _say_sizes_unused(read, schema, columns.split_column, test_size, val_size)
     if strict:
         _refuse_broken(read, schema)
-    if task == "match":
-        train_match(read, schema, output, match_options, json=json)
-        return
-    if answers:
-        train_answer(read, schema, output, answer_options, json=json)
-        return
-    if task == "caption":
-        train_caption(read, schema, output, caption_options, json=json)
+    if task != "classify":
+        with resumable(output):
+            if task == "match":
+                train_match(read, schema, output, match_options, json=json)
+            elif answers:
+                train_answer(read, schema, output, answer_options, json=json)
+            else:
+                train_caption(read, schema, output, caption_options, json=json)
         return
     evaluation = build_model(read, schema, output, options)
     if json:

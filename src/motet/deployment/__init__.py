@@ -11,14 +11,18 @@ from motet.deployment.heads import export_head
 from motet.deployment.match import build_match_model
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.options import Options
+from motet.deployment.pretrain import build_encoders
+from motet.deployment.pretrain_options import PretrainOptions
 
 __all__ = [
     "AnswerOptions",
     "CaptionOptions",
     "MatchOptions",
     "Options",
+    "PretrainOptions",
     "build_answer_model",
     "build_caption_model",
+    "build_encoders",
     "build_match_model",
     "build_model",
     "export_head",

@@ -27,6 +27,7 @@ from motet.data.questions import DistinctCells, split_questions
 from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.answer_sources import ask_sources, broken_pictures, write_learned
 from motet.deployment.heads import export_head
+from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache
 from motet.errors import TableError
@@ -76,6 +77,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     """
     begun = time.perf_counter()
     check_place(place)
+    kept = checkpoints_beside(place, table, schema, options)
     read = _read(table, schema, options)
     for name in options.slices:
         column_slices(table, name, read.split.test)
@@ -95,6 +97,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
             settings,
             moments=asked.moments,
             time_limit=options.time_limit,
+            checkpoint=kept.of("heads"),
             advance=advance,
         )
     seconds["train"] = round(time.perf_counter() - clock, 3)
@@ -147,6 +150,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
             pictures = shown_thumbnails(table, schema, evaluation)
             write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
         write_manifest(making, manifest)
+    kept.remove()
     return evaluation
 
 

@@ -23,6 +23,7 @@ class AnswerOptions:
         questions about one picture are on one side.
     fusion : of the tokens of both modalities; those that read no tokens get one vector of each, pooled by attention.
     vocabulary : answers that the model can give at most, the most common ones.
+    resume : an interrupted training of the same goes on where it was.
     time_limit : seconds of training after which no further epoch begins.
     """
 
@@ -40,6 +41,7 @@ class AnswerOptions:
     slices: tuple[str, ...] = ()
     seed: int = 0
     cache: bool = True
+    resume: bool = False
 
     def __post_init__(self) -> None:
         if self.fusion not in (AUTO, *FUSIONS):

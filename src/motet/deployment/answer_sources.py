@@ -15,7 +15,15 @@ from motet.data.questions import DistinctCells
 from motet.data.table import MAX_LISTED
 from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.sources import Sources, open_sources
-from motet.encoders import FROM_SCRATCH, FeatureCache, FeatureTable, cache_directory, features_of
+from motet.encoders import (
+    FROM_SCRATCH,
+    FeatureCache,
+    FeatureTable,
+    cache_directory,
+    features_of,
+    is_small,
+    small_start,
+)
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_small import VisionConfig, write_encoder
 from motet.errors import MediaError
@@ -54,7 +62,8 @@ def ask_sources(
     for modality, cells in by_modality.items():
         assert isinstance(cells, ImageCells | TextCells)
         mine = distinct[modality]
-        if FROM_SCRATCH in options.encoders_of(modality):
+        if any(map(is_small, options.encoders_of(modality))):
+            start = small_start(options.encoders_of(modality))
             train, held = _cells_of(mine, split.train), _cells_of(mine, split.validation)
             with torch.random.fork_rng():
                 torch.manual_seed(options.seed)
@@ -64,7 +73,9 @@ def ask_sources(
                     settings = replace(
                         settings, vision=_not_enlarged(settings.vision, cells, mine.rows[train])
                     )
-                small = make_small(modality, cells, mine.rows[train], mine.rows[held], settings, random)
+                small = make_small(
+                    modality, cells, mine.rows[train], mine.rows[held], settings, random, start=start
+                )
             name = f"{modality}:{FROM_SCRATCH}"
             source = Source(name, modality, small.network.width, read="tokens")
             asked.append(AskedSource(source, mine.number, small=small, at=mine.rows))
@@ -133,7 +144,7 @@ def _kept(
     options: AnswerOptions,
 ) -> dict[str, FeatureTable]:
     """Features of the different cells by encoders that are not learned here, with tokens where these make them."""
-    named = tuple(name for name in options.encoders_of(modality) if name != FROM_SCRATCH)
+    named = tuple(name for name in options.encoders_of(modality) if not is_small(name))
     if not named:
         return {}
     ready = (

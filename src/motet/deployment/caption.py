@@ -20,6 +20,7 @@ from motet.data.scripts import script_of_words
 from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION
 from motet.deployment.caption_graphs import PREFIX, STEP, export_decoder
 from motet.deployment.caption_options import CaptionOptions
+from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.sources import Sources, open_sources
 from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache, FeatureTable, token_features
@@ -58,6 +59,7 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
     """
     begun = time.perf_counter()
     check_place(place)
+    kept = checkpoints_beside(place, table, schema, options)
     pairs = read_pairs(table, schema)
     sides, said = split_pairs(
         pairs,
@@ -94,7 +96,14 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
         )
     with progress("training the decoder", settings.epochs) as advance:
         made = fit_captioner(
-            features, written, tokenizer.get_vocab_size(), train, held, settings, advance=advance
+            features,
+            written,
+            tokenizer.get_vocab_size(),
+            train,
+            held,
+            settings,
+            checkpoint=kept.of("decoder"),
+            advance=advance,
         )
     seconds["train"] = round(time.perf_counter() - clock, 3)
     neighbours = Neighbours.of(
@@ -127,6 +136,7 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
             pictures = shown_thumbnails(table, schema, evaluation)
             write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
         write_manifest(making, manifest)
+    kept.remove()
     return evaluation
 
 

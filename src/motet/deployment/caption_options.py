@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from motet.encoders import FROM_SCRATCH
+from motet.encoders import is_small
 from motet.errors import UsageError
 from motet.training.caption_settings import CaptionSettings
 
@@ -15,6 +15,7 @@ class CaptionOptions:
 
     image_encoders : one, frozen, whose tokens are read.
     pooling, accept_licence, test_size, validation_size, seed, cache : as in `Options`.
+    resume : an interrupted training of the same goes on where it was.
     training : how the decoder is learned.
     beams, length_penalty, no_repeat : how it decodes unless told otherwise, and how it is measured (`Decoding`).
     """
@@ -30,13 +31,14 @@ class CaptionOptions:
     validation_size: float = 0.15
     seed: int = 0
     cache: bool = True
+    resume: bool = False
 
     def __post_init__(self) -> None:
         if len(self.image_encoders) != 1:
             raise UsageError(
                 f"captions are written over the tokens of one picture encoder, not of {len(self.image_encoders)}"
             )
-        if FROM_SCRATCH in self.image_encoders:
+        if any(map(is_small, self.image_encoders)):
             raise UsageError(
                 "a `small` encoder cannot learn from captions alone here: name a pretrained one, or `descriptor`"
             )

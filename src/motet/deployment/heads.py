@@ -65,6 +65,7 @@ def export_head(head: Any, path: Path, *, output: str = "logits") -> None:
         return made
 
     example, check = inputs(2), inputs(5)
-    export_onnx(graph, example, check, path.with_name(f"{path.name}.onnx"), outputs=(output,), dynamic=axes)
+    onnx = path.with_name(f"{path.name}.onnx")
+    export_onnx(graph, example, check, onnx, outputs=(output,), dynamic=axes, folding=False)
     tensors = {name: tensor.contiguous() for name, tensor in head.state_dict().items()}
     save_file(tensors, path.with_name(f"{path.name}.safetensors"))

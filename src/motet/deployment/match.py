@@ -19,11 +19,12 @@ from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION
 from motet.deployment.heads import export_head
 from motet.deployment.match_options import LOCAL, MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
+from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.sources import Sources
 from motet.deployment.versions import package_versions
-from motet.encoders import FROM_SCRATCH, FeatureCache
+from motet.encoders import FeatureCache, is_small
 from motet.encoders.pretrained import PretrainedEncoder
-from motet.errors import TableError
+from motet.errors import TableError, UsageError
 from motet.model import (
     HeadEntry,
     Manifest,
@@ -40,12 +41,13 @@ from motet.report import shown_thumbnails, write_report
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.match_model import MatchModel
 from motet.training.canonical import fit_cca
+from motet.training.checkpoint import Checkpoints
 from motet.training.local_parts import MatchedParts, fit_parts, with_tokens
 from motet.training.match_settings import MatchSettings
 from motet.training.match_side import LiveSource, embed
 from motet.training.matching import Matched, fit_match
 from motet.training.pairs import PairFeatures
-from motet.training.processes import leader_first, leads
+from motet.training.processes import leader_first, leads, several
 from motet.training.small import SmallSettings
 
 Rows = npt.NDArray[np.int64]
@@ -64,6 +66,9 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     """
     begun = time.perf_counter()
     check_place(place)
+    if several() and options.resume:
+        raise UsageError("a training in several processes cannot be resumed: leave --resume out")
+    kept = None if several() else checkpoints_beside(place, table, schema, options)
     pairs = read_pairs(table, schema)
     sides, said = split_pairs(
         pairs,
@@ -101,7 +106,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
         )
     clock = time.perf_counter()
     settings = _settings(opened, live, len(train), options)
-    spaces, features = _spaces(features, opened, train, held, options, settings, live, given)
+    spaces, features = _spaces(features, opened, train, held, options, settings, live, given, kept)
     parts = spaces[TRAINED].parts
     if parts is not None and parts.weight == 0:
         notes.append(
@@ -143,6 +148,8 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
             pictures = shown_thumbnails(table, schema, evaluation)
             write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
         write_manifest(making, manifest)
+    if kept is not None:
+        kept.remove()
     return evaluation
 
 
@@ -178,17 +185,22 @@ def _spaces(
     settings: MatchSettings,
     live: Mapping[str, LiveSource],
     given: MatchCells,
+    kept: Checkpoints | None,
 ) -> tuple[dict[str, Matched], PairFeatures]:
     """The space that answers, and its baselines after it; features with those of `small` encoders, now learned."""
     if options.local:  # said before towers are trained in vain
         with_tokens("image", features.images), with_tokens("text", features.texts)
     with progress("training both towers", settings.members * settings.epochs_for(len(train))) as advance:
-        made = {TRAINED: fit_match(features, train, held, settings, live=live, advance=advance)}
+        made = {
+            TRAINED: fit_match(features, train, held, settings, live=live, checkpoints=kept, advance=advance)
+        }
     if not leads():
         return made, features
     features = finish(live, given, opened, features, options)
     if options.local:
-        made[TRAINED] = replace(made[TRAINED], parts=_parts(features, made[TRAINED], train, held, options))
+        made[TRAINED] = replace(
+            made[TRAINED], parts=_parts(features, made[TRAINED], train, held, options, kept)
+        )
     made[CCA] = fit_cca(features, train, seed=options.seed)
     if settings.aligned:
         image, text = settings.aligned
@@ -202,7 +214,12 @@ def _spaces(
 
 
 def _parts(
-    features: PairFeatures, space: Matched, train: Rows, held: Rows, options: MatchOptions
+    features: PairFeatures,
+    space: Matched,
+    train: Rows,
+    held: Rows,
+    options: MatchOptions,
+    kept: Checkpoints | None,
 ) -> MatchedParts:
     """Regions and words, learned beside whole vectors."""
 
@@ -211,7 +228,8 @@ def _parts(
 
     settings = replace(options.parts, seed=options.seed)
     with progress("training words and regions", settings.epochs_for(len(train))) as advance:
-        return fit_parts(features, train, held, settings, cosines, advance=advance)
+        checkpoint = None if kept is None else kept.of(LOCAL)
+        return fit_parts(features, train, held, settings, cosines, checkpoint=checkpoint, advance=advance)
 
 
 def _aligned(opened: Sources, options: MatchOptions) -> tuple[str, ...]:
@@ -226,7 +244,9 @@ def _aligned(opened: Sources, options: MatchOptions) -> tuple[str, ...]:
         }
         for modality in ("image", "text")
     }
-    both = set(options.image_encoders) & set(options.text_encoders) - {FROM_SCRATCH}  # one directory, or name
+    both = {name for name in options.image_encoders if not is_small(name)} & set(
+        options.text_encoders
+    )  # one directory, or name
     for name in halves["image"] if both else ():
         if name in halves["text"] and halves["image"][name].width == halves["text"][name].width:
             return f"image:{name}", f"text:{name}"

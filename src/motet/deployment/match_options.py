@@ -19,6 +19,7 @@ class MatchOptions:
 
     image_encoders, text_encoders, lexical, pooling, accept_licence, test_size, validation_size, seed, cache : as in
         `Options`.
+    resume : an interrupted training of the same goes on where it was.
     objective, terms : see `tasks.match`; terms with their weights.
     training, parts : how the space of whole vectors is learned, and that of regions and words.
     """
@@ -36,6 +37,7 @@ class MatchOptions:
     validation_size: float = 0.15
     seed: int = 0
     cache: bool = True
+    resume: bool = False
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,10 +11,20 @@ import numpy.typing as npt
 import torch
 
 from motet.data import ImageCells, Pairs, Schema, Table, TextCells
+from motet.data.scripts import SAMPLE, script_of_words
 from motet.data.splits import TRAIN, VALIDATION
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.sources import Sources, open_sources
-from motet.encoders import FROM_SCRATCH, FeatureCache, FeatureTable, cache_directory, features_of
+from motet.encoders import (
+    FROM_SCRATCH,
+    FeatureCache,
+    FeatureTable,
+    cache_directory,
+    features_of,
+    is_small,
+    small_start,
+)
+from motet.encoders.lexical import LexicalEncoder
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_small import write_encoder
 from motet.training.match_side import LiveSource
@@ -21,6 +32,7 @@ from motet.training.pairs import PairFeatures
 from motet.training.small import SmallSettings, make_small
 
 Rows = npt.NDArray[np.int64]
+SCRIPT_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,8 @@ def encode_pairs(
     opened = Sources()
     ready = replace(
         options,
-        image_encoders=tuple(name for name in options.image_encoders if name != FROM_SCRATCH),
-        text_encoders=tuple(name for name in options.text_encoders if name != FROM_SCRATCH),
+        image_encoders=tuple(name for name in options.image_encoders if not is_small(name)),
+        text_encoders=tuple(name for name in options.text_encoders if not is_small(name)),
     )
     fit = {modality: given.rows[modality][given.on(modality, sides, TRAIN)] for modality in given.cells}
     for modality, cells in given.cells.items():
@@ -70,11 +82,22 @@ def encode_pairs(
     made: dict[str, dict[str, FeatureTable]] = {"image": {}, "text": {}}
     for name, encoder in opened.encoders.items():
         modality = encoder.modality
+        if isinstance(encoder, LexicalEncoder):
+            # Each script gets as many terms as it would alone: else one language takes the room of the other.
+            scripts = max(1, len(scripts_of(given.pairs.sentences, fit[modality])))
+            encoder.words, encoder.characters = scripts * encoder.words, scripts * encoder.characters
         encoder.fit(given.cells[modality], fit[modality])
         made[modality][name] = features_of(
             encoder, given.cells[modality], given.rows[modality], cache=cache, tokens=options.local
         )
     return opened, PairFeatures(made["image"], made["text"], given.pairs.picture, given.pairs.same)
+
+
+def scripts_of(sentences: TextCells, rows: Rows) -> set[str]:
+    """The scripts that at least a twentieth of the given sentences are in, told from an even sample of them."""
+    sample = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64))]
+    found = Counter(script_of_words(text) or "other" for text in sentences.take(sample))
+    return {script for script, count in found.items() if count >= SCRIPT_SHARE * len(sample)}
 
 
 def live_sources(
@@ -83,13 +106,14 @@ def live_sources(
     """The `small` encoder of each modality that has one, to be learned: a tokenizer, and first weights."""
     made = {}
     for modality, cells in given.cells.items():
-        if FROM_SCRATCH in options.encoders_of(modality):
+        if any(map(is_small, options.encoders_of(modality))):
+            start = small_start(options.encoders_of(modality))
             rows = given.rows[modality]
             train, held = (rows[given.on(modality, sides, side)] for side in (TRAIN, VALIDATION))
             with torch.random.fork_rng():
                 torch.manual_seed(options.seed)
                 random = np.random.default_rng(options.seed)
-                small = make_small(modality, cells, train, held, SmallSettings(), random)
+                small = make_small(modality, cells, train, held, SmallSettings(), random, start=start)
             made[modality] = LiveSource(f"{modality}:{FROM_SCRATCH}", small, rows)
     return made
 

@@ -18,7 +18,7 @@ from motet.deployment.options import ATTENTION, Options
 from motet.deployment.prepared import Prepared
 from motet.deployment.sources import open_sources
 from motet.deployment.views import add_views, tell_cost
-from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows
+from motet.encoders import FROM_SCRATCH, ArrayRows, FeatureCache, FeatureTable, SparseRows, is_small
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.errors import TableError, UsageError
 from motet.fusion import Source
@@ -59,7 +59,7 @@ def prepare_rows(
         weighing /= weighing.mean()
     rows = np.concatenate([split.train, split.validation])
     truth, classes = found.values[rows], len(found.classes)  # of strata, where no class is learned
-    supervised = any(FROM_SCRATCH in options.encoders_of(modality) for modality in by_modality)
+    supervised = any(is_small(name) for modality in by_modality for name in options.encoders_of(modality))
     if supervised and found.kind != "class":
         raise UsageError(
             f"an encoder {FROM_SCRATCH!r} learns classes, not {options.target}: name another encoder"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from motet.data import Cells, ImageCells, TextCells, script_of
 from motet.deployment.options import ATTENTION
-from motet.encoders import FROM_SCRATCH, Encoder, cache_directory, save_encoder, source_name
+from motet.encoders import Encoder, cache_directory, is_small, save_encoder, small_start, source_name
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import choose_engine
@@ -97,7 +97,7 @@ def open_sources(
         for name in dict.fromkeys(options.encoders_of(modality)):
             encoder: Encoder
             measured: dict[str, Any] = {"chosen": "numpy"}
-            if name == FROM_SCRATCH and truth is not None and isinstance(cells, ImageCells | TextCells):
+            if is_small(name) and truth is not None and isinstance(cells, ImageCells | TextCells):
                 directory, epochs = fit_small(
                     modality,
                     cells,
@@ -108,6 +108,7 @@ def open_sources(
                     seed=options.seed,
                     folder=cache_directory() / "encoders",
                     class_weights=class_weights,
+                    start=small_start([name]),
                 )
                 encoder = PretrainedEncoder(directory)
                 measured = {"chosen": encoder.engine_name}

@@ -8,7 +8,16 @@ from __future__ import annotations
 from motet.encoders.cache import FeatureCache, cache_directory
 from motet.encoders.encoder import Encoder, TokenEncoder, features_of, source_name, token_features
 from motet.encoders.features import ArrayRows, Features, FeatureTable, PooledRows
-from motet.encoders.registry import EMBEDDED, FROM_SCRATCH, embedded, load_encoder, recommended, save_encoder
+from motet.encoders.registry import (
+    EMBEDDED,
+    FROM_SCRATCH,
+    embedded,
+    is_small,
+    load_encoder,
+    recommended,
+    save_encoder,
+    small_start,
+)
 from motet.encoders.sparse import SparseRows
 from motet.encoders.tokens import TokenRows
 
@@ -27,9 +36,11 @@ __all__ = [
     "cache_directory",
     "embedded",
     "features_of",
+    "is_small",
     "load_encoder",
     "recommended",
     "save_encoder",
+    "small_start",
     "source_name",
     "token_features",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,18 @@ RECOMMENDED: tuple[Recommended, ...] = (
         "multilingual-e5-small", "text", "intfloat/multilingual-e5-small", 471, "94 languages", "MIT"
     ),
 )
+
+
+def is_small(name: str) -> bool:
+    """Whether a name is of an encoder that is learned with the task: `small`, or `small:DIRECTORY`, where it begins."""
+    return name == FROM_SCRATCH or name.startswith(f"{FROM_SCRATCH}:")
+
+
+def small_start(names: Iterable[str]) -> Path | None:
+    """The directory of the `small` encoder that the one among these names begins as; None from scratch."""
+    said = next((name for name in names if is_small(name)), FROM_SCRATCH)
+    directory = said.removeprefix(FROM_SCRATCH).removeprefix(":")
+    return Path(directory).expanduser() if directory else None
 
 
 def embedded(modality: str, name: str | None = None) -> Encoder | None:

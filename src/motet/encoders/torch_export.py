@@ -29,6 +29,7 @@ def export_onnx(
     *,
     outputs: Sequence[str],
     dynamic: Mapping[str, Mapping[int, str]],
+    folding: bool = True,
 ) -> None:
     """Write `module(*example.values())` as an ONNX graph whose outputs equal PyTorch's on `check`.
 
@@ -36,13 +37,16 @@ def export_onnx(
     another batch size (and length) than `example`. The tracing exporter is tried first, because it is ten times
     quicker; where its graph is wrong, or it is gone from PyTorch, the exporter of torch.export follows.
 
+    folding : constants are computed in the file already. Without it, weights in half precision stay half as large, and
+        are widened when the graph is opened.
+
     Raises EncoderError where neither gives PyTorch's numbers.
     """
     module.eval()
     failures = []
     for dynamo in (False, True):
         try:
-            _export(module, example, path, outputs, dynamic, dynamo)
+            _export(module, example, path, outputs, dynamic, dynamo, folding)
             difference = _difference(module, check, path, outputs)
         except Exception as error:  # an exporter may fail in any way: the next one is tried, all are told
             failures.append(
@@ -63,6 +67,7 @@ def _export(
     outputs: Sequence[str],
     dynamic: Mapping[str, Mapping[int, str]],
     dynamo: bool,
+    folding: bool,
 ) -> None:
     options: dict[str, Any] = {}
     if dynamo:
@@ -76,6 +81,7 @@ def _export(
     else:
         options["dynamic_axes"] = {name: dict(axes) for name, axes in dynamic.items()}
         options["opset_version"] = 17
+        options["do_constant_folding"] = folding
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)

@@ -43,6 +43,8 @@ PREPROCESSING = (
 )
 SENTENCE_LENGTH = "sentence_bert_config.json"
 WEIGHTS = "model.safetensors"
+# Names of directories that do not tell one model from another; `motet pretrain` writes FOLDER/image and FOLDER/text.
+_NAMES_OF_NONE = {"model", "models", "checkpoint", "output", "snapshot", "image", "text"}
 
 
 class PooledVision(nn.Module):
@@ -110,7 +112,7 @@ def prepare(
 ) -> Path:
     """Make (or find) the prepared directory of a local model directory.
 
-    model : a directory with `config.json` and safetensors that AutoModel loads.
+    model : a directory with `config.json` and safetensors that AutoModel loads, or of a `small` encoder.
     pooling : `cls`, `mean` or `max`; default: the model's own convention.
     name : name of the source; default: the directory's or the model's own.
     folder : where prepared encoders lie; default the cache.
@@ -153,13 +155,20 @@ def own_name(directory: Path) -> str:
     """A short name: the directory's, or, where that says nothing, the one the model was published under."""
     published = str(_config(directory).get("_name_or_path", ""))
     name = directory.resolve().name
-    if name.lower() in {"model", "models", "checkpoint", "output", "snapshot"} or len(name) == 40:
+    if name.lower() in _NAMES_OF_NONE or len(name) == 40:
         name = published.rstrip("/").rsplit("/", 1)[-1] or directory.resolve().parent.name
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name.lower()) or "model"
 
 
 def load(directory: Path, modality: str, pooling: str | None = None) -> nn.Module:
-    """Load a model directory as `PooledVision`, `PooledWords` or `PooledSound`, float32, in eval mode."""
+    """Load a model directory as `PooledVision`, `PooledWords` or `PooledSound`, float32, in eval mode.
+
+    A network of the project's own (`torch_small`) is given as it is: it has the same inputs and outputs.
+    """
+    from motet.encoders import torch_small  # which exports with what stands here
+
+    if _config(directory).get("model_type") in torch_small.MODEL_TYPES:
+        return torch_small.load_as(directory, modality, pooling)
     from transformers import AutoModel, logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]

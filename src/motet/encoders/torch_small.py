@@ -174,6 +174,7 @@ class SmallWords(nn.Module):
         return (tokens * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1), tokens
 
 
+MODEL_TYPES = {VisionConfig.model_type: "image", WordsConfig.model_type: "text"}
 Network = SmallVision | SmallWords
 Preprocessor = ImagePreprocessor | WordPreprocessor
 
@@ -191,6 +192,23 @@ def load(directory: Path) -> Network:
         reason = str(error).splitlines()[0]
         raise EncoderError(f"{directory}: cannot be loaded as a `small` encoder: {reason}") from error
     return network.eval()
+
+
+def load_as(directory: Path, modality: str, pooling: str | None = None) -> Network:
+    """As `load`, of a network that a user names as an encoder of `modality`.
+
+    Raises EncoderError where it reads another modality, or is to be pooled in another way than it was trained.
+    """
+    network = load(directory)
+    reads = MODEL_TYPES[network.config.model_type]
+    if reads != modality:
+        raise EncoderError(f"{directory}: this `small` encoder reads {reads}, not {modality}")
+    if pooling not in (None, network.pooling):
+        raise EncoderError(
+            f"{directory}: a `small` encoder is pooled by the {network.pooling}, as it was trained, not by {pooling}: "
+            "leave its pooling out"
+        )
+    return network
 
 
 def write_encoder(network: Network, preprocessor: Preprocessor, folder: Path) -> Path:

@@ -32,3 +32,9 @@ def draw_from(module: nn.Module, generator: torch.Generator) -> None:
     for part in module.modules():
         if isinstance(part, Dropout):
             part.generator = generator
+
+
+def generators_of(module: nn.Module) -> list[torch.Generator]:
+    """The generators that dropouts inside a module draw from, each once, in the order of the modules."""
+    drawn_from = [part.generator for part in module.modules() if isinstance(part, Dropout)]
+    return list({id(one): one for one in drawn_from if one is not None}.values())

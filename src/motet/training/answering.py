@@ -22,7 +22,9 @@ from motet.tasks import FusedClassifier
 from motet.tasks.answer import answer_loss, answer_targets
 from motet.training.answer_settings import AnswerSettings
 from motet.training.answer_sources import AskedBatch, AskedRows, AskedSource, LiveEncoders
+from motet.training.checkpoint import Checkpoint, Learning
 from motet.training.epoch import Epoch
+from motet.training.epoch_loop import learn_epochs
 from motet.training.latent import Bases, multiply_out
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.schedule import warm_then_cosine
@@ -118,12 +120,14 @@ def fit_answers(
     *,
     moments: Moments = NO_MOMENTS,
     time_limit: float | None = None,
+    checkpoint: Checkpoint | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> Answering:
     """Train on the rows `train`; keep the epoch whose fused head has the lowest log-loss on `held`, or else the last.
 
     Rows about one picture come in one batch, which encodes it once. moments : mean and 1 / deviation of
-    pooled sources. time_limit : seconds after which no further epoch begins. The same seed gives the same weights.
+    pooled sources. time_limit : seconds after which no further epoch begins. checkpoint : see `learn_epochs`. The same
+    seed gives the same weights.
     """
     begun = time.monotonic()
     asked = AskedRows(sources, len(counts.totals))
@@ -144,9 +148,8 @@ def fit_answers(
     random = np.random.default_rng(settings.seed)
     picture = next((one.number for one in sources if one.source.modality == "image"), None)
     made = Answering(network, asked)
-    best, lowest, best_epoch, cut = _copied(network), np.inf, 0, False
-    for epoch in range(1, epochs + 1):
-        network.train()
+
+    def epoch() -> float:
         total, shown = 0.0, 0
         for step, rows in enumerate(_batches(train, picture, size, settings.questions, random)):
             batch = asked.read(rows, hide=settings.hide, random=random)
@@ -159,21 +162,23 @@ def fit_answers(
             optimiser.step()
             schedule.step()
             total, shown = total + float(losses[0].detach()) * len(rows), shown + len(rows)
-        network.eval()
-        loss, right = _measured(made, network.fused, measured, counts)
-        made.history.append(Epoch(epoch, total / shown, loss, right))
-        advance(1)
-        if loss is None or loss < lowest:
-            lowest, best_epoch = (np.inf if loss is None else loss), epoch
-            best = _copied(network)
-        if epoch - best_epoch >= settings.patience:
-            break
-        if time_limit is not None and time.monotonic() - begun > time_limit:
-            cut = True
-            break
-    network.load_state_dict(best)
-    network.eval()
-    return replace(made, best_epoch=best_epoch, cut=cut)
+        return total / shown
+
+    def late() -> bool:
+        return time_limit is not None and time.monotonic() - begun > time_limit
+
+    history, best_epoch = learn_epochs(
+        Learning(network, optimiser, schedule, random),
+        epochs,
+        settings.patience,
+        epoch,
+        lambda: _measured(made, network.fused, measured, counts),
+        checkpoint=checkpoint,
+        enough=late,
+        advance=advance,
+    )
+    cut = late() and len(history) < epochs and len(history) - best_epoch < settings.patience
+    return replace(made, history=history, best_epoch=best_epoch, cut=cut)
 
 
 def finish_heads(network: AnswerNetwork, bases: Bases) -> Mapping[str, FusedClassifier]:
@@ -221,7 +226,3 @@ def _measured(
 def _detached(features: Features[Tensor]) -> Features[Tensor]:
     tokens = None if features.tokens is None else features.tokens.detach()
     return Features(features.pooled.detach(), features.present, tokens, features.mask)
-
-
-def _copied(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}

@@ -13,7 +13,9 @@ from torch import Tensor
 from motet.encoders import FeatureTable
 from motet.tasks.caption import CaptionDecoder, DecoderShape, pack, token_losses
 from motet.training.caption_settings import CaptionSettings
+from motet.training.checkpoint import Checkpoint, Learning
 from motet.training.epoch import Epoch
+from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.latent_tokens import LatentTokens, TokenBasis, tokens_to_latent
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.schedule import warm_then_cosine
@@ -50,12 +52,13 @@ def fit_captioner(
     held: Rows,
     settings: CaptionSettings,
     *,
+    checkpoint: Checkpoint | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> Captioned:
     """Train a decoder on the pictures `train`; keep the epoch whose loss on the words of `held` is lowest.
 
     Without held pictures the last epoch is kept. Tokens are read in few dimensions and multiplied out at the end
-    (`latent_tokens`). The same seed gives the same weights on one machine.
+    (`latent_tokens`). The same seed gives the same weights on one machine. checkpoint : see `learn_epochs`.
     """
     latent, basis = tokens_to_latent(table, train)
     shape = DecoderShape(
@@ -65,7 +68,7 @@ def fit_captioner(
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         decoder = CaptionDecoder(shape)
-        history, best_epoch = _learn(decoder, latent, written, train, held, settings, advance)
+        history, best_epoch = _learn(decoder, latent, written, train, held, settings, advance, checkpoint)
     return Captioned(_multiplied_out(decoder, basis), history, best_epoch)
 
 
@@ -77,6 +80,7 @@ def _learn(
     held: Rows,
     settings: CaptionSettings,
     advance: Callable[[int], None],
+    checkpoint: Checkpoint | None,
 ) -> tuple[list[Epoch], int]:
     random = np.random.default_rng(settings.seed)
     optimiser = without_compiler(torch.optim.AdamW)(
@@ -90,10 +94,8 @@ def _learn(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
     )
-    history: list[Epoch] = []
-    lowest, best_epoch, best = float("inf"), 0, _copied(decoder)
-    for epoch in range(1, epochs + 1):
-        decoder.train()
+
+    def epoch() -> float:
         total, words = 0.0, 0
         for pictures in _parts(train, written, settings.pictures, random):
             losses = _losses(decoder, latent, written, pictures, settings, random)
@@ -103,17 +105,15 @@ def _learn(
             optimiser.step()
             schedule.step()
             total, words = total + float(losses.detach().sum()), words + len(losses)
-        decoder.eval()
-        found = _held_loss(decoder, latent, written, held, settings)
-        history.append(Epoch(epoch, total / words, found, None))
-        advance(1)
-        if found is None or found < lowest:
-            lowest, best_epoch, best = found if found is not None else lowest, epoch, _copied(decoder)
-        if epoch - best_epoch >= settings.patience:
-            break
-    decoder.load_state_dict(best)
-    decoder.eval()
-    return history, best_epoch
+        return total / words
+
+    def measured() -> Held:
+        return _held_loss(decoder, latent, written, held, settings), None
+
+    learning = Learning(decoder, optimiser, schedule, random)
+    return learn_epochs(
+        learning, epochs, settings.patience, epoch, measured, checkpoint=checkpoint, advance=advance
+    )
 
 
 def _parts(train: Rows, written: Written, size: int, random: np.random.Generator) -> list[Rows]:
@@ -173,7 +173,3 @@ def _multiplied_out(decoder: CaptionDecoder, basis: TokenBasis) -> CaptionDecode
         decoder.project.weight.copy_(whole.T)
         decoder.project.bias.copy_(bias - torch.from_numpy(basis.mean) @ whole)
     return decoder.eval()
-
-
-def _copied(module: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}

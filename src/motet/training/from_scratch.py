@@ -65,6 +65,7 @@ def fit_small(
     folder: Path,
     class_weights: Floats | None = None,
     settings: SmallSettings | None = None,
+    start: Path | None = None,
 ) -> tuple[Path, list[Epoch]]:
     """Learn a `small` encoder, write its prepared directory into `folder`, return its path and the history.
 
@@ -73,6 +74,7 @@ def fit_small(
     train, validation : row numbers; rows without the modality are left out. The weights kept are those of the
     epoch with the lowest validation log-loss, or training loss where there are no validation rows.
     class_weights : [C] weights of the classes in the loss.
+    start : directory of an earlier `small` encoder to begin with.
 
     The same seed on the same machine gives the same weights. Raises TableError where no training row can be
     read, and UsageError where `cells` are of another modality.
@@ -83,7 +85,7 @@ def fit_small(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         random = np.random.default_rng(seed)
-        small = make_small(modality, cells, train, validation, settings, random)
+        small = make_small(modality, cells, train, validation, settings, random, start=start)
         reader, train, validation = small.reader, small.readable(train), small.readable(validation)
         _refuse_nothing(train, modality)
         module = EndToEnd(small.network, classes, settings.dropout)

@@ -20,6 +20,7 @@ from motet.errors import UsageError
 from motet.fusion import Source, draw_from
 from motet.tasks.match import Local, Parts, late_interaction
 from motet.training.batches import read_rows
+from motet.training.checkpoint import Checkpoint
 from motet.training.epoch import Epoch
 from motet.training.latent import Latent, multiply_out, to_latent
 from motet.training.match_settings import MatchSettings
@@ -52,12 +53,13 @@ def fit_parts(
     settings: MatchSettings,
     cosines: Callable[[Rows, Rows], Floats],
     *,
+    checkpoint: Checkpoint | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> MatchedParts:
     """Learn parts on the pictures `train` and their sentences, of the sources that have tokens.
 
     settings : `width` is that of parts. cosines : of numbers of pictures [n] and of sentences [m] the cosines [n, m] of
-    their whole vectors, to choose the weight with; without held pictures it is 1.
+    their whole vectors, to choose the weight with; without held pictures it is 1. checkpoint : see `learn_epochs`.
 
     Raises UsageError where a side has no source with tokens.
     """
@@ -101,7 +103,7 @@ def fit_parts(
         return _reciprocal_rank(scores, there) if len(held) > 1 else None
 
     history, best_epoch = learn_pairs(
-        features, train, settings, learned, groups, backward, lambda: rank(of_held()), advance
+        features, train, settings, learned, groups, backward, lambda: rank(of_held()), advance, checkpoint
     )
     weight = 1.0
     if len(held) > 1:

@@ -27,8 +27,8 @@ class MatchSettings:
     epochs: int = 20
     least_steps: int = 200
     pictures: int = 512
-    sentences: int = 5
-    at_once: int = 4096
+    sentences: int = 10
+    at_once: int = 8192
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
     warmup: float = 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from motet.fusion import Source, SourceBatch
 from motet.tasks.match import Tower
 from motet.training.batches import read_rows
 from motet.training.designs import standardisation
-from motet.training.latent import Bases, to_latent
+from motet.training.latent import to_latent
 from motet.training.match_settings import MatchSettings
 from motet.training.pairs import Rows, Tables
 from motet.training.scratch_rows import Batch
@@ -26,7 +26,7 @@ from motet.training.small import Small, pooled_rows
 Floats = npt.NDArray[np.float32]
 ENCODED_AT_ONCE, LIVE_AT_ONCE = 4096, 256
 # Of sparse words: sentences are short and many, and their rare words say which picture is meant.
-LATENT_DIMENSIONS, LATENT_ROWS = 512, 30_000
+LATENT_DIMENSIONS, LATENT_ROWS = 1024, 30_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class MatchSide:
     sources: tuple[Source, ...]
     tables: Tables
     live: LiveSource | None
-    bases: Bases
+    bases: Mapping[str, Floats]
     moments: Mapping[str, tuple[Floats, Floats]]
     seed: int
 
@@ -93,7 +93,8 @@ class MatchSide:
             widths[live.name] = live.small.network.width
         sources = tuple(Source(name, modality, width) for name, width in widths.items())
         moments = {name: standardisation(table, rows) for name, table in latent.tables.items()}
-        return cls(sources, latent.tables, live, latent.bases, moments, seed)
+        bases = cast(Mapping[str, Floats], latent.bases)  # of tokens there are none
+        return cls(sources, latent.tables, live, bases, moments, seed)
 
     def end_to_end(self, settings: MatchSettings) -> EndToEnd:
         """A new tower over the sources, behind the network that is learned with it."""
@@ -142,17 +143,36 @@ class MatchSide:
 
 
 class SideBySide(nn.Module):
-    """Several towers as one: vectors [B, M W] whose cosine is the mean of the towers' cosines."""
+    """Several towers as one, behind the bases of their sparse sources: unit vectors [B, M W].
 
-    def __init__(self, towers: Sequence[Tower]) -> None:
+    The cosine of two such vectors is the mean of the towers' cosines.
+
+    bases : V s [D, L] of sparse sources. A basis is kept as it is, once for all towers and in half precision like
+        features, because multiplied out into M first layers it would be M (H + W) / L times as large.
+    """
+
+    def __init__(self, towers: Sequence[Tower], bases: Mapping[str, Floats]) -> None:
         super().__init__()
         self.towers = nn.ModuleList(towers)
-        self.sources = towers[0].sources
         self.width = sum(tower.width for tower in towers)
+        self.behind = {}  # by source, the name of its basis: names of sources may hold what a buffer's may not
+        sources = []
+        for place, source in enumerate(towers[0].sources):
+            if source.name in bases:
+                self.behind[source.name] = f"basis{place}"
+                self.register_buffer(f"basis{place}", torch.from_numpy(bases[source.name]).half())
+                source = replace(source, width=len(bases[source.name]))
+            sources.append(source)
+        self.sources = tuple(sources)
 
     def forward(self, features: SourceBatch) -> Tensor:
         """Return unit vectors."""
-        made = torch.cat([tower(features) for tower in self.towers], dim=-1)
+        read = dict(features)
+        for name, basis in self.behind.items():
+            given = features[name]
+            seen = torch.where(given.present.unsqueeze(-1), given.pooled, torch.zeros_like(given.pooled))
+            read[name] = Features(seen @ self.get_buffer(basis).float(), given.present)
+        made = torch.cat([tower(read) for tower in self.towers], dim=-1)
         return made / math.sqrt(len(self.towers))
 
 

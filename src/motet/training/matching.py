@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from motet.evaluation.retrieval import first_right_ranks
 from motet.fusion import draw_from
 from motet.tasks.match import MatchBatch, Tower, make_objective
+from motet.training.checkpoint import Checkpoint, Checkpoints
 from motet.training.distributed import loss_of_process
 from motet.training.epoch import Epoch
 from motet.training.grad_cache import Side, backward_in_parts
-from motet.training.latent import multiply_out
 from motet.training.local_parts import MatchedParts
 from motet.training.match_settings import MatchSettings
 from motet.training.match_side import EndToEnd, LiveSource, MatchSide, SideBySide, Towers
@@ -50,29 +50,44 @@ def fit_match(
     settings: MatchSettings,
     *,
     live: Mapping[str, LiveSource] = NOTHING,
+    checkpoints: Checkpoints | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> Matched:
     """Train two towers on the pictures `train` and their sentences; keep the epoch that finds best among `held`.
 
     Of each epoch the mean reciprocal rank of both directions over the held pictures decides; without any the last epoch
-    is kept. Sparse sources are trained in a latent space and multiplied out. The same seed gives the same weights.
+    is kept. Sparse sources are read in a latent space, which all members share. The same seed gives the same weights.
 
     live : by modality, a `small` encoder that is learned with the towers, in place, and is a source of theirs; then
-        there is one member.
+        there is one member. checkpoints : where the state of each member is kept (see `learn_epochs`).
 
     In several processes (`process_group`) each encodes its part of every batch, and all end with the same weights. Of
     a picture network that is learned, batch normalisation sees each process's part by itself.
     """
+    sides = [
+        MatchSide.of(modality, tables, rows, seed=settings.seed, live=live.get(modality))
+        for modality, tables, rows in (
+            ("image", features.images, train),
+            ("text", features.texts, features.sentences_of(train)),
+        )
+    ]
     made = [
-        _fit_one(features, train, held, replace(settings, seed=settings.seed + number), live, advance)
+        _fit_one(
+            features,
+            sides,
+            train,
+            held,
+            replace(settings, seed=settings.seed + number),
+            None if checkpoints is None else checkpoints.of(f"member-{number}"),
+            advance,
+        )
         for number in range(1 if live else settings.members)
     ]
-    if len(made) == 1:
-        return made[0]
+    image, text = sides
     return replace(
         made[0],
-        image=SideBySide([cast(Tower, one.image) for one in made]),
-        text=SideBySide([cast(Tower, one.text) for one in made]),
+        image=SideBySide([cast(Tower, one.image) for one in made], image.bases),
+        text=SideBySide([cast(Tower, one.text) for one in made], text.bases),
         scale=float(np.mean([one.scale for one in made])),
         bias=float(np.mean([one.bias for one in made])),
     )
@@ -80,20 +95,13 @@ def fit_match(
 
 def _fit_one(
     features: PairFeatures,
+    sides: Sequence[MatchSide],
     train: Rows,
     held: Rows,
     settings: MatchSettings,
-    live: Mapping[str, LiveSource],
+    checkpoint: Checkpoint | None,
     advance: Callable[[int], None],
 ) -> Matched:
-    train_sentences = features.sentences_of(train)
-    sides = tuple(
-        MatchSide.of(modality, tables, rows, seed=settings.seed, live=live.get(modality))
-        for modality, tables, rows in (
-            ("image", features.images, train),
-            ("text", features.texts, train_sentences),
-        )
-    )
     torch.manual_seed(settings.seed)
     image, text = (side.end_to_end(settings) for side in sides)
     objective = make_objective(settings.objective, settings.width, settings.terms)
@@ -132,9 +140,9 @@ def _fit_one(
     def found() -> float | None:
         return _held_reciprocal_rank((image, text), sides, features, held)
 
-    history, best_epoch = learn_pairs(features, train, settings, learned, groups, backward, found, advance)
-    for trained, side in zip((image, text), sides, strict=True):
-        multiply_out(trained.tower, side.bases)
+    history, best_epoch = learn_pairs(
+        features, train, settings, learned, groups, backward, found, advance, checkpoint
+    )
     return Matched(
         image.tower, text.tower, _number(objective.scale), _number(objective.bias), history, best_epoch
     )

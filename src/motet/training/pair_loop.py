@@ -11,7 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from motet.training.checkpoint import Checkpoint, Learning
 from motet.training.epoch import Epoch
+from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.match_settings import MatchSettings
 from motet.training.optimisers import without_compiler
 from motet.training.pairs import PairFeatures, PairSampler, Rows
@@ -50,12 +52,13 @@ def learn_pairs(
     backward: Callable[[PairBatch], float],
     found: Callable[[], float | None],
     advance: Callable[[int], None],
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[list[Epoch], int]:
     """Train in place on the pictures `train` and their sentences; return the history and the epoch whose weights stay.
 
     learned : all that is trained, and left in eval mode; groups : its parameters, as AdamW takes them.
     backward : adds the gradient of a batch and returns its loss. found : how well held pictures are found, the more the
-        better, or None without any: then the last epoch stays.
+        better, or None without any: then the last epoch stays. checkpoint : see `learn_epochs`.
     """
     order = np.random.default_rng(settings.seed)
     optimiser = without_compiler(torch.optim.AdamW)(groups, lr=settings.learning_rate, fused=True)
@@ -65,11 +68,8 @@ def learn_pairs(
         optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
     )
     sampler = PairSampler(features, features.sentences_of(train), settings.sentences)
-    history: list[Epoch] = []
-    highest, best_epoch, best = -1.0, 0, _copied(learned)
-    step = 0
-    for epoch in range(1, epochs + 1):
-        learned.train()
+
+    def epoch() -> float:
         total = 0.0
         shuffled = order.permutation(train)
         for begin in range(0, batches * size, size):
@@ -77,24 +77,18 @@ def learn_pairs(
             sentences = sampler.draw(pictures, order)
             positives = torch.from_numpy(sampler.positives(pictures, sentences))
             optimiser.zero_grad()
-            total += backward(PairBatch(pictures, sentences, positives, step))
+            total += backward(PairBatch(pictures, sentences, positives, schedule.last_epoch))
             torch.nn.utils.clip_grad_norm_(learned.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-            step += 1
-        learned.eval()
+        return total / batches
+
+    def measured() -> Held:
         as_the_leader(learned)
         share = leaders_number(found())
-        history.append(Epoch(epoch, total / batches, None if share is None else 1 - share, None))
-        advance(1)
-        if share is None or share > highest:
-            highest, best_epoch, best = (-1.0 if share is None else share), epoch, _copied(learned)
-        if epoch - best_epoch >= settings.patience:
-            break
-    learned.load_state_dict(best)
-    learned.eval()
-    return history, best_epoch
+        return None if share is None else 1 - share, None
 
-
-def _copied(learned: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in learned.state_dict().items()}
+    learning = Learning(learned, optimiser, schedule, order)
+    return learn_epochs(
+        learning, epochs, settings.patience, epoch, measured, checkpoint=checkpoint, advance=advance
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,10 @@ from motet.encoders.torch_small import (
     SmallWords,
     VisionConfig,
     WordsConfig,
+    load_as,
 )
 from motet.errors import UsageError
+from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 from motet.training.scratch_rows import (
     Batch,
     PictureReader,
@@ -90,26 +93,35 @@ def make_small(
     validation: Rows,
     settings: SmallSettings,
     random: np.random.Generator,
+    *,
+    start: Path | None = None,
 ) -> Small:
     """A network with its first weights, for rows of which each has a cell; a tokenizer is learned on `train`.
 
-    Raises UsageError where `cells` are of another modality.
+    start : directory of an earlier `small` encoder (`motet pretrain`), whose weights and preprocessing are taken over.
+
+    Raises UsageError where `cells` are of another modality, EncoderError where `start` is no such encoder.
     """
     rows = np.concatenate([train, validation])
+    network: Network
     if isinstance(cells, ImageCells) and modality == "image":
-        pixels = square_pixels(settings.vision.side)
+        pixels = ImagePreprocessor.from_directory(start) if start else square_pixels(settings.vision.side)
+        network = load_as(start, modality) if start else SmallVision(settings.vision)
         pictures = PictureReader(cells, pixels, rows, shift=settings.shift, light=settings.light)
-        return Small(SmallVision(settings.vision), pixels, pictures)
+        return Small(network, pixels, pictures)
     if isinstance(cells, TextCells) and modality == "text":
-        words = learn_tokenizer(
-            cells,
-            train,
-            vocabulary=settings.vocabulary_for(len(train)),
-            max_length=settings.words.max_position_embeddings,
-            random=random,
-        )
-        vocabulary = words.tokenizer.get_vocab_size()
-        network = SmallWords(replace(settings.words, vocab_size=vocabulary))
+        if start:
+            words = WordPreprocessor.from_directory(start, settings.words.max_position_embeddings)
+            network = load_as(start, modality)
+        else:
+            words = learn_tokenizer(
+                cells,
+                train,
+                vocabulary=settings.vocabulary_for(len(train)),
+                max_length=settings.words.max_position_embeddings,
+                random=random,
+            )
+            network = SmallWords(replace(settings.words, vocab_size=words.tokenizer.get_vocab_size()))
         return Small(network, words, WordReader(cells, words, rows, masked=settings.masked_words))
     raise UsageError(f"`small` cannot read {cells.modality} cells as {modality}")
 

@@ -1,0 +1,80 @@
+"""From a table of pictures and words, without labels, to two encoder directories that any task can name."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from motet import __version__
+from motet.data import Schema, Table
+from motet.deployment.pretrain_card import pretrain_card
+from motet.deployment.pretrain_cells import PretrainCells, read_cells
+from motet.deployment.pretrain_options import PretrainOptions
+from motet.encoders.torch_small import write_encoder
+from motet.model import check_place, new_model_directory
+from motet.progress import progress
+from motet.training.pretraining import Pretrained, fit_pretraining
+
+HISTORY = "history.json"
+
+
+def build_encoders(table: Table, schema: Schema, place: Path, options: PretrainOptions) -> dict[str, Any]:
+    """Pretrain a `small` encoder of pictures and one of words on the pairs of a table; write them into `place`.
+
+    `place` becomes a directory with `image` and `text`, each an encoder directory; `history.json`, which is what is
+    returned; and a README.md. Test rows of a split column are left alone.
+
+    Raises TableError where the table has fewer than two pairs to learn from, ModelError where `place` is taken.
+    """
+    begun = time.perf_counter()
+    check_place(place)
+    settings = replace(options.training, seed=options.seed)
+    cells = read_cells(table, schema, options.validation_size, settings)
+    epochs = settings.epochs_for(len(cells.train) + len(cells.rows.lone_pictures))
+    with progress("pretraining", epochs) as advance:
+        made = fit_pretraining(cells.rows, cells.train, cells.held, settings, advance=advance)
+    found = _told(table, schema, cells, made, options, time.perf_counter() - begun)
+    with new_model_directory(place) as making:
+        for modality, small in (("image", cells.rows.image), ("text", cells.rows.text)):
+            written = write_encoder(small.network, small.preprocessor, making / ".made")
+            written.rename(making / modality)
+        (making / ".made").rmdir()
+        (making / HISTORY).write_text(
+            json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        )
+        (making / "README.md").write_text(pretrain_card(found), encoding="utf-8")
+    return found
+
+
+def _told(
+    table: Table,
+    schema: Schema,
+    cells: PretrainCells,
+    made: Pretrained,
+    options: PretrainOptions,
+    seconds: float,
+) -> dict[str, Any]:
+    broken = [issue.to_json() for issue in cells.issues if issue.broken]
+    return {
+        "schema_version": 1,
+        "task": "pretrain",
+        "terms": dict(options.training.terms),
+        "columns": {modality: list(schema.inputs(modality)) for modality in ("image", "text")},
+        "data": {
+            "name": table.name,
+            "pairs": {"train": len(cells.train), "validation": len(cells.held)},
+            "pictures_alone": len(cells.rows.lone_pictures),
+            "texts_alone": len(cells.rows.lone_texts),
+        },
+        "epochs": len(made.history),
+        "best_epoch": made.best_epoch,
+        "history": [epoch.to_json() for epoch in made.history],
+        "notes": list(dict.fromkeys(cells.notes)),
+        "broken": broken,
+        "seed": options.seed,
+        "seconds": round(seconds, 1),
+        "version": __version__,
+    }

@@ -1,0 +1,57 @@
+"""The README.md beside pretrained encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TOLD = {
+    "contrastive": "pairs of a batch find each other",
+    "masked-words": "hidden words, told from the others and the picture",
+    "masked-patches": "hidden patches, told from the others and the words",
+    "matching": "whether picture and words belong together, against near ones",
+    "words-from-picture": "the words, written from the picture",
+    "picture-from-words": "a mean picture of 32 px, regressed from the words: a baseline, no generator",
+}
+
+
+def pretrain_card(found: Mapping[str, Any]) -> str:
+    """A card in Markdown of what `history.json` holds."""
+    data, best = found["data"], found["history"][found["best_epoch"] - 1]
+    alone = []
+    for key, what in (
+        ("pictures_alone", "pictures without words"),
+        ("texts_alone", "texts without a picture"),
+    ):
+        if data[key]:
+            alone.append(f"{data[key]:,} {what}")
+    lines = [
+        "---",
+        "tags: [motet, pretrained]",
+        "---",
+        "",
+        f"# Encoders pretrained on {data['name']}",
+        "",
+        f"Learned without labels from {data['pairs']['train']:,} pairs of pictures and words"
+        + (f", {' and '.join(alone)}" if alone else "")
+        + f", by motet {found['version']}; {data['pairs']['validation']:,} further pairs chose epoch "
+        f"{found['best_epoch']} of {found['epochs']}.",
+        "",
+        "    motet train TABLE --label COLUMN --image-encoder FOLDER/image --text-encoder FOLDER/text",
+        "",
+        "| term | weight | training loss | validation loss | what it asks |",
+        "|---|---|---|---|---|",
+    ]
+    for name, weight in found["terms"].items():
+        figures = (best[side].get(name) for side in ("train", "validation"))
+        shown = " | ".join("-" if figure is None else f"{figure:.3f}" for figure in figures)
+        lines.append(f"| {name} | {weight:g} | {shown} | {TOLD[name]} |")
+    if best["reciprocal_rank"] is not None:
+        lines += [
+            "",
+            f"Mean reciprocal rank among the {data['pairs']['validation']:,} validation pairs, the mean of both "
+            f"directions: {best['reciprocal_rank']:.3f}.",
+        ]
+    if found["notes"]:
+        lines += ["", *(f"- {note}" for note in found["notes"])]
+    return "\n".join(lines) + "\n"

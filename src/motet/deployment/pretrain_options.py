@@ -1,0 +1,26 @@
+"""What a user may say about pretraining, checked before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from motet.errors import UsageError
+from motet.training.pretrain_settings import PretrainSettings
+
+
+@dataclass(frozen=True)
+class PretrainOptions:
+    """What a user may say; every default is that of `motet pretrain`.
+
+    validation_size : share of the pairs that decide the epoch, where no split column says which.
+    training : how the encoders are learned, its seed apart. seed : everything random follows from it.
+    """
+
+    validation_size: float = 0.1
+    training: PretrainSettings = field(default_factory=PretrainSettings)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a size that leaves nothing to train on."""
+        if not 0 <= self.validation_size < 1:
+            raise UsageError("the validation size is a share of the pairs: from 0 to below 1")

@@ -1,0 +1,76 @@
+"""What a term of pretraining sees of a batch, and the contract of a term.
+
+Shapes: N pictures of T cells, M texts of S tokens; the first K of both are pairs, picture k with text k, and what
+follows stands alone. D_v, D_w the widths of the two encoders, W that of the common space, V the vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from motet.tasks.pretrain.shared import Shared
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes that terms are built for.
+
+    pictures, words : D_v, D_w. grid : rows and columns of the cells of a picture. vocabulary, masked, longest : V, the
+    number of the token that stands for a hidden one, and the most tokens of a text. width, layers, heads, dropout : of
+    the joint transformer; width is also W.
+    """
+
+    pictures: int
+    words: int
+    grid: tuple[int, int]
+    vocabulary: int
+    masked: int
+    longest: int
+    width: int = 128
+    layers: int = 2
+    heads: int = 4
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class PretrainBatch:
+    """Pictures and texts, the first `pairs` (K) of which belong together one by one.
+
+    pixels [N, 3, H, W] : about -1 to 1. ids [M, S], mask [M, S] int64 : tokens, and 1 where there is one.
+    positives [K, K] bool : picture and text belong together; also where another picture has the same words.
+    """
+
+    pixels: Tensor
+    ids: Tensor
+    mask: Tensor
+    positives: Tensor
+
+    @property
+    def pairs(self) -> int:
+        """K."""
+        return len(self.positives)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the encoders make of the whole cells of a batch, computed once for all terms.
+
+    cells [N, T, D_v], tokens [M, S, D_w]; pictures [K, W], texts [K, W] : unit vectors of the pairs.
+    """
+
+    cells: Tensor
+    tokens: Tensor
+    pictures: Tensor
+    texts: Tensor
+
+
+class Term(nn.Module):
+    """A loss of a batch, and the parts that only it needs."""
+
+    def forward(self, shared: Shared, batch: PretrainBatch, encoded: Encoded) -> Tensor | None:
+        """Return the loss, a number; None where the batch holds nothing to learn it from."""
+        raise NotImplementedError

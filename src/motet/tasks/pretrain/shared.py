@@ -1,0 +1,37 @@
+"""What all terms of pretraining share: the two encoders, the joint transformer, and the common space."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from motet.encoders.torch_small import SmallVision, SmallWords
+from motet.tasks.pretrain.batch import Encoded, PretrainBatch, Shape
+from motet.tasks.pretrain.joint import Joint
+
+
+class Shared(nn.Module):
+    """The encoders that are pretrained, the joint transformer over both, and projections into one space."""
+
+    def __init__(self, image: SmallVision, text: SmallWords, shape: Shape) -> None:
+        super().__init__()
+        self.image, self.text = image, text
+        self.joint = Joint(shape)
+        self.picture_space = nn.Linear(shape.pictures, shape.width, bias=False)
+        self.text_space = nn.Linear(shape.words, shape.width, bias=False)
+
+    def encode(self, batch: PretrainBatch) -> Encoded:
+        """Encode whole pictures and texts once."""
+        pictures, cells = self.image(batch.pixels)
+        texts, tokens = self.text(batch.ids, batch.mask)
+        return Encoded(
+            cells,
+            tokens,
+            functional.normalize(self.picture_space(pictures[: batch.pairs]), dim=-1),
+            functional.normalize(self.text_space(texts[: batch.pairs]), dim=-1),
+        )
+
+
+def beside(of_pairs: Tensor, count: int) -> Tensor:
+    """[K, ...] -> [count, ...]: what stands alone has nothing beside it, zeros that a mask hides."""
+    return functional.pad(of_pairs, [0, 0] * (of_pairs.dim() - 1) + [0, count - len(of_pairs)])

@@ -1,0 +1,188 @@
+"""A training that was interrupted goes on exactly: after each epoch, all that the next one depends on is on disk.
+
+JSON and safetensors, each state written beside its place and renamed into it: a kill at any moment leaves the last one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from motet.errors import UsageError
+from motet.fusion.dropout import generators_of
+from motet.training.epoch import Epoch
+
+log = logging.getLogger("motet")
+ABOUT = "training.json"
+SAID = "said"  # in the header of a state: what is no tensor, as JSON
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is: what each epoch gave, the best of them, its held-out loss and its weights by name."""
+
+    history: list[Epoch]
+    best_epoch: int
+    lowest: float
+    best: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """All that changes while a network is learned.
+
+    learned : all weights; random : what draws the rows of each epoch.
+    """
+
+    learned: nn.Module
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    random: np.random.Generator
+
+
+class Checkpoints:
+    """The folder beside a model directory that is being trained: one state for each training that the model needs."""
+
+    def __init__(self, folder: Path, about: str) -> None:
+        self.folder, self.about = folder, about
+
+    @classmethod
+    def begin(cls, place: Path, about: Mapping[str, Any], *, resume: bool) -> Checkpoints:
+        """The states beside the model `place`: those of an earlier run where `resume` says so, else none yet.
+
+        about : what the training follows from (table, options, versions), as JSON.
+
+        Raises UsageError where there is nothing to resume, or it followed from something else.
+        """
+        folder = folder_beside(place)
+        said = json.dumps(about, default=str)
+        if resume:
+            found = _said(folder / ABOUT)
+            if found is None:
+                raise UsageError(
+                    f"{place}: no interrupted training lies beside it, or it was written to the end: leave --resume out"
+                )
+            other = sorted(_differing(found, json.loads(said)))
+            if other:
+                raise UsageError(
+                    f"{place}: the interrupted training had another {', '.join(other)}: say the same as then, or leave "
+                    "--resume out to begin anew"
+                )
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        return cls(folder, said)
+
+    def of(self, name: str) -> Checkpoint:
+        """The state of one of the trainings."""
+        return Checkpoint(self.folder, self.about, name)
+
+    def remove(self) -> None:
+        """The model is written: nothing is left to go on with."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def folder_beside(place: Path) -> Path:
+    """Where states of trainings for the model `place` are kept until it is written."""
+    place = place.resolve()
+    return place.with_name(f".{place.name}.training")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of one training after its last whole epoch."""
+
+    folder: Path
+    about: str  # JSON
+    name: str
+
+    def save(self, learning: Learning, progress: Progress) -> None:
+        """Write the state in place of the one before; where the disk refuses that, it is said and training goes on."""
+        try:
+            self._write(learning, progress)
+        except (OSError, SafetensorError) as error:
+            log.warning("%s: the state could not be kept (%s): --resume would begin anew", self.folder, error)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, learning: Learning, progress: Progress) -> None:
+        tensors = {f"learned.{name}": value for name, value in learning.learned.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in progress.best.items()}
+        for number, state in learning.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{name}": value for name, value in state.items()}
+        tensors["random"] = torch.get_rng_state()
+        for number, generator in enumerate(generators_of(learning.learned)):
+            tensors[f"dropout.{number}"] = generator.get_state()
+        said = {
+            "history": [asdict(epoch) for epoch in progress.history],
+            "best_epoch": progress.best_epoch,
+            "lowest": progress.lowest,
+            "steps": learning.schedule.last_epoch,
+            "rates": [group["lr"] for group in learning.optimiser.param_groups],
+            "random": learning.random.bit_generator.state,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / ABOUT).write_text(self.about, encoding="utf-8")
+        making = self.folder / f"{self.name}.making"
+        # Weights that are tied or not whole in memory are written as they are read: each by itself.
+        whole = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
+        save_file(whole, making, metadata={SAID: json.dumps(said)})
+        making.replace(self.folder / f"{self.name}.safetensors")
+
+    def load(self, learning: Learning) -> Progress | None:
+        """Put everything back as `save` found it; None where no epoch was finished."""
+        state = self.folder / f"{self.name}.safetensors"
+        if not state.is_file():
+            return None
+        with safe_open(state, framework="pt") as opened:
+            said = json.loads(opened.metadata()[SAID])
+        tensors = load_file(state)
+        learning.learned.load_state_dict(_under("learned.", tensors))
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under("optimiser.", tensors).items():
+            number, _, what = name.partition(".")
+            states.setdefault(int(number), {})[what] = value
+        groups = learning.optimiser.state_dict()["param_groups"]
+        learning.optimiser.load_state_dict({"state": states, "param_groups": groups})
+        for group, rate in zip(learning.optimiser.param_groups, said["rates"], strict=True):
+            group["lr"] = rate
+        learning.schedule.last_epoch = said["steps"]
+        torch.set_rng_state(tensors["random"])
+        for place, generator in enumerate(generators_of(learning.learned)):
+            generator.set_state(tensors[f"dropout.{place}"])
+        learning.random.bit_generator.state = said["random"]
+        history = [Epoch(**epoch) for epoch in said["history"]]
+        return Progress(history, said["best_epoch"], said["lowest"], _under("best.", tensors))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _said(path: Path) -> dict[str, Any] | None:
+    try:
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return said
+
+
+def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> list[str]:
+    """Names of what differs; of a group, of what differs in it."""
+    names = []
+    for name in {*found, *wanted}:
+        one, other = found.get(name), wanted.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            names += _differing(one, other, f"{name}.")
+        elif one != other:
+            names.append(f"{within}{name}")
+    return names

@@ -1,0 +1,71 @@
+"""The loop over epochs: learn, measure on held-out rows, keep the best, stop when nothing better comes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from torch import Tensor, nn
+
+from motet.training.checkpoint import Checkpoint, Learning, Progress
+from motet.training.epoch import Epoch
+
+Held = tuple[float | None, float | None]  # held-out loss and accuracy, as far as they can be told
+
+
+def learn_epochs(
+    learning: Learning,
+    epochs: int,
+    patience: int,
+    learn: Callable[[], float],
+    measure: Callable[[], Held],
+    *,
+    checkpoint: Checkpoint | None = None,
+    enough: Callable[[], bool] = lambda: False,
+    advance: Callable[[int], None] = lambda epochs: None,
+) -> tuple[list[Epoch], int]:
+    """Learn for so many epochs at most, in place; return what each gave and the epoch whose weights stay.
+
+    The weights of the epoch with the lowest held-out loss stay, or those of the last where that cannot be told. They
+    are left in eval mode.
+
+    patience : epochs without a better one after which no other begins. enough : true when none but the first shall.
+    learn : one epoch -> its mean training loss; measure : after it, in eval mode.
+    checkpoint : where the state is kept after each epoch, and taken from where it is there already: the weights are
+        then those of a training that was never interrupted.
+    """
+    learned = learning.learned
+    found = checkpoint.load(learning) if checkpoint is not None else None
+    now = found or Progress([], 0, math.inf, _copied(learned))
+    if now.history:
+        advance(len(now.history))
+    while len(now.history) < epochs and len(now.history) - now.best_epoch < patience:
+        if now.history and enough():
+            break
+        learned.train()
+        train_loss = learn()
+        learned.eval()
+        loss, accuracy = measure()
+        epoch = Epoch(len(now.history) + 1, train_loss, loss, accuracy)
+        history = [*now.history, epoch]
+        if loss is None or loss < now.lowest:
+            lowest = now.lowest if loss is None else loss
+            now = Progress(history, epoch.epoch, lowest, _copied(learned))
+        else:
+            now = Progress(history, now.best_epoch, now.lowest, now.best)
+        if checkpoint is not None:
+            checkpoint.save(learning, now)
+        advance(1)
+    learned.load_state_dict(now.best, strict=False)  # what is frozen is as it was
+    learned.eval()
+    return now.history, now.best_epoch
+
+
+def _copied(learned: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers by name, without weights that are frozen."""
+    return {name: value.detach().clone() for name, value in _changing(learned)}
+
+
+def _changing(learned: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    frozen = {name for name, weight in learned.named_parameters() if not weight.requires_grad}
+    return ((name, value) for name, value in learned.state_dict().items() if name not in frozen)

@@ -1,0 +1,91 @@
+"""What pretraining reads: pairs of pictures and texts, and pictures and texts that stand alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from motet.encoders.torch_small import SmallVision, SmallWords
+from motet.tasks.pretrain import PretrainBatch
+from motet.training.pairs import PairFeatures, PairSampler, Rows
+from motet.training.small import Small
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Numbers of the pictures [K] and texts [K] of pairs, and of pictures and texts that stand alone."""
+
+    pictures: Rows
+    texts: Rows
+    lone_pictures: Rows
+    lone_texts: Rows
+
+
+@dataclass(frozen=True)
+class PretrainRows:
+    """The two `small` encoders with their cells, and what belongs together.
+
+    image, text : networks and readers. rows [P] : row of the picture cells of each picture of a pair.
+    picture [S], same [S] : which of them each text belongs to; equal where texts say the same. Texts are numbered as
+    the cells of `text` are. lone_pictures : rows of the picture cells without a text. lone_texts : numbers of texts
+    without a picture, which follow those of pairs.
+    """
+
+    image: Small
+    text: Small
+    rows: Rows
+    picture: Rows
+    same: Rows
+    lone_pictures: Rows
+    lone_texts: Rows
+
+    @property
+    def networks(self) -> tuple[SmallVision, SmallWords]:
+        """What is pretrained."""
+        image, text = self.image.network, self.text.network
+        assert isinstance(image, SmallVision) and isinstance(text, SmallWords)
+        return image, text
+
+    def sampler(self, pictures: Rows) -> PairSampler:
+        """Draws one text for each of some pictures, and tells which belong together."""
+        features = PairFeatures({}, {}, self.picture, self.same)
+        return PairSampler(features, features.sentences_of(pictures), most=1)
+
+    def parts(
+        self, pictures: Rows, sampler: PairSampler, size: int, random: np.random.Generator
+    ) -> Iterator[Asked]:
+        """One epoch in random order: batches of about `size` pairs, and their share of what stands alone."""
+        several = max(1, round(len(pictures) / size))
+        alone = [
+            np.array_split(random.permutation(rows), several)
+            for rows in (self.lone_pictures, self.lone_texts)
+        ]
+        for part, *lone in zip(np.array_split(random.permutation(pictures), several), *alone, strict=True):
+            part = np.sort(part)
+            yield Asked(part, sampler.draw(part, random), *lone)
+
+    def read(
+        self, asked: Asked, sampler: PairSampler, random: np.random.Generator | None = None
+    ) -> PretrainBatch | None:
+        """A batch of what can be read; None where nothing can. Pictures are changed where `random` is given."""
+        rows = np.concatenate([self.rows[asked.pictures], asked.lone_pictures])
+        read = self.image.reader.read(rows, random)
+        there = np.isin(rows[: len(asked.pictures)], read.rows)
+        pictures, texts = asked.pictures[there], asked.texts[there]
+        if not len(read.rows) or not len(texts) + len(asked.lone_texts):
+            return None
+        # Of several pictures of a row the first is taken: `owner` rises.
+        owner = read.owner.numpy()
+        first = torch.from_numpy(np.searchsorted(owner, np.arange(len(read.rows))))
+        words = self.text.reader.read(np.concatenate([texts, asked.lone_texts])).inputs
+        positives: npt.NDArray[np.bool_] = sampler.positives(pictures, texts)
+        return PretrainBatch(
+            read.inputs["pixel_values"][first],
+            words["input_ids"],
+            words["attention_mask"],
+            torch.from_numpy(positives),
+        )

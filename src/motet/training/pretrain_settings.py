@@ -1,0 +1,47 @@
+"""How encoders are pretrained on pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from motet.errors import UsageError
+from motet.tasks.pretrain import DEFAULT_TERMS
+from motet.tasks.pretrain.registry import check_terms
+from motet.training.small import SmallSettings
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """How encoders are pretrained.
+
+    terms : of `tasks.pretrain`, each with its weight.
+    small : shape of the encoders, and how their cells are changed at random. width, layers : of the joint transformer.
+    epochs, rows_shown : at most, and pictures in all of them together, so that large tables take fewer.
+    pictures : pairs in a batch. image_rate, text_rate : learning rates of the picture network, and of all else.
+    """
+
+    terms: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TERMS))
+    small: SmallSettings = field(default_factory=SmallSettings)
+    width: int = 128
+    layers: int = 2
+    dropout: float = 0.1
+    epochs: int = 40
+    rows_shown: int = 500_000
+    pictures: int = 128
+    image_rate: float = 2e-3
+    text_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    patience: int = 15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for terms that are none, or fewer than one epoch."""
+        check_terms(self.terms)
+        if self.epochs < 1:
+            raise UsageError(f"epochs are 1 or more, not {self.epochs}")
+
+    def epochs_for(self, pictures: int) -> int:
+        """Epochs at most for this many pictures to train on: at least 3, where so many are asked for."""
+        return min(self.epochs, max(3, self.rows_shown // max(pictures, 1)))

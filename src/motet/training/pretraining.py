@@ -1,0 +1,208 @@
+"""How encoders are pretrained: one loop over pairs and what stands alone; held pairs decide the epoch."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motet.evaluation.retrieval import first_right_ranks
+from motet.preprocessing import WordPreprocessor
+from motet.tasks.pretrain import Pretrainer, Shape, make_pretrainer
+from motet.training.optimisers import decay_matrices, without_compiler
+from motet.training.pairs import Rows
+from motet.training.pretrain_rows import Asked, PretrainRows
+from motet.training.pretrain_settings import PretrainSettings
+from motet.training.schedule import warm_then_cosine
+from motet.training.scratch_rows import MASKED
+
+NONE: Rows = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class PretrainEpoch:
+    """What one epoch gave: mean loss of each term in training and on held pairs, and how well those find each other.
+
+    found : mean reciprocal rank of both directions among the held pairs; None without two of them.
+    """
+
+    epoch: int
+    train: dict[str, float]
+    held: dict[str, float]
+    found: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `history.json`."""
+        return {
+            "epoch": self.epoch,
+            "train": self.train,
+            "validation": self.held,
+            "reciprocal_rank": self.found,
+        }
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """How a pretraining went, and the epoch whose weights the networks were left with."""
+
+    history: list[PretrainEpoch]
+    best_epoch: int
+
+
+def fit_pretraining(
+    rows: PretrainRows,
+    train: Rows,
+    held: Rows,
+    settings: PretrainSettings,
+    *,
+    advance: Callable[[int], None] = lambda epochs: None,
+) -> Pretrained:
+    """Pretrain the networks of `rows` in place on the pictures `train`, their texts, and all that stands alone.
+
+    Kept is the epoch whose held pairs find each other best where the contrastive term is learned, else the one with the
+    lowest weighted loss on them; without held pairs the last. The same seed gives the same weights on one machine.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        model = make_pretrainer(*rows.networks, shape_of(rows, settings), settings.terms)
+        return _learn(model, rows, train, held, settings, advance)
+
+
+def shape_of(rows: PretrainRows, settings: PretrainSettings) -> Shape:
+    """The sizes that terms are built for."""
+    (image, text), words = rows.networks, rows.text.preprocessor
+    assert isinstance(words, WordPreprocessor)
+    cells = image.config.side
+    for _ in image.config.widths:
+        cells = -(-cells // 2)
+    return Shape(
+        pictures=image.width,
+        words=text.width,
+        grid=(cells, cells),
+        vocabulary=text.config.vocab_size,
+        masked=int(words.tokenizer.token_to_id(MASKED) or 0),
+        longest=words.max_length,
+        width=settings.width,
+        layers=settings.layers,
+        dropout=settings.dropout,
+    )
+
+
+def _learn(
+    model: Pretrainer,
+    rows: PretrainRows,
+    train: Rows,
+    held: Rows,
+    settings: PretrainSettings,
+    advance: Callable[[int], None],
+) -> Pretrained:
+    random = np.random.default_rng(settings.seed)
+    optimiser = without_compiler(torch.optim.AdamW)(_groups(model, settings), fused=True)
+    sampler = rows.sampler(train)
+    epochs = settings.epochs_for(len(train) + len(rows.lone_pictures))
+    steps = epochs * max(1, round(len(train) / settings.pictures))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
+    )
+    history: list[PretrainEpoch] = []
+    highest, best_epoch, best = -math.inf, 0, _copied(model)
+    for epoch in range(1, epochs + 1):
+        model.train()
+        means = _Means()
+        for asked in rows.parts(train, sampler, settings.pictures, random):
+            batch = rows.read(asked, sampler, random)
+            losses = model(batch) if batch is not None else {}
+            total = model.total(losses)
+            if total is None:
+                continue
+            optimiser.zero_grad()
+            total.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            means.add(losses, len(asked.pictures) or 1)
+        model.eval()
+        measured, found = _measure(model, rows, held, settings)
+        history.append(PretrainEpoch(epoch, means.all(), measured, found))
+        advance(1)
+        score = _score(measured, found, settings)
+        if score is None or score > highest:
+            highest, best_epoch, best = (highest if score is None else score), epoch, _copied(model)
+        if epoch - best_epoch >= settings.patience:
+            break
+    model.load_state_dict(best)
+    model.eval()
+    return Pretrained(history, best_epoch)
+
+
+def _groups(model: Pretrainer, settings: PretrainSettings) -> list[dict[str, Any]]:
+    """Parameters as AdamW takes them: the picture network learns at a rate of its own."""
+    others = nn.ModuleList([model.shared.text, model.shared.joint, model.terms])
+    others.extend([model.shared.picture_space, model.shared.text_space])
+    made: list[dict[str, Any]] = []
+    for part, rate in ((model.shared.image, settings.image_rate), (others, settings.text_rate)):
+        made += [group | {"lr": rate} for group in decay_matrices(part, settings.weight_decay)]
+    return made
+
+
+def _score(measured: dict[str, float], found: float | None, settings: PretrainSettings) -> float | None:
+    """What decides the epoch, the more the better; None where nothing was held out."""
+    if "contrastive" in settings.terms and found is not None:
+        return found
+    if not measured:
+        return None
+    return -sum(settings.terms[name] * value for name, value in measured.items())
+
+
+def _measure(
+    model: Pretrainer, rows: PretrainRows, held: Rows, settings: PretrainSettings
+) -> tuple[dict[str, float], float | None]:
+    """Mean loss of each term on the held pairs, and their mean reciprocal rank; the same is hidden each time."""
+    if not len(held):
+        return {}, None
+    random, sampler = np.random.default_rng(settings.seed), rows.sampler(held)
+    means, pictures, texts, owners = _Means(), [], [], []
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(settings.seed)
+        for part in np.array_split(held, max(1, round(len(held) / settings.pictures))):
+            batch = rows.read(Asked(part, sampler.draw(part, random), NONE, NONE), sampler)
+            if batch is None:
+                continue
+            means.add(model(batch), batch.pairs)
+            encoded = model.shared.encode(batch)
+            pictures.append(encoded.pictures.numpy())
+            texts.append(encoded.texts.numpy())
+            owners.append(batch.pairs)
+    if sum(owners) < 2:
+        return means.all(), None
+    numbers = np.arange(sum(owners))
+    images, words = np.concatenate(pictures), np.concatenate(texts)
+    there = first_right_ranks(words, images, numbers, numbers)
+    back = first_right_ranks(images, words, numbers, numbers)
+    return means.all(), float(((1 / there).mean() + (1 / back).mean()) / 2)
+
+
+class _Means:
+    """Mean losses over batches, each weighted by what it held."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = defaultdict(float)
+        self.counts: dict[str, float] = defaultdict(float)
+
+    def add(self, losses: dict[str, Tensor], count: int) -> None:
+        for name, loss in losses.items():
+            self.sums[name] += float(loss.detach()) * count
+            self.counts[name] += count
+
+    def all(self) -> dict[str, float]:
+        return {name: self.sums[name] / self.counts[name] for name in self.sums}
+
+
+def _copied(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}

@@ -1,0 +1,203 @@
+"""The terms of pretraining: each against a slow reference or a known value, and each parameter gets a gradient."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, WordsConfig
+from motet.errors import UsageError
+from motet.tasks.pretrain import TERMS, PretrainBatch, Pretrainer, Shape, make_pretrainer
+from motet.tasks.pretrain.masked_patches import SIDE, patches, whole_pictures_count
+from motet.tasks.pretrain.matching import Matching
+from motet.tasks.pretrain.shared import beside
+
+VOCABULARY, MASKED = 30, 1
+SHAPE = Shape(
+    pictures=8, words=12, grid=(4, 4), vocabulary=VOCABULARY, masked=MASKED, longest=9, width=16, heads=2, dropout=0.0
+)  # fmt: skip
+
+
+def pretrainer(terms: dict[str, float] | None = None) -> Pretrainer:
+    torch.manual_seed(0)
+    image = SmallVision(VisionConfig(side=16, widths=(4, 8)))
+    words = WordsConfig(VOCABULARY, 12, 1, 2, max_position_embeddings=9, dropout=0.0)
+    return make_pretrainer(image, SmallWords(words), SHAPE, terms or dict.fromkeys(TERMS, 1.0))
+
+
+def batch_of(pairs: int, lone_pictures: int = 0, lone_texts: int = 0, seed: int = 0) -> PretrainBatch:
+    random = torch.Generator().manual_seed(seed)
+    texts = pairs + lone_texts
+    lengths = torch.randint(1, 8, (texts, 1), generator=random)
+    mask = (torch.arange(7) < lengths).long()
+    ids = torch.randint(2, VOCABULARY, (texts, 7), generator=random) * mask
+    pixels = torch.rand(pairs + lone_pictures, 3, 16, 16, generator=random) * 2 - 1
+    return PretrainBatch(pixels, ids, mask, torch.eye(pairs, dtype=torch.bool))
+
+
+def test_each_parameter_of_each_term_gets_a_gradient() -> None:
+    model = pretrainer()
+    losses = model(batch_of(6, 2, 3))
+    assert list(losses) == list(TERMS)
+    total = model.total(losses)
+    assert total is not None
+    total.backward()
+    without = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
+    assert not without
+
+
+def test_the_total_is_the_weighted_sum() -> None:
+    model = pretrainer({"contrastive": 2.0, "words-from-picture": 0.25}).eval()
+    with torch.no_grad():
+        losses = model(batch_of(5))
+        total = model.total(losses)
+    assert float(total) == pytest.approx(
+        2 * float(losses["contrastive"]) + 0.25 * float(losses["words-from-picture"])
+    )
+    assert model.total({}) is None
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"contrast": 1.0}, "no term 'contrast'"),
+        ({"matching": 0.0}, "above 0"),
+        ({"matching": math.nan}, "above 0"),
+    ],
+)
+def test_terms_that_are_none(terms: dict[str, float], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        pretrainer(terms)
+
+
+def test_no_term_at_all() -> None:
+    image = SmallVision(VisionConfig(side=16, widths=(4, 8)))
+    with pytest.raises(UsageError, match="needs a term"):
+        make_pretrainer(image, SmallWords(WordsConfig(VOCABULARY, 12)), SHAPE, {})
+
+
+def test_before_learning_hidden_words_cost_about_what_guessing_does() -> None:
+    """Weights of the last layer are 0: all V tokens are as likely, so the loss is ln V whatever was hidden."""
+    model = pretrainer({"masked-words": 1.0}).eval()
+    torch.nn.init.zeros_(model.terms["masked-words"].tell.weight)
+    torch.nn.init.zeros_(model.terms["masked-words"].tell.bias)
+    with torch.no_grad():
+        (loss,) = model(batch_of(6)).values()
+    assert float(loss) == pytest.approx(math.log(VOCABULARY), rel=1e-5)
+
+
+def test_a_hidden_word_is_not_seen() -> None:
+    """With every token hidden, which words a text has changes the targets and nothing else that is told."""
+    model = pretrainer({"masked-words": 1.0}).eval()
+    model.terms["masked-words"].rate = 1.0
+    given, told = batch_of(3), []
+    other = PretrainBatch(
+        given.pixels, (given.ids + 1).clamp(max=VOCABULARY - 1) * given.mask, given.mask, given.positives
+    )
+    model.terms["masked-words"].tell.register_forward_hook(lambda module, inputs, output: told.append(output))
+    with torch.no_grad():
+        model(given)
+        model(other)
+    torch.testing.assert_close(told[0], told[1])
+
+
+def test_a_hidden_patch_is_not_seen() -> None:
+    model = pretrainer({"masked-patches": 1.0}).eval()
+    model.terms["masked-patches"].rate = 1.0
+    given, told = batch_of(3), []
+    other = PretrainBatch(-given.pixels, given.ids, given.mask, given.positives)
+    model.terms["masked-patches"].tell.register_forward_hook(
+        lambda module, inputs, output: told.append(output)
+    )
+    with torch.no_grad():
+        model(given)
+        model(other)
+    torch.testing.assert_close(told[0], told[1])
+
+
+def test_patches_are_the_squares_of_the_picture_row_by_row() -> None:
+    """The slow reference: each square cut out by itself, at a side where nothing is averaged."""
+    pixels = torch.rand(2, 3, 2 * SIDE, 3 * SIDE, generator=torch.Generator().manual_seed(0))
+    made = patches(pixels, (2, 3))
+    for row in range(2):
+        for column in range(3):
+            square = pixels[:, :, row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE].flatten(
+                1
+            )
+            wanted = (square - square.mean(1, keepdim=True)) / (square.var(1, keepdim=True) + 1e-3).sqrt()
+            torch.testing.assert_close(made[:, row * 3 + column], wanted)
+
+
+def test_pictures_with_hidden_patches_leave_running_moments_alone() -> None:
+    network = SmallVision(VisionConfig(side=16, widths=(4, 8))).train()
+    before = network.stem_norm.running_mean.clone()
+    with whole_pictures_count(network):
+        network(torch.rand(4, 3, 16, 16))
+    torch.testing.assert_close(network.stem_norm.running_mean, before)
+    network(torch.rand(4, 3, 16, 16))
+    assert not torch.allclose(network.stem_norm.running_mean, before)
+
+
+def test_negatives_never_belong_and_near_ones_are_drawn_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text 1 says what text 0 does: it is no negative of picture 0. Of texts 2 and 3, the nearer is drawn e^10c times
+    as often as the other, c the difference of cosines."""
+    drawn: list[torch.Tensor] = []
+    multinomial = torch.multinomial
+
+    def seen(chances: torch.Tensor, count: int) -> torch.Tensor:
+        drawn.append(chances)
+        return multinomial(chances, count)
+
+    monkeypatch.setattr(torch, "multinomial", seen)
+    model = pretrainer({"matching": 1.0}).eval()
+    given = batch_of(4)
+    given.positives[0, 1] = given.positives[1, 0] = True
+    encoded = model.shared.encode(given)
+    assert model.terms["matching"](model.shared, given, encoded) is not None
+    chances, cosines = drawn[0], encoded.pictures @ encoded.texts.T
+    assert chances[0, 0] == chances[0, 1] == 0
+    ratio = float(chances[0, 2] / chances[0, 3])
+    assert ratio == pytest.approx(math.exp(10 * float((cosines[0, 2] - cosines[0, 3]).detach())), rel=1e-4)
+
+
+def test_where_all_belong_together_matching_has_nothing_to_learn() -> None:
+    model = pretrainer({"matching": 1.0})
+    given = batch_of(2)
+    given.positives[:] = True
+    assert Matching(SHAPE)(model.shared, given, model.shared.encode(given)) is None
+
+
+def test_what_stands_alone_has_zeros_beside_it() -> None:
+    made = beside(torch.ones(2, 3, 4), 5)
+    assert made.shape == (5, 3, 4) and made[:2].all() and not made[2:].any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(pairs=st.integers(0, 4), pictures=st.integers(1, 3), texts=st.integers(1, 3), seed=st.integers(0, 99))
+def test_any_mixture_gives_finite_losses(pairs: int, pictures: int, texts: int, seed: int) -> None:
+    """Contrastive and matching need two pairs, generation one; what is masked needs none."""
+    model = pretrainer().eval()
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        losses = model(batch_of(pairs, pictures, texts, seed))
+    assert all(np.isfinite(float(loss)) for loss in losses.values())
+    assert ("contrastive" in losses) == (pairs > 1)
+    assert ("words-from-picture" in losses) == (pairs > 0)
+
+
+def test_a_picture_that_is_hidden_from_a_lone_text_changes_nothing() -> None:
+    """The joint state of a text alone does not depend on what stands where its picture would."""
+    model = pretrainer().eval()
+    cells = torch.rand(2, 16, 8, generator=torch.Generator().manual_seed(0))
+    tokens, mask = torch.rand(2, 7, 12), torch.ones(2, 7, dtype=torch.long)
+    seen = torch.tensor([True, False])
+    with torch.no_grad():
+        one = model.shared.joint(cells, seen, tokens, mask).tokens
+        two = model.shared.joint(cells + 100, seen, tokens, mask).tokens
+    torch.testing.assert_close(one[1], two[1])
+    assert not torch.allclose(one[0], two[0])

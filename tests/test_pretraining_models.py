@@ -1,0 +1,259 @@
+"""`motet pretrain` from a table without labels to encoders that tasks name, frozen or as a start."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import motet
+from motet.data import infer_schema, read_table
+from motet.deployment import PretrainOptions, build_encoders
+from motet.encoders import is_small, small_start
+from motet.encoders.pretrained import PretrainedEncoder
+from motet.encoders.torch_choose import open_encoder
+from motet.encoders.torch_small import VisionConfig, WordsConfig, load
+from motet.errors import EncoderError, TableError, UsageError
+from motet.tasks.pretrain import TERMS
+from motet.training.pretrain_settings import PretrainSettings
+from motet.training.small import SmallSettings
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "white": (240, 240, 240)}
+SHAPES = ("disc", "square")
+SMALL = SmallSettings(
+    vision=VisionConfig(side=24, widths=(8, 16, 24)),
+    words=WordsConfig(400, 24, 1, 2, max_position_embeddings=24),
+    shift=2,
+)
+SETTINGS = PretrainSettings(small=SMALL, width=16, layers=1, epochs=8, pictures=16)
+
+
+def drawn(colour: str, shape: str, at: int) -> bytes:
+    made = Image.new("RGB", (32, 32))
+    box = [4 + at % 5, 4 + at // 2 % 5, 20 + at % 5, 20 + at // 2 % 5]
+    pen = ImageDraw.Draw(made)
+    (pen.ellipse if shape == "disc" else pen.rectangle)(box, fill=COLOURS[colour])
+    made.putpixel((0, 0), (at, at, at))  # so that no two files are equal
+    written = io.BytesIO()
+    made.save(written, format="PNG")
+    return written.getvalue()
+
+
+def drawn_table(copies: int = 8) -> dict[str, list[Any]]:
+    rows: dict[str, list[Any]] = {"photo": [], "title": [], "shape": []}
+    for at in range(copies):
+        for colour in COLOURS:
+            for shape in SHAPES:
+                rows["photo"].append(drawn(colour, shape, at))
+                rows["title"].append(f"a {colour} {shape}, number {at}")
+                rows["shape"].append(shape)
+    return rows
+
+
+def pretrain(
+    rows: dict[str, list[Any]], place: Path, settings: PretrainSettings = SETTINGS, **said: Any
+) -> dict[str, Any]:
+    table = read_table(rows)
+    schema = infer_schema(table, image=["photo"], text=["title"], split=said.pop("split", None))
+    return build_encoders(table, schema, place, PretrainOptions(training=settings, **said))
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    place = tmp_path_factory.mktemp("pretrained") / "shapes"
+    return place, pretrain(drawn_table(), place, replace(SETTINGS, terms=dict.fromkeys(TERMS, 1.0)))
+
+
+def test_each_term_is_learned_and_told(pretrained: tuple[Path, dict[str, Any]]) -> None:
+    place, found = pretrained
+    first, last = found["history"][0], found["history"][-1]
+    assert list(first["train"]) == list(TERMS) == list(first["validation"])
+    assert all(last["train"][name] < first["train"][name] for name in TERMS)
+    assert json.loads((place / "history.json").read_text()) == found
+    card = (place / "README.md").read_text()
+    assert all(f"| {name} | 1 |" in card for name in TERMS)
+    assert found["data"]["pairs"]["train"] + found["data"]["pairs"]["validation"] == 64
+
+
+def test_what_is_written_opens_by_its_directory(pretrained: tuple[Path, dict[str, Any]]) -> None:
+    place, _ = pretrained
+    for modality, width in (("image", 24), ("text", 24)):
+        encoder = open_encoder(str(place / modality), modality)
+        assert isinstance(encoder, PretrainedEncoder)
+        assert (encoder.name, encoder.modality, encoder.width) == ("shapes", modality, width)
+
+
+def test_the_graph_gives_the_networks_features(pretrained: tuple[Path, dict[str, Any]]) -> None:
+    import torch
+
+    place, _ = pretrained
+    encoder = open_encoder(str(place / "image"), "image")
+    assert isinstance(encoder, PretrainedEncoder)
+    pixels = np.random.default_rng(0).uniform(-1, 1, (3, 3, 24, 24)).astype(np.float32)
+    with torch.no_grad():
+        wanted = load(place / "image")(torch.from_numpy(pixels))[0].numpy()
+    np.testing.assert_allclose(encoder.engine({"pixel_values": pixels}), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(("modality", "named"), [("image", "text"), ("text", "image")])
+def test_an_encoder_of_the_other_modality_is_refused(
+    pretrained: tuple[Path, dict[str, Any]], modality: str, named: str
+) -> None:
+    with pytest.raises(EncoderError):
+        open_encoder(str(pretrained[0] / named), modality)
+
+
+def test_another_pooling_is_refused(pretrained: tuple[Path, dict[str, Any]]) -> None:
+    with pytest.raises(EncoderError, match="pooled by the mean"):
+        open_encoder(str(pretrained[0] / "image"), "image", pooling="cls")
+
+
+@pytest.mark.parametrize("said", ["{}", "small:{}"])
+def test_a_classifier_takes_them_frozen_and_as_a_start(
+    pretrained: tuple[Path, dict[str, Any]], tmp_path: Path, said: str
+) -> None:
+    place, _ = pretrained
+    rows = drawn_table(6)
+    made = motet.MultimodalClassifier(
+        image=["photo"], text=["title"], image_encoder=said.format(place / "image"), lexical=False,
+        text_encoder=said.format(place / "text"),
+    ).fit(rows, label="shape")  # fmt: skip
+    made.save(tmp_path / "model")
+    opened = motet.load(tmp_path / "model")
+    assert len(opened.predict(rows)) == 48
+
+
+def test_a_start_keeps_shape_and_tokenizer(pretrained: tuple[Path, dict[str, Any]]) -> None:
+    """Begun with another shape of its own in mind, the network is that of the directory, weights and all."""
+    from motet.data import TextCells
+    from motet.training.small import make_small
+
+    place, _ = pretrained
+    cells = TextCells(read_table({"title": ["a red disc", "a blue square"]}), ["title"])
+    rows = np.arange(2)
+    made = make_small(
+        "text", cells, rows, rows[:0], SmallSettings(), np.random.default_rng(0), start=place / "text"
+    )
+    for name, value in load(place / "text").state_dict().items():
+        assert (made.network.state_dict()[name] == value).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "small", "start"),
+    [
+        ("small", True, None),
+        ("small:some/place", True, Path("some/place")),
+        ("smallish", False, None),
+        ("minilm", False, None),
+    ],
+)
+def test_names_of_small_encoders(name: str, small: bool, start: Path | None) -> None:
+    assert (is_small(name), small_start([name])) == (small, start)
+
+
+def test_the_same_seed_gives_the_same_encoders(tmp_path: Path) -> None:
+    rows, short = drawn_table(3), replace(SETTINGS, epochs=2)
+    for place in ("one", "two"):
+        pretrain(rows, tmp_path / place, short)
+    for modality in ("image", "text"):
+        one, two = (
+            (tmp_path / place / modality / "model.safetensors").read_bytes() for place in ("one", "two")
+        )
+        assert one == two
+
+
+def test_rows_with_one_modality_teach_too(tmp_path: Path) -> None:
+    """Of 24 pairs 3 lose their words and 2 their picture: they are counted, and pretraining goes on."""
+    rows = drawn_table(3)
+    rows["title"][:3] = [None, "", "  "]
+    rows["photo"][3:5] = [None, None]
+    terms = {"masked-words": 1.0, "masked-patches": 1.0}
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1, terms=terms))
+    assert (found["data"]["pictures_alone"], found["data"]["texts_alone"]) == (3, 2)
+    assert sum(found["data"]["pairs"].values()) == 19
+    assert any("3 rows have a picture and no words: they teach alone" in note for note in found["notes"])
+
+
+def test_test_rows_are_left_alone(tmp_path: Path) -> None:
+    rows = drawn_table(3)
+    rows["side"] = ["test" if at % 4 == 0 else "val" if at % 4 == 1 else "train" for at in range(24)]
+    rows["title"][0], rows["title"][2] = None, None  # a test picture and a training picture alone
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1), split="side")
+    assert found["data"]["pairs"] == {"train": 11, "validation": 6}
+    assert found["data"]["pictures_alone"] == 1
+    assert "5 test pictures were left alone" in found["notes"]
+
+
+def test_broken_and_tiny_pictures(tmp_path: Path) -> None:
+    rows = drawn_table(3)
+    rows["photo"][0] = b"not a picture"
+    pixel = io.BytesIO()
+    Image.new("RGB", (1, 1), (9, 9, 9)).save(pixel, format="PNG")
+    rows["photo"][1] = pixel.getvalue()
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1))
+    assert sum(found["data"]["pairs"].values()) == 23
+    assert any("1 of 24 pictures cannot be decoded" in note for note in found["notes"])
+
+
+def test_one_pair_is_too_little(tmp_path: Path) -> None:
+    rows = {name: values[:1] for name, values in drawn_table(1).items()}
+    with pytest.raises(TableError, match="needs two at least"):
+        pretrain(rows, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_no_picture_can_be_decoded(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="0 training pairs"):
+        pretrain({"photo": [b"a", b"b", b"c"], "title": ["one", "two", "three"]}, tmp_path / "made")
+
+
+@pytest.mark.parametrize(("epochs", "size"), [(0, 0.1), (1, 1.0), (1, -0.1)])
+def test_settings_that_leave_nothing(epochs: int, size: float) -> None:
+    with pytest.raises(UsageError):
+        PretrainOptions(size, PretrainSettings(epochs=epochs))
+
+
+def test_the_command(motet: Callable[..., Any], tmp_path: Path) -> None:
+    rows = drawn_table(2)
+    lines = ["photo,title"]
+    for at, data in enumerate(rows["photo"]):
+        (tmp_path / f"{at}.png").write_bytes(data)
+        lines.append(f'{at}.png,"{rows["title"][at]}"')
+    table = tmp_path / "rows.csv"
+    table.write_text("\n".join(lines) + "\n")
+    said = (
+        "--image",
+        "photo",
+        "--text",
+        "title",
+        "--epochs",
+        1,
+        "--term",
+        "contrastive",
+        "--term",
+        "matching=0.5",
+    )
+    ran = motet("pretrain", table, *said, "-o", tmp_path / "made")
+    assert ran.code == 0, ran.err
+    assert "contrastive" in ran.out and "0.5" in ran.out
+    assert (tmp_path / "made" / "image" / "model.onnx").is_file()
+    again = motet("pretrain", table, *said, "-o", tmp_path / "made")
+    assert again.code == 1 and "holds other things" in again.err
+    ran = motet("pretrain", table, *said, "--term", "no", "-o", tmp_path / "other")
+    assert ran.code == 2 and "no term 'no'" in ran.err
+
+
+def test_in_python(tmp_path: Path) -> None:
+    made = motet.MultimodalPretrainer(image="photo", text="title", epochs=1, terms={"contrastive": 1.0}).fit(
+        drawn_table(2)
+    )
+    assert list(made.history_["terms"]) == ["contrastive"]
+    made.save(tmp_path / "kept")
+    assert open_encoder(str(tmp_path / "kept" / "text"), "text").name == "kept"
