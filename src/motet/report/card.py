@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from motet.report.occlusion import pieces
+from motet.report.occlusion import pieces, regions
 from motet.report.page import environment
 from motet.report.reading import Tree, listing, mapping, number
 from motet.report.sections import excerpt
@@ -89,6 +89,7 @@ def render_card(
             explanations=explanations(prediction),
             asked=pieces(occlusion or {}),
             lit=lit,
+            hidden=regions(occlusion or {}) is not None,
         )
     )
 

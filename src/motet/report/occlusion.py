@@ -13,7 +13,7 @@ from motet.report.thumbnails import thumbnail
 from motet.report.wording import words
 
 LEAST = 0.02  # a fall that is drawn at full strength, at least: what moves nothing is not blown up
-VEIL = 0.72  # darkness of what does not matter
+VEIL = 0.65  # darkness of what does not matter
 SIDE = 480  # pixels
 
 
@@ -52,9 +52,11 @@ def regions(occlusion: Tree) -> npt.NDArray[np.float64] | None:
     return np.array(rows) if rows else None
 
 
-def spotlight(picture: Image.Image, falls: npt.NDArray[np.float64]) -> str:
-    """The picture as a data URI, darkened where hiding it takes nothing from the answer."""
-    shares = np.clip(falls / max(LEAST, float(falls.max())), 0, 1)
+def spotlight(picture: Image.Image, falls: npt.NDArray[np.float64]) -> str | None:
+    """The picture as a data URI, darkened where hiding it takes nothing from the answer; None where all is so."""
+    if float(falls.max()) < LEAST:
+        return None
+    shares = np.clip(falls / float(falls.max()), 0, 1)
     lit = picture.convert("RGB")
     size = max(1, round(SIDE * lit.width / max(lit.size))), max(1, round(SIDE * lit.height / max(lit.size)))
     lit = lit.resize(size, Image.Resampling.BICUBIC)
