@@ -177,6 +177,84 @@ def test_a_missing_broken_or_tiny_picture_is_no_obstacle(built: tuple[Path, dict
         model.ask("is it red?", image=folder / "gone.png")
 
 
+def test_a_question_unlike_all_that_were_learned_is_told(built: tuple[Path, dict[str, Any], Path]) -> None:
+    """Training questions were in English and in Chinese."""
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    questions = ["это красный?", "это红色吗", "Is it red?", "", "combien de pommes?", "这是红色吗？"]
+    found = model.predict({"asked": questions, "picture": ["2.png"] * 6}, image_root=folder)
+    assert ["script" in (one.issue or "") for one in found] == [True] + [False] * 5
+    assert ["none of its words" in (one.issue or "") for one in found] == [False] * 4 + [True, False]
+    both = model.ask("красный?", image=folder / "1.png")
+    assert "picture" in (both.issue or "") and "script" in (both.issue or "")
+
+
+def test_the_card_shows_on_what_the_answer_rests(
+    built: tuple[Path, dict[str, Any], Path], motet: Callable[..., Any], tmp_path: Path
+) -> None:
+    place, _, folder = built
+    page = tmp_path / "card.html"
+    for question, marked in (("Is it <b>blue</b>?", "&lt;b&gt;blue"), ("这是红色吗？", "红")):
+        ran = motet("ask", place, "--image", folder / "2.png", question, "--card", page, "--json")
+        assert ran.code == 0, ran.err
+        drawn = page.read_text(encoding="utf-8")
+        assert (drawn.count("<img"), "Lit:" in drawn, "hardly" in drawn) in (
+            (2, True, False),
+            (1, False, True),
+        )
+        assert marked in drawn and "<b>blue" not in drawn
+    assert motet("ask", place, "--image", folder / "1.png", "Is it blue?", "--card", page).code == 0
+    assert "<img" not in page.read_text(encoding="utf-8")  # a broken picture
+    assert motet("ask", place, "--image", folder / "2.png", "--card", page).code == 0
+    assert 'class="pieces"' not in page.read_text(encoding="utf-8")
+    assert motet("ask", place, "Is it blue?", "--card", tmp_path / "card.png").code == 2
+
+
+def test_what_the_answer_rests_on_is_what_the_model_says(built: tuple[Path, dict[str, Any], Path]) -> None:
+    """Every fall of a word is the difference of two answers that anybody can ask for."""
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    found = model.occlusion("Is it green?", image=folder / "2.png")
+    whole = model.ask("Is it green?", image=folder / "2.png")
+    without = model.ask("Is it ", image=folder / "2.png").probabilities or {}
+    assert found.answer == whole.prediction and found.whole == pytest.approx(whole.confidence, abs=1e-5)
+    falls = dict(found.words)
+    assert falls["green?"] == pytest.approx(found.whole - without[found.answer], abs=1e-5)
+    assert found.regions is not None and len(found.regions) == len(found.regions[0]) == 8
+
+
+def test_answers_with_commas_numbers_and_mixed_case_are_given_as_they_were_written(tmp_path: Path) -> None:
+    said = {"red": "Dark Red, or so", "green": "1,200.5", "blue": "NaN"}
+    table = asked(tmp_path, 45)
+    keep = [row for row in range(135) if row % 3 == 0]
+    table = {name: [values[row] for row in keep] for name, values in table.items()}
+    table["said"] = [said[answer] for answer in table["said"]]
+    build_answer_model(*read(table, tmp_path), tmp_path / "model", options())
+    model = motet.load(tmp_path / "model")
+    assert isinstance(model, AnswerModel)
+    assert set(model.classes) == set(said.values())
+    right = [
+        model.ask("What colour is it?", image=tmp_path / f"{number}.png").prediction == answer
+        for number, answer in enumerate(said.values())
+    ]
+    assert sum(right) >= 2
+
+
+def test_broken_pictures_are_listed_also_where_pictures_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motet.training.scratch_rows.PICTURES_KEPT", 0)
+    table = asked(tmp_path, 20)
+    (tmp_path / "4.png").write_bytes(b"no picture")
+    evaluation = build_answer_model(
+        *read(table, tmp_path), tmp_path / "model", options(training=replace(TINY, epochs=3))
+    )
+    assert [issue["row"] for issue in evaluation["broken"]] == [12, 13, 14]
+    assert evaluation["issues"]["broken"] == 3
+
+
 def test_a_vocabulary_that_overflows_is_told_and_counted(tmp_path: Path) -> None:
     table = asked(tmp_path, 30)
     for row in range(0, 90, 9):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,20 +35,26 @@ Batch = dict[str, Features[Tensor]]
 TOLERANCE = 1e-4  # in probability, as the contract says
 Lengths = dict[str, int]  # T of the sources that come with tokens
 LENGTHS = {"image:mobilenet_v2": 6, "text:all-minilm.l6": 4}
-OPTIONS = {"attention-dot": {"score": "dot"}, "attention-hard": {"hard": True}}
+# Strategies by other names than those of the registry, with options of theirs.
+VARIANTS: dict[str, tuple[type[Fusion], dict[str, Any]]] = {
+    "attention-dot": (SourceAttention, {"score": "dot"}),
+    "attention-hard": (SourceAttention, {"hard": True}),
+    **{f"{name}-3": (one, {"layers": 3}) for name, one in FUSIONS.items() if one.layered},
+}
 DOT: tuple[str, Lengths] = ("attention-dot", {})
 HARD: tuple[str, Lengths] = (
     "attention-hard",
     {},
 )  # reads one source alone, so that only some tests are for it
 TOKEN_CASES = [(name, LENGTHS) for name in sorted(FUSIONS) if FUSIONS[name].reads_tokens]
+TOKEN_CASES += [(f"{name}-3", LENGTHS) for name in sorted(FUSIONS) if FUSIONS[name].layered]
 CASES = [(name, {}) for name in sorted(FUSIONS)] + [DOT] + TOKEN_CASES
 
 
 def make(name: str, *, seed: int = 0, sources: tuple[Source, ...] = SOURCES) -> FusedClassifier:
     torch.manual_seed(seed)
-    strategy = SourceAttention if name in OPTIONS else FUSIONS[name]
-    fusion = strategy(sources, width=WIDTH, dropout=0.1, **OPTIONS.get(name, {}))
+    strategy, said = VARIANTS[name] if name in VARIANTS else (FUSIONS[name], {})
+    fusion = strategy(sources, width=WIDTH, dropout=0.1, **said)
     head = FusedClassifier(fusion, CLASSES)
     generator = torch.Generator().manual_seed(seed)
     for source, projection in zip(fusion.sources, fusion.projections, strict=True):

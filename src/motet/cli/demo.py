@@ -16,7 +16,13 @@ def demo(
         "demo"
     ),
     rows: Annotated[int, typer.Option(help="Rows of the catalogue, at least 20.")] = 800,
-    seed: Annotated[int, typer.Option(help="Another catalogue for another seed.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another catalogue, or other scenes, for another seed.")] = 0,
+    scenes: Annotated[
+        int,
+        typer.Option(
+            help="Draw so many scenes of coloured shapes instead, with questions and captions, and train nothing."
+        ),
+    ] = 0,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -29,7 +35,12 @@ def demo(
       motet demo
 
       motet demo -o /tmp/demo --rows 400 --seed 3 --json
+
+      motet demo --scenes 10000 -o scenes
     """
+    if scenes:
+        _write_scenes(output, scenes, seed, json)
+        return
     from motet.cli.console import counted, message, print_json
     from motet.cli.learning import require_learning_wing
     from motet.cli.results import print_evaluation
@@ -85,3 +96,24 @@ def demo(
                 "seconds": round(seconds, 1),
             }
         )
+
+
+def _write_scenes(output: Path, count: int, seed: int, json: bool) -> None:
+    """Write the tables of scenes, and say what they are for."""
+    from motet.cli.console import message, print_json
+    from motet.data.scenes import HELD_OUT, write_scenes
+
+    made = write_scenes(output, count=count, seed=seed)
+    if json:
+        told = {"questions": str(made.questions), "captions": str(made.captions)}
+        print_json(
+            {**told, "pictures": made.pictures, "rows": made.rows, "held_out": list(map(list, HELD_OUT))}
+        )
+        return
+    held = ", ".join(" ".join(each) for each in HELD_OUT)
+    message(f"{made.pictures:,} scenes, {made.rows:,} questions: {made.questions}; captions: {made.captions}")
+    message(f"in test rows alone, `unseen` in the column `combinations`: {held}")
+    message(
+        f"try: motet train {made.questions} --task answer --image image --question question --answer answer "
+        "--split split --slice combinations -o model"
+    )

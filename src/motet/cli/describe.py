@@ -7,12 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from motet.cli.options import DebugOption, JsonOption, MatchOption, ModelArgument
+from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, MatchOption, ModelOption
 
 
 def describe(
-    model: ModelArgument,
     image: Annotated[list[Path], typer.Option("--image", help="A picture (repeat for several).")],
+    first: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A directory that train wrote (unless --model names one)."),
+    ] = "",
+    named: ModelOption = None,
     beams: Annotated[
         int | None,
         typer.Option(help="Sentences that are kept side by side; 1 is greedy (default: the model's own)."),
@@ -36,10 +40,14 @@ def describe(
         typer.Option(help="No so many tokens twice in a sentence; 0: they may (default: the model's own)."),
     ] = None,
     match: MatchOption = None,
+    accept_licence: AcceptLicenceOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Describe pictures in a sentence each, with a model that `motet train --task caption` wrote.
+
+    MODEL may be a vision-language model that others trained: `hf:DIRECTORY`, or `hf:OWNER/NAME` of the Hugging Face
+    hub.
 
     Examples:
 
@@ -50,11 +58,14 @@ def describe(
       motet describe captioner --image photo.jpg --top-p 0.9 --seed 1
 
       motet describe captioner --image a.jpg --image b.jpg --match space
+
+      motet describe hf:Salesforce/blip-image-captioning-base --image photo.jpg
     """
     import numpy as np
 
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model
+    from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
     from motet.cli.space import open_space
     from motet.data import ImageCells
     from motet.errors import MediaError, UsageError
@@ -63,6 +74,14 @@ def describe(
 
     if temperature is not None and top_p is None:
         raise UsageError("--temperature is of words that are drawn: add --top-p")
+    model = named_model(first, named)
+    if is_ready_made(model):
+        if any(one is not None for one in (beams, length_penalty, top_p, temperature, longest, no_repeat)):
+            raise UsageError("options of decoding are of models that `motet train` wrote: leave them out")
+        if match is not None:
+            raise UsageError("--match is of models that `motet train` wrote: leave it out")
+        ask_ready_made(model, "", image, accept_licence, json)
+        return
     check_model(model)
     opened = load(model)
     if not isinstance(opened, CaptionModel):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet import __version__
-from motet.data import CellIssue, Schema, Split, Table, cells, column_slices
+from motet.data import CellIssue, Cells, Schema, Split, Table, TextCells, cells, column_slices
 from motet.data.answers import (
     AnswerCounts,
     Answers,
@@ -22,6 +22,7 @@ from motet.data.answers import (
     count_answers,
     read_answers,
 )
+from motet.data.question_words import KnownQuestions, known_of
 from motet.data.questions import DistinctCells, split_questions
 from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.answer_sources import ask_sources, broken_pictures, write_learned
@@ -108,7 +109,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     selection = _select(made, read, entries, prior, options)
     write_learned(asked)
     used = np.concatenate([read.split.train, read.split.validation])
-    broken = broken_pictures(asked, by_modality["image"], used, made.rows.present("image", used))
+    broken = broken_pictures(asked, by_modality["image"], used, made.rows.decoded("image", used))
     heads = finish_heads(made.network, asked.bases)
     with new_model_directory(place) as making:
         (making / "heads").mkdir()
@@ -130,6 +131,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
                 "rows": _sides(read.split),
                 "best_epoch": made.best_epoch,
                 "vocabulary": asdict(read.vocabulary) | {"answers": len(read.vocabulary.answers)},
+                "questions": _known(by_modality["text"], read).to_json(),
                 "notes": read.notes,
             },
             seed=options.seed,
@@ -197,6 +199,14 @@ def read_asked_table(table: Table, schema: Schema, options: AnswerOptions) -> As
             notes.append(f"{share:.1%} of the answers of {name} rows are other ones, never learned")
     issues = tuple(issue for one in by_modality.values() for issue in one.issues)
     return AskedTable(answers, vocabulary, counts, distinct, split, notes, (*answers.issues, *issues))
+
+
+def _known(questions: Cells, read: AskedTable) -> KnownQuestions:
+    """Scripts and words of the different training questions."""
+    mine = read.distinct["text"]
+    number = np.unique(mine.number[read.split.train])
+    assert isinstance(questions, TextCells)
+    return known_of(questions.take(mine.rows[number[number >= 0]]))
 
 
 def _entries(made: Answering) -> dict[str, HeadEntry]:

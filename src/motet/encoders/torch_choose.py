@@ -26,7 +26,7 @@ log = logging.getLogger("motet")
 AUTO = "auto"
 PRETRAINED = ("image", "text", "audio")  # what networks read
 HUB_NAME = re.compile(r"^(?!\.)[\w.-]+/(?!\.)[\w.-]+$")
-FILES = ("*.json", "*.txt", "*.model", "README.md")
+FILES = ("*.json", "*.txt", "*.model", "*.jinja", "README.md")
 _SCRIPTS = {"latin": "Latin letters", "chinese": "Chinese characters", "other": "another script"}
 
 
@@ -151,9 +151,9 @@ def _names(modality: str) -> list[str]:
 
 
 def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
-    if wanted and Path(wanted).expanduser().is_dir():
-        directory = Path(wanted).expanduser()
-        return Found(directory, own_name(directory), (licence_of(directory),))
+    here = _here(wanted)
+    if here is not None:
+        return here
     named = next((m for m in RECOMMENDED if wanted in (m.name, m.hub) and m.modality == modality), None)
     hub = named.hub if named is not None else wanted
     if not HUB_NAME.match(hub):
@@ -165,6 +165,36 @@ def _find(wanted: str, modality: str, accept_licence: bool) -> Found:
     for licence in known:
         _require_acceptance(hub, licence, accept_licence)
     name = named.name if named is not None else hub.split("/")[1].lower()
+    return _from_hub(hub, name, accept_licence, known)
+
+
+def find_model(wanted: str, accept_licence: bool) -> Found:
+    """A directory here, or a model of the hub by its name: from the local cache, else downloaded.
+
+    Size and licence are shown before anything is downloaded. Raises EncoderError where there is none, UsageError where
+    its licence must be accepted first.
+    """
+    found = _here(wanted)
+    if found is None:
+        if not HUB_NAME.match(wanted):
+            raise EncoderError(
+                f"no model {wanted!r}: neither a directory here nor a hub name of the form owner/name"
+            )
+        found = _from_hub(wanted, wanted, accept_licence)
+    _require_acceptance(wanted, found.licence, accept_licence)
+    return found
+
+
+def _here(wanted: str) -> Found | None:
+    """The directory that is named, None where there is none."""
+    directory = Path(wanted).expanduser()
+    if not (wanted and directory.is_dir()):
+        return None
+    return Found(directory, own_name(directory), (licence_of(directory),))
+
+
+def _from_hub(hub: str, name: str, accept_licence: bool, known: tuple[Licence, ...] = ()) -> Found:
+    """A model of the hub, from the local cache or downloaded; known : licences beside those of its card."""
     snapshot = _in_local_cache(hub)
     if snapshot is None:
         snapshot, stated = _download(hub, accept_licence)

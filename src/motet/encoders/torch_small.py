@@ -36,16 +36,25 @@ FAR_BELOW = -1e9  # added to the attention scores of padding; finite, so that no
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """Shape of the picture network: each of `widths` halves the side of the map, the first in the stem."""
+    """Shape of the picture network: each of `widths` halves the side of the map, the first in the stem.
+
+    places : whether each pixel comes with its column and its row, -1 to 1 (CoordConv: Liu et al., arXiv 1807.03247), so
+        that tokens tell where they are, as questions of left and right need.
+    """
 
     side: int = 96  # pixels, height and width
     widths: tuple[int, ...] = (16, 32, 64, 128, 192)
+    places: bool = False
     model_type: str = "motet_small_vision"
 
 
 @dataclass(frozen=True)
 class WordsConfig:
-    """Shape of the word network. The names are those of Hugging Face where there are such."""
+    """Shape of the word network. The names are those of Hugging Face where there are such.
+
+    initializer_range : standard deviation of the first embeddings. Small ones make all words nearly alike behind the
+        first attention, which is slow to learn from where single words matter, and overfits less where few do.
+    """
 
     vocab_size: int
     hidden_size: int = 160
@@ -53,6 +62,7 @@ class WordsConfig:
     num_attention_heads: int = 4
     max_position_embeddings: int = 128
     dropout: float = 0.1
+    initializer_range: float = 0.02
     pad_token_id: int = 0
     model_type: str = "motet_small_words"
 
@@ -90,7 +100,7 @@ class SmallVision(nn.Module):
         super().__init__()
         self.config = config
         first = config.widths[0]
-        self.stem = nn.Conv2d(3, first, 3, stride=2, padding=1, bias=False)
+        self.stem = nn.Conv2d(5 if config.places else 3, first, 3, stride=2, padding=1, bias=False)
         self.stem_norm = nn.BatchNorm2d(first)
         pairs = zip(config.widths, config.widths[1:], strict=False)
         self.blocks = nn.ModuleList(ResidualBlock(before, after) for before, after in pairs)
@@ -98,11 +108,19 @@ class SmallVision(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled and token features."""
-        x = functional.relu(self.stem_norm(self.stem(pixel_values)))
+        x = _with_places(pixel_values) if self.config.places else pixel_values
+        x = functional.relu(self.stem_norm(self.stem(x)))
         for block in self.blocks:
             x = block(x)
         tokens = x.flatten(2).transpose(1, 2)  # [B, D, h, w] -> [B, h * w, D]
         return tokens.mean(dim=1), tokens
+
+
+def _with_places(x: Tensor) -> Tensor:
+    """[B, 3, H, W] -> [B, 5, H, W]: the column and the row of each pixel beside it."""
+    row = torch.linspace(-1, 1, x.shape[2], device=x.device)[:, None].expand_as(x[:, :1])
+    column = torch.linspace(-1, 1, x.shape[3], device=x.device).expand_as(x[:, :1])
+    return torch.cat([x, column, row], dim=1)
 
 
 class TransformerLayer(nn.Module):
@@ -159,8 +177,8 @@ class SmallWords(nn.Module):
             for _ in range(config.num_hidden_layers)
         )
         self.norm = nn.LayerNorm(self.width)
-        nn.init.normal_(self.words.weight, std=0.02)
-        nn.init.normal_(self.positions.weight, std=0.02)
+        nn.init.normal_(self.words.weight, std=config.initializer_range)
+        nn.init.normal_(self.positions.weight, std=config.initializer_range)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled and token features."""

@@ -54,6 +54,7 @@ class Fusion(nn.Module):
     """Several sources become one state. Subclasses implement `forward` and are listed in `registry.FUSIONS`.
 
     `reads_tokens` says whether a strategy makes use of `Features.tokens`; where it is False, only `pooled` is read.
+    `layered` says whether it takes `layers`, how often it looks from one modality at the others.
     It runs under `torch.func.vmap` and is exported to ONNX: no branch may depend on values, nor on B or T.
 
     Where a source is not present in a row, its numbers are never looked at and its learned missing token
@@ -67,6 +68,7 @@ class Fusion(nn.Module):
     """
 
     reads_tokens: ClassVar[bool] = False
+    layered: ClassVar[bool] = False
 
     def __init__(self, sources: Sequence[Source], *, width: int = 96, dropout: float = 0.3) -> None:
         super().__init__()

@@ -19,11 +19,13 @@ class Transformer(Fusion):
 
     z^0 = [c; h_1 + m_1; ...; h_K + m_K],  z^l = EncoderLayer(z^(l-1)), l = 1 ... L,  s = LayerNorm(z^L_0);
     h_k [B, T_k, H], m_k [H] of its modality, c [H] learned, z [B, 1 + sum T_k, H], s [B, H].
-    Of the last layer only z_0 is computed. Positions are not numbered: what encoders give as tokens knows its place
+    Of the last layer only z_0 is computed: with one layer no word looks at a region, which is enough for classes but
+    not for questions. Positions are not numbered: what encoders give as tokens knows its place
     already.
     """
 
     reads_tokens: ClassVar[bool] = True
+    layered: ClassVar[bool] = True
 
     def __init__(
         self, sources: Sequence[Source], *, width: int = 96, dropout: float = 0.3, layers: int = 1

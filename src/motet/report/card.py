@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from motet.report.occlusion import pieces, regions
 from motet.report.page import environment
 from motet.report.reading import Tree, listing, mapping, number
 from motet.report.sections import excerpt
@@ -55,15 +56,19 @@ def render_card(
     text: str | None,
     title: str = "Prediction",
     coverage: float | None = None,
+    occlusion: Tree | None = None,
+    lit: str | None = None,
 ) -> str:
     """Return the card of one prediction as one HTML page that opens offline.
 
     `prediction` is a Prediction record (id, prediction, confidence, pattern, probabilities, issue, set or interval,
     abstain, contributions), `picture` a data URI (see `thumbnail`), `coverage` what the set or the interval was asked
-    for. Raises UsageError where the picture is anything else.
+    for, `occlusion` what an answer rests on (see `motet.runtime.occlusion`), and `lit` the picture drawn by it (see
+    `spotlight`). Raises UsageError where a picture is anything else.
     """
-    if picture is not None:
-        picture_uri(picture, "picture")
+    for name, uri in (("picture", picture), ("lit", lit)):
+        if uri is not None:
+            picture_uri(uri, name)
     pattern = prediction.get("pattern")
     issue = prediction.get("issue")
     answers = _answers(prediction.get("prediction"))
@@ -82,6 +87,9 @@ def render_card(
             text=excerpt(text),
             bars=bars(prediction),
             explanations=explanations(prediction),
+            asked=pieces(occlusion or {}),
+            lit=lit,
+            hidden=regions(occlusion or {}) is not None,
         )
     )
 

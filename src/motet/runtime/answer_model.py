@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from motet.data.media import read_media
+import numpy as np
+
+from motet.data import Table, TextCells, cells
+from motet.data.media import decode_image, read_media
+from motet.data.question_words import known_questions
 from motet.errors import MediaError, UsageError
-from motet.runtime.model import Model
+from motet.runtime.model import Floats, Model
+from motet.runtime.occlusion import Occlusion, occlude
 from motet.runtime.prediction import Prediction
 
 
@@ -29,14 +35,43 @@ class AnswerModel(Model):
         Either may be left out: the answer is then what the other tells, and `pattern` says so. An empty question is
         none. Raises UsageError for a picture that is not there.
         """
-        row: dict[str, list[Any]] = {self.question: [question]}
-        if image is not None:
-            try:
-                data = image if isinstance(image, bytes) else read_media(Path(image))
-            except MediaError as error:
-                raise UsageError(f"picture {image!s}: {error}") from error
-            row[self.manifest.schema.inputs("image")[0]] = [data]
-        return self.predict(row, explain=explain)[0]
+        pictures = None if image is None else [_read(image)]
+        return self.predict(self._asked([question], pictures), explain=explain)[0]
+
+    def occlusion(self, question: str | None = None, *, image: str | Path | bytes | None = None) -> Occlusion:
+        """What the answer to one question rests on: how much less probable it is without each word and region.
+
+        A picture that cannot be decoded is none, as in `ask`, whose errors are raised.
+        """
+        picture = None if image is None else _read(image)
+        try:
+            if picture is not None:
+                decode_image(picture)
+        except MediaError:
+            picture = None
+        answer = str(self.ask(question, image=picture).prediction)
+        place = self.classes.index(answer)
+
+        def answers(questions: Sequence[str | None], pictures: Sequence[bytes | None]) -> Floats:
+            shown = None if picture is None else pictures
+            return self.predict_proba(self._asked(questions, shown))[:, place]
+
+        return occlude(answers, question, picture, answer)
+
+    def predict_windows(self, table: Table, **asked: Any) -> Iterator[list[Prediction]]:
+        """As `Model` has it; a question unlike all that were learned is an issue too."""
+        known = known_questions(self.manifest.training)
+        questions = cells(table, self.manifest.schema)["text"]
+        assert isinstance(questions, TextCells)
+        begin = 0
+        for window in super().predict_windows(table, **asked):
+            rows = np.arange(begin, begin + len(window))
+            begin += len(window)
+            found = [known.issue(text) for text in questions.take(rows)]
+            yield [
+                one if strange is None else replace(one, issue="; ".join(filter(None, (one.issue, strange))))
+                for one, strange in zip(window, found, strict=True)
+            ]
 
     def evaluate(
         self,
@@ -52,3 +87,19 @@ class AnswerModel(Model):
         return evaluate_answers(
             self, self.read(source, image_root=image_root), all_rows=all_rows, slices=slices
         )
+
+    def _asked(
+        self, questions: Sequence[str | None], pictures: Sequence[bytes | None] | None
+    ) -> dict[str, Sequence[Any]]:
+        """Questions about pictures as columns of a table."""
+        columns: dict[str, Sequence[Any]] = {self.question: questions}
+        if pictures is not None:
+            columns[self.manifest.schema.inputs("image")[0]] = pictures
+        return columns
+
+
+def _read(image: str | Path | bytes) -> bytes:
+    try:
+        return image if isinstance(image, bytes) else read_media(Path(image))
+    except MediaError as error:
+        raise UsageError(f"picture {image!s}: {error}") from error

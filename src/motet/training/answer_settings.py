@@ -22,12 +22,14 @@ SMALL = SmallSettings(
 class AnswerSettings:
     """Width of the joint state, and how long and how fast it is learned.
 
+    layers : of a fused head that has such: how often words look at the picture.
     hide : chance that a modality of a row is hidden in training, though never all. rows : in a batch, at most.
     questions : about one picture that come in one batch: more of them spare encoding it again, but then a batch has few
         pictures, by which a picture network of batch norm learns badly.
     """
 
     width: int = 96
+    layers: int = 3
     dropout: float = 0.05
     hide: float = 0.05
     epochs: int = 30

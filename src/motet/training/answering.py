@@ -57,7 +57,8 @@ class AnswerNetwork(nn.Module):
         self.encoders = LiveEncoders(sources)
         self.fused = on_tokens(fusion)
         read = [replace(one.source, read=_how(one.source, FUSIONS[fusion].reads_tokens)) for one in sources]
-        made = {self.fused: FUSIONS[fusion](read, width=settings.width, dropout=settings.dropout)}
+        deep = {"layers": settings.layers} if FUSIONS[fusion].layered else {}
+        made = {self.fused: FUSIONS[fusion](read, width=settings.width, dropout=settings.dropout, **deep)}
         for modality in dict.fromkeys(source.modality for source in read):
             mine = [replace(s, read=_how(s, tokens=False)) for s in read if s.modality == modality]
             made[ALONE[modality]] = FUSIONS["concat"](mine, width=settings.width, dropout=settings.dropout)

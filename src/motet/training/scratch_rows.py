@@ -81,6 +81,7 @@ class PictureReader:
         self._kept: tuple[Pixels, Rows] | None = (
             None  # pictures, and where those of each row of the table begin
         )
+        self._unread = np.zeros(len(cells), bool)  # rows that were asked for, and had no picture
         if len(rows) * max(1, len(cells.columns)) <= PICTURES_KEPT:
             rows = np.unique(rows)
             pixels, owner = self._decode(rows)
@@ -88,8 +89,9 @@ class PictureReader:
             self._kept = pixels, np.concatenate([[0], np.cumsum(counts)])
 
     def readable(self, rows: Rows) -> Rows:
-        """The rows that have a picture which could be decoded, as far as that is known."""
-        return rows if self._kept is None else rows[np.diff(self._kept[1])[rows] > 0]
+        """The rows that have a picture which could be decoded, as far as that is known: where pictures are not kept,
+        of those that were asked for."""
+        return rows[~self._unread[rows]]
 
     def parts(self, rows: Rows, size: int, random: np.random.Generator) -> list[Rows]:
         """The given rows in random order, in parts of about `size`."""
@@ -128,6 +130,7 @@ class PictureReader:
                     if pixels is not None:
                         made.append(pixels)
                         owner.append(place)
+        self._unread[np.delete(rows, owner)] = True
         height, width = self.preprocessor.size
         return np.stack(made) if made else np.zeros((0, height, width, 3), np.uint8), np.array(
             owner, np.int64

@@ -1,0 +1,111 @@
+"""Combinations never seen together: questions about generated scenes, through what `motet train --task answer` calls.
+
+Every model learns the same training scenes (`motet demo --scenes`), and answers test scenes of the same combinations
+of colour and shape (`seen`), and of combinations that no training scene has (`unseen`). `concat` reads one pooled
+vector of each side; `film` and `transformer` read tokens. `--split val` measures validation scenes, all of whose
+combinations were seen, and reads no test scene; one training scene in ten then takes their place.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from _measuring import arguments, finish
+from motet.data import Table, infer_schema, read_table
+from motet.data.scenes import HELD_OUT, write_scenes
+from motet.deployment import AnswerOptions, build_answer_model
+from motet.runtime import AnswerModel
+
+HELD = 10  # one training picture of so many chooses, where validation pictures are measured
+
+
+def main() -> None:
+    options = arguments(
+        __doc__, split="val", fusions="concat,film,transformer", scenes=10_000, limit=0.0, seed=0
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        written = write_scenes(Path(folder) / "scenes", count=options.scenes)
+        read = read_table(written.questions)
+        parts = sides(read, options.split)
+        models = {
+            name: measured(name, parts, Path(folder) / name, options) for name in options.fusions.split(",")
+        }
+    result: dict[str, Any] = {
+        "benchmark": "compositional",
+        "split": options.split,
+        "held_out": [" ".join(one) for one in HELD_OUT],
+        "rows": {name: len(part) for name, part in parts.items()},
+        "models": models,
+    }
+    if options.split == "test":
+        result["gap"] = {name: gap(one) for name, one in models.items()}
+    finish(result)
+
+
+def sides(read: Table, split: str) -> dict[str, Table]:
+    """The rows to learn from, and those to measure on, by what they are called."""
+    rows = read.data.to_pylist()
+    learned = [
+        row for row in rows if row["split"] == "train" or (split == "test" and row["split"] == "validation")
+    ]
+    if split == "test":
+        asked = {
+            name: [row for row in rows if row["split"] == "test" and row["combinations"] == name]
+            for name in ("seen", "unseen")
+        }
+    else:
+        numbers = {image: i for i, image in enumerate(dict.fromkeys(row["image"] for row in learned))}
+        learned = [
+            {**row, "split": "train" if numbers[row["image"]] % HELD else "validation"} for row in learned
+        ]
+        asked = {"seen": [row for row in rows if row["split"] == "validation"]}
+    return {
+        name: Table(pa.Table.from_pylist(part), read.root, read.name)
+        for name, part in {"learned": learned, **asked}.items()
+    }
+
+
+def measured(fusion: str, parts: dict[str, Table], place: Path, options: Any) -> dict[str, Any]:
+    """Train one model, and tell its accuracy on each side, by kind of question, beside its baselines."""
+    learned = parts["learned"]
+    schema = infer_schema(learned, image=["image"], question=["question"], answer=["answer"], split="split")
+    asked = AnswerOptions(fusion=fusion, seed=options.seed, time_limit=options.limit or None)
+    begun = time.perf_counter()
+    built = build_answer_model(learned, schema, place, asked)
+    seconds = round(time.perf_counter() - begun, 1)
+    history = next(iter(built["history"].values()))
+    for epoch in history:
+        print(fusion, epoch, flush=True)
+    model = AnswerModel(place)
+    told: dict[str, Any] = {"seconds": seconds, "epochs": len(history)}
+    for name, part in parts.items():
+        if name == "learned":
+            continue
+        found = model.evaluate(part, all_rows=True, slices=["kind"])
+        told[name] = {
+            "all": figures(found["overall"]),
+            **{one["name"]: figures(one) for one in found["slices"]["kind"]},
+            "baselines": {one: figures(entry)[0] for one, entry in found["baselines"].items()},
+        }
+        print(fusion, name, told[name], flush=True)
+    return told
+
+
+def gap(model: dict[str, Any]) -> float:
+    """Accuracy on seen combinations less that on unseen ones."""
+    return round(model["seen"]["all"][0] - model["unseen"]["all"][0], 4)
+
+
+def figures(entry: dict[str, Any]) -> list[float | None]:
+    """Accuracy and the ends of its interval."""
+    found = entry["metrics"]["accuracy"]
+    return [None if found[end] is None else round(found[end], 4) for end in ("value", "low", "high")]
+
+
+if __name__ == "__main__":
+    main()

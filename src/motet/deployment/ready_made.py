@@ -1,0 +1,123 @@
+"""Vision-language models that others trained, run as they are: what a user would pick instead of training one.
+
+transformers' image-text-to-text convention: messages of `{"type": "image"}` and `{"type": "text"}` where the processor
+has a chat template, else the picture with the words. No code of a model is run, and no other weights than safetensors.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motet.data.media import decode_image, read_media
+from motet.encoders.torch_choose import find_model
+from motet.encoders.torch_pretrained import weight_files
+from motet.errors import EncoderError, MediaError, UsageError
+
+log = logging.getLogger("motet")
+PREFIX = "hf:"
+MOST_TOKENS = 40  # of an answer or a sentence
+SENTENCE = "Describe the picture in one sentence."  # asked where a chat template wants words
+
+
+@dataclass(frozen=True)
+class ReadyMade:
+    """A processor with its model, their name, licence and size."""
+
+    name: str
+    licence: str
+    megabytes: float
+    processor: Any
+    model: Any
+
+    def ask(self, question: str, image: str | Path | bytes) -> str:
+        """The answer to a question about a picture, in the model's own words.
+
+        Raises UsageError for an empty question, and for a picture that is not there or cannot be decoded.
+        """
+        if not question.strip():
+            raise UsageError("a ready-made model answers questions: ask one, or use `motet describe`")
+        return self._generate(question, image)
+
+    def describe(self, image: str | Path | bytes) -> str:
+        """A sentence about a picture."""
+        return self._generate("", image)
+
+    def _generate(self, question: str, image: str | Path | bytes) -> str:
+        import torch
+
+        inputs = self._inputs(question, image)
+        with torch.inference_mode():
+            made = self.model.generate(**inputs, max_new_tokens=MOST_TOKENS, do_sample=False)[0]
+        given = inputs.get("input_ids")
+        # A decoder gives its prompt back, an encoder-decoder does not.
+        if given is not None and made[: given.shape[1]].tolist() == given[0].tolist():
+            made = made[given.shape[1] :]
+        return str(self.processor.decode(made, skip_special_tokens=True)).strip()
+
+    def _inputs(self, question: str, image: str | Path | bytes) -> Mapping[str, Any]:
+        picture = _picture(image)
+        if getattr(self.processor, "chat_template", None):
+            content = [{"type": "image", "image": picture}, {"type": "text", "text": question or SENTENCE}]
+            made: Mapping[str, Any] = self.processor.apply_chat_template(
+                [{"role": "user", "content": content}],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+            )
+            return made
+        words = {"text": question} if question else {}
+        made = self.processor(images=picture, **words, return_tensors="pt")
+        return made
+
+
+def open_ready_made(wanted: str, *, accept_licence: bool = False) -> ReadyMade:
+    """Open `hf:DIRECTORY` or `hf:OWNER/NAME`; of the latter, licence and size are shown before it is downloaded.
+
+    Raises UsageError where its licence must be accepted first, EncoderError where it cannot be loaded.
+    """
+    from transformers import (
+        AutoConfig,
+        AutoModelForImageTextToText,
+        AutoModelForVisualQuestionAnswering,
+        AutoProcessor,
+    )
+
+    found = find_model(wanted.removeprefix(PREFIX), accept_licence)
+    files = weight_files(found.directory)
+    if not files:
+        raise EncoderError(
+            f"{found.directory}: has no safetensors weights (other weight formats are not read)"
+        )
+    megabytes = sum(file.stat().st_size for file in files) / 1e6
+    log.info("%s: %.0f MB, licence: %s", found.name, megabytes, found.licence.name)
+    local = {"trust_remote_code": False, "local_files_only": True}
+    try:
+        config = AutoConfig.from_pretrained(found.directory, **local)
+        asks = any("ForQuestionAnswering" in one for one in config.architectures or ())
+        family = AutoModelForVisualQuestionAnswering if asks else AutoModelForImageTextToText
+        processor = AutoProcessor.from_pretrained(found.directory, **local)  # type: ignore[no-untyped-call]
+        model = family.from_pretrained(found.directory, config=config, use_safetensors=True, **local)
+    except ImportError as error:
+        lacks = str(error).strip().splitlines()[0]
+        raise EncoderError(
+            f"{found.name}: its processor needs a package that is not installed: {lacks}"
+        ) from error
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise EncoderError(
+            f"{found.name}: transformers does not open it as a vision-language model: {reason}"
+        ) from error
+    return ReadyMade(found.name, found.licence.name, megabytes, processor, model.eval())
+
+
+def _picture(image: str | Path | bytes) -> Any:
+    try:
+        return decode_image(image if isinstance(image, bytes) else read_media(Path(image))).convert("RGB")
+    except MediaError as error:
+        named = "" if isinstance(image, bytes) else f" {image}"
+        raise UsageError(f"picture{named}: {error}") from error
