@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -89,3 +90,19 @@ def model_directory(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> P
 def model_copy(model_directory: Path, tmp_path: Path) -> Path:
     """A copy of the saved model that a test may harm."""
     return Path(shutil.copytree(model_directory, tmp_path / "copied-model"))
+
+
+@pytest.fixture(scope="session")
+def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture network of 4 x 4 patches with random weights, in the form that is published."""
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("published") / "patches"
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
+    vision = transformers.ViTConfig(**shape, image_size=32, patch_size=8)
+    transformers.ViTModel(vision, add_pooling_layer=False).eval().save_pretrained(folder)
+    said = {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    return folder

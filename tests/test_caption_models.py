@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import transformers
 from PIL import Image
 
 import motet
@@ -57,19 +55,6 @@ def drawn_table(copies: int = 6) -> dict[str, list[Any]]:
                 rows["said_too"].append(f"There is a {colour} {shape}")
                 rows["split"].append(("train", "train", "train", "train", "val", "test")[at % 6])
     return rows
-
-
-@pytest.fixture(scope="module")
-def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture network of 4 x 4 patches with random weights, in the form that is published."""
-    folder = tmp_path_factory.mktemp("published") / "patches"
-    torch.manual_seed(0)
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
-    vision = transformers.ViTConfig(**shape, image_size=32, patch_size=8)
-    transformers.ViTModel(vision, add_pooling_layer=False).eval().save_pretrained(folder)
-    said = {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
-    (folder / "preprocessor_config.json").write_text(json.dumps(said))
-    return folder
 
 
 def options(encoder: str | Path = "descriptor", **changed: Any) -> CaptionOptions:
@@ -387,3 +372,34 @@ def test_rows_of_cells_keep_their_numbers(captioner: tuple[Path, dict[str, Any]]
     assert [one.id for one in found] == [40, 3, 17] and not issues
     for row, one in zip(rows, found, strict=True):
         assert one.caption == model.describe_cells(cells, np.array([row]))[0][0].caption
+
+
+def test_captions_that_are_all_equal(tmp_path: Path) -> None:
+    """Every picture gets the one sentence; document frequencies are all full, so that CIDEr-D is 0 and not NaN."""
+    rows = drawn_table()
+    rows["said"], rows["said_too"] = ["a shape on black"] * 48, [None] * 48
+    short = CaptionSettings(**{**SETTINGS.__dict__, "epochs": 8})
+    evaluation = build(rows, tmp_path / "model", options(training=short))
+    assert evaluation["metrics"]["cider_d"]["value"] == 0
+    assert evaluation["metrics"]["bleu_1"]["value"] == pytest.approx(1)
+    assert evaluation["faults"]["different"] == 1 and evaluation["faults"]["copied"] == evaluation["n"]
+    found = motet.load(tmp_path / "model").describe({"photo": rows["photo"][:3]})
+    assert {one.caption for one in found} == {"a shape on black"}
+
+
+def test_a_vocabulary_that_overflows_and_sentences_that_are_too_long(tmp_path: Path) -> None:
+    """More words than tokens are written in pieces; what does not fit is cut, and that is said."""
+    random = np.random.default_rng(0)
+    rows = drawn_table()
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz狗猫"))
+    rows["said"] = [" ".join("".join(random.choice(letters, 9)) for _ in range(6)) for _ in rows["said"]]
+    rows["said_too"][0] = "word " * 10_000
+    short = CaptionSettings(**{**SETTINGS.__dict__, "vocabulary": 260, "epochs": 1})
+    evaluation = build(rows, tmp_path / "model", options(training=short))
+    assert any("are longer than 24 tokens: cut there" in note for note in evaluation["notes"])
+    model = motet.load(tmp_path / "model")
+    assert isinstance(model, CaptionModel) and model.tokens.size == 260
+    for one in model.describe({"photo": rows["photo"][:4]}, top_p=1.0, temperature=9.0):
+        assert one.caption is not None and "�" not in one.caption
+    with pytest.raises(UsageError, match="at least 259 tokens"):
+        options(training=CaptionSettings(vocabulary=10))

@@ -145,6 +145,32 @@ def test_a_start_keeps_shape_and_tokenizer(pretrained: tuple[Path, dict[str, Any
         assert (made.network.state_dict()[name] == value).all()
 
 
+def test_matching_begins_with_them(pretrained: tuple[Path, dict[str, Any]]) -> None:
+    """Both sides of a space that is learned end to end start as the pretrained networks, weight by weight."""
+    from motet.data import read_pairs, split_pairs
+    from motet.deployment import MatchOptions
+    from motet.deployment.match_sources import MatchCells, live_sources
+
+    place, _ = pretrained
+    table = read_table(drawn_table(2))
+    schema = infer_schema(table, image=["photo"], text=["title"])
+    pairs = read_pairs(table, schema)
+    options = MatchOptions(
+        image_encoders=(f"small:{place / 'image'}",), text_encoders=(f"small:{place / 'text'}",)
+    )
+    made = live_sources(MatchCells.of(table, schema, pairs), split_pairs(pairs, table, schema)[0], options)
+    for modality in ("image", "text"):
+        weights = made[modality].small.network.state_dict()
+        for name, value in load(place / modality).state_dict().items():
+            assert (weights[name] == value).all()
+
+
+def test_a_start_that_is_none_is_told(tmp_path: Path) -> None:
+    made = motet.MultimodalClassifier(image=["photo"], image_encoder=f"small:{tmp_path}")
+    with pytest.raises(EncoderError, match=str(tmp_path)):
+        made.fit(drawn_table(2), label="shape")
+
+
 @pytest.mark.parametrize(
     ("name", "small", "start"),
     [
@@ -181,11 +207,24 @@ def test_rows_with_one_modality_teach_too(tmp_path: Path) -> None:
     assert any("3 rows have a picture and no words: they teach alone" in note for note in found["notes"])
 
 
+def test_what_no_term_learns_from_is_left_out_and_told(tmp_path: Path) -> None:
+    rows = drawn_table(3)
+    rows["title"][:3] = [None] * 3
+    rows["photo"][3:5] = [None] * 2
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1, terms={"contrastive": 1.0}))
+    assert (found["data"]["pictures_alone"], found["data"]["texts_alone"]) == (0, 0)
+    assert {
+        "3 rows have a picture and no words: left out (--term masked-patches would learn from them)",
+        "2 rows have words and no picture: left out (--term masked-words would learn from them)",
+    } <= set(found["notes"])
+
+
 def test_test_rows_are_left_alone(tmp_path: Path) -> None:
     rows = drawn_table(3)
     rows["side"] = ["test" if at % 4 == 0 else "val" if at % 4 == 1 else "train" for at in range(24)]
     rows["title"][0], rows["title"][2] = None, None  # a test picture and a training picture alone
-    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1), split="side")
+    terms = {"contrastive": 1.0, "masked-patches": 1.0}
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1, terms=terms), split="side")
     assert found["data"]["pairs"] == {"train": 11, "validation": 6}
     assert found["data"]["pictures_alone"] == 1
     assert "5 test pictures were left alone" in found["notes"]

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
 
 from motet.errors import UsageError
+from motet.model import LanguageEntry
 from motet.runtime.caption_tokens import DEAD, WHOLE, CaptionTokens
 from motet.runtime.combination import log_softmax
 from motet.runtime.decoding import Decoding, decode, repeating
@@ -215,7 +217,7 @@ def test_the_walk_is_that_of_a_decoder(tokens: CaptionTokens, data: bytes) -> No
 
 @given(st.text(max_size=20))
 def test_any_sentence_can_be_written(tokens: CaptionTokens, text: str) -> None:
-    ids = sentence_ids(tokens.tokenizer, [text], 1000)[0]
+    ids = sentence_ids(tokens, [text], 1000)[0]
     assert ids[0] == tokens.start and ids[-1] == tokens.end
     state = WHOLE
     for number in ids[1:]:
@@ -223,3 +225,30 @@ def test_any_sentence_can_be_written(tokens: CaptionTokens, text: str) -> None:
         assert state != DEAD
     wanted = tokens.tokenizer.normalizer.normalize_str(" ".join(text.split()))
     assert tokens.text(ids[1:-1]) == " ".join(wanted.split())
+
+
+def test_tokens_of_other_tokenizers_are_whole_too() -> None:
+    """A language model's own: pieces with a mark for the space, bytes that stand for themselves, or Chinese pieces."""
+    pieces = Tokenizer(
+        models.BPE(
+            {"<s>": 0, "</s>": 1, "<0xE7>": 2, "<0x8B>": 3, "<0x97>": 4, "▁a": 5, "▁dog": 6, "s": 7, "狗": 8},
+            [],
+            byte_fallback=True,
+        )
+    )
+    pieces.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    pieces.add_special_tokens(["<s>", "</s>"])
+    made = CaptionTokens(pieces, LanguageEntry("pieces", "mit", 12, 1, 0))  # three numbers without a token
+    assert (made.start, made.end, made.size) == (12, 1, 12)
+    assert made.text([5, 6, 7, 2, 3, 4]) == "a dogs狗" and made.text([5, 6, 2, 3]) == "a dog"
+    follows = made.follows
+    assert (follows[WHOLE, [0, 9, 10, 11]] == DEAD).all() and follows[WHOLE, 1] == WHOLE
+    state = follows[WHOLE, 2]  # after the first of three bytes only one of the second kind may follow
+    assert [at for at in range(12) if follows[state, at] != DEAD] == [3, 4]
+    words = Tokenizer(
+        models.WordPiece({"[SEP]": 0, "一": 1, "只": 2, "狗": 3, "dog": 4, "##s": 5}, unk_token="[SEP]")
+    )
+    words.decoder = decoders.WordPiece()
+    words.add_special_tokens(["[SEP]"])
+    told = CaptionTokens(words, LanguageEntry("words", "mit", 6, 0, 0))
+    assert told.text([1, 2, 3, 4, 5]) == "一只狗 dogs"

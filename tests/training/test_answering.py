@@ -23,7 +23,7 @@ from motet.fusion import Source
 from motet.tasks.answer import answer_loss, answer_targets
 from motet.training.answer_settings import SMALL, AnswerSettings
 from motet.training.answer_sources import AskedRows, AskedSource, LiveEncoders, token_rows
-from motet.training.answering import Answering, AnswerNetwork, _batches, fit_answers
+from motet.training.answering import Answering, AnswerNetwork, fit_answers, question_batches
 from motet.training.latent_tokens import LatentTokens
 from motet.training.scratch_rows import Batch
 from motet.training.small import make_small
@@ -192,7 +192,7 @@ def test_batches_hold_every_row_once_and_runs_of_one_picture(
     picture: list[int], size: int, questions: int, seed: int
 ) -> None:
     rows = np.arange(len(picture))
-    parts = _batches(rows, np.array(picture), size, questions, np.random.default_rng(seed))
+    parts = question_batches(rows, np.array(picture), size, questions, np.random.default_rng(seed))
     order = np.concatenate(parts)
     assert sorted(order) == rows.tolist()
     assert max(map(len, parts)) <= size

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from motet.encoders import ArrayRows, FeatureTable
 from motet.encoders.features import VectorTokens
+from motet.runtime.caption_tokens import CaptionTokens
 from motet.tasks.caption import CaptionDecoder, DecoderShape, pack, token_losses
 from motet.training.caption_settings import CaptionSettings
 from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
@@ -127,9 +128,9 @@ def test_the_best_epoch_is_kept_and_training_stops() -> None:
 
 def test_sentences_are_cut_and_case_is_one() -> None:
     tokenizer = learn_caption_tokenizer(["A dog  runs", "a dog runs"], vocabulary=300)
-    one, other = sentence_ids(tokenizer, ["A DOG\n runs", "a dog runs"], 20)
+    one, other = sentence_ids(CaptionTokens(tokenizer), ["A DOG\n runs", "a dog runs"], 20)
     assert one.tolist() == other.tolist() and one[0] == 1 and one[-1] == 2
-    assert sentence_ids(tokenizer, ["a dog runs"], 2)[0].tolist() == one[:2].tolist()
+    assert sentence_ids(CaptionTokens(tokenizer), ["a dog runs"], 2)[0].tolist() == one[:2].tolist()
 
 
 @pytest.mark.parametrize("rows", [4, 40])
@@ -143,3 +144,11 @@ def test_directions_of_few_positions_are_those_of_many(rows: int) -> None:
     overlap = (found[:, :there] * wanted.T[:, :there]).sum(dim=0).abs()
     torch.testing.assert_close(overlap, torch.ones(there), atol=1e-3, rtol=0)
     assert not _directions(torch.zeros(3, 9)).any()
+
+
+def test_special_tokens_that_a_person_wrote_are_words() -> None:
+    tokens = CaptionTokens(learn_caption_tokenizer(["a dog runs"], vocabulary=300))
+    (ids,) = sentence_ids(tokens, ["a <|end|> dog <|start|><|padding|>"], 100)
+    assert ids[0] == tokens.start and ids[-1] == tokens.end
+    assert not {tokens.start, tokens.end, 0} & set(ids[1:-1].tolist())
+    assert tokens.text(ids[1:-1]) == "a <|end|> dog <|start|><|padding|>"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, ModelOption
+from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, MatchOption, ModelOption
 
 
 def describe(
@@ -40,6 +40,7 @@ def describe(
         typer.Option(help="No so many tokens twice in a sentence; 0: they may (default: the model's own)."),
     ] = None,
     accept_licence: AcceptLicenceOption = False,
+    match: MatchOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -57,19 +58,30 @@ def describe(
       motet describe captioner --image photo.jpg --top-p 0.9 --seed 1
 
       motet describe hf:Salesforce/blip-image-captioning-base --image photo.jpg
+
+      motet describe captioner --image a.jpg --image b.jpg --match space
     """
+    import numpy as np
+
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model
     from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
+    from motet.cli.space import open_space
+    from motet.data import ImageCells
     from motet.errors import MediaError, UsageError
     from motet.runtime import CaptionModel, load
+    from motet.runtime.caption_match import caption_scores
 
     if temperature is not None and top_p is None:
         raise UsageError("--temperature is of words that are drawn: add --top-p")
     model = named_model(first, named)
     if is_ready_made(model):
-        if any(one is not None for one in (beams, length_penalty, top_p, temperature, longest, no_repeat)):
-            raise UsageError("options of decoding are of models that `motet train` wrote: leave them out")
+        if any(
+            one is not None for one in (beams, length_penalty, top_p, temperature, longest, no_repeat, match)
+        ):
+            raise UsageError(
+                "--match and options of decoding are of models that `motet train` wrote: leave them out"
+            )
         ask_ready_made(model, "", image, accept_licence, json)
         return
     check_model(model)
@@ -88,14 +100,27 @@ def describe(
         "no_repeat": no_repeat,
     }
     said = {name: value for name, value in asked.items() if value is not None}
-    found = opened.describe(image, seed=seed, **said)
+    space = None if match is None else open_space(match)
+    read = opened.read(image)
+    found = opened.describe(read, seed=seed, **said)
+    scores: list[float | None] = [None] * len(found)
+    if space is not None:
+        cells = ImageCells(read, opened.manifest.schema.inputs("image"))
+        scores = caption_scores(space, cells, np.arange(len(found)), [one.caption for one in found])
     if json:
-        print_json([{"image": str(path), **one.to_json()} for path, one in zip(image, found, strict=True)])
+        print_json(
+            [
+                {"image": str(path), **one.to_json(), **({} if space is None else {"clip_score": score})}
+                for path, one, score in zip(image, found, scores, strict=True)
+            ]
+        )
     else:
-        for path, one in zip(image, found, strict=True):
+        for path, one, score in zip(image, found, scores, strict=True):
             if one.issue:
                 message(f"{path}: {one.issue}")
             if one.caption is not None:
                 print(one.caption if len(image) == 1 else f"{path}: {one.caption}")
+            if score is not None:
+                message(f"{path}: CLIPScore {score:.3f} in the space of {match}")
     if all(one.caption is None for one in found):
         raise MediaError("no picture could be decoded, so nothing is described")

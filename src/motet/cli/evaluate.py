@@ -11,6 +11,7 @@ from motet.cli.options import (
     DebugOption,
     ImageRootOption,
     JsonOption,
+    MatchOption,
     ModelArgument,
     SliceOption,
     TableArgument,
@@ -52,6 +53,7 @@ def evaluate(
             help="With --label: few-shot too, with 1, 2, 4 ... up to so many training rows of each class (1 to 16)."
         ),
     ] = 0,
+    match: MatchOption = None,
     image_root: ImageRootOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -70,12 +72,15 @@ def evaluate(
 
       motet evaluate space photos.csv --report found.html
 
+      motet evaluate captioner photos.csv --match space
+
       motet evaluate space photos.csv --label animal --template "a photo of a {}" --shots 16
     """
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model, check_table
     from motet.cli.results import print_evaluation, print_matches, print_zero_shot
     from motet.cli.results_captions import print_captions
+    from motet.cli.space import open_space
     from motet.encoders import FeatureCache
     from motet.errors import UsageError
     from motet.report import shown_thumbnails, write_report
@@ -105,6 +110,11 @@ def evaluate(
     if isinstance(opened, CaptionModel) and (slices or label is not None):
         wrong = "--slice" if slices else "--label"
         raise UsageError(f"{wrong} is for models of other tasks; this one describes pictures")
+    space = None
+    if match is not None:
+        if not isinstance(opened, CaptionModel):
+            raise UsageError("--match scores captions: it is for a model of --task caption")
+        space = open_space(match)
     read = opened.read(table, image_root=image_root)
     if isinstance(opened, MatchModel):
         if slices:
@@ -113,7 +123,7 @@ def evaluate(
         if label is not None:
             evaluation["zero_shot"] = _zero_shot(opened, read, label, labels, template or [], shots)
     elif isinstance(opened, CaptionModel):
-        evaluation = evaluate_captions(opened, read, all_rows=all_rows)
+        evaluation = evaluate_captions(opened, read, all_rows=all_rows, space=space)
     elif label is not None:
         raise UsageError(
             "--label is for models that match pictures and words: this one knows its label column"

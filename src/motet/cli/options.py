@@ -18,6 +18,14 @@ ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="The model, where it is not named first: for instance hf:OWNER/NAME."),
 ]
+MatchOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--match",
+        metavar="MODEL_DIR",
+        help="Of captions: a model of --task match; each caption gets a CLIPScore in its space.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ImageRootOption = Annotated[

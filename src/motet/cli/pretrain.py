@@ -46,10 +46,11 @@ def pretrain(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Learn encoders of pictures and of words from pairs, without labels; rows with only one of them count too.
+    """Learn encoders of pictures and of words from pairs, without labels.
 
     Writes OUTPUT/image and OUTPUT/text, which every task takes as encoders: --image-encoder OUTPUT/image. Name the
-    columns with --image and --text. Test rows of a split column are left alone.
+    columns with --image and --text. Rows with words alone teach masked-words, rows with a picture alone masked-patches.
+    Test rows of a split column are left alone.
 
     Examples:
 

@@ -10,6 +10,7 @@ from motet.cli.results import interval
 from motet.model import METRIC_NAMES
 
 METRICS = ("cider_d", "bleu_1", "bleu_4", "rouge_l")
+BY_SPACE = ("clip_score", "ref_clip_score")
 FAULTS = ("empty", "repeated", "copied", "different")
 SHOWN = 3
 
@@ -21,15 +22,18 @@ def print_captions(evaluation: Mapping[str, Any]) -> None:
     if "metrics" not in evaluation:
         message("no test pictures: the model was trained, but not measured")
         return
+    metrics = [*METRICS, *(key for key in BY_SPACE if key in evaluation["metrics"])]
+    if "clip_score" in evaluation:
+        message(f"CLIPScore: in the space of {evaluation['clip_score']['model']}; figures of another differ")
     entries = {"this model": evaluation}
     entries |= {f"baseline {name}": one for name, one in evaluation["baselines"].items()}
     print_table(
         f"{counted(evaluation['n'], 'picture')}; brackets: 95 % interval (bootstrap over pictures); own tokenizer",
-        ["captions", *(METRIC_NAMES[key] for key in METRICS), *FAULTS],
+        ["captions", *(METRIC_NAMES[key] for key in metrics), *FAULTS],
         [
             [
                 name,
-                *(interval(one["metrics"][key]) for key in METRICS),
+                *(interval(one["metrics"][key]) for key in metrics),
                 *(str(one["faults"][key]) for key in FAULTS),
             ]
             for name, one in entries.items()

@@ -16,12 +16,13 @@ ALSO = {
 
 
 def refuse_options(task: str, given: Mapping[str, object]) -> None:
-    """UsageError for an option of `classify` that was given and that the task has not.
+    """UsageError for an option of `classify` that was given and that the task has not, or none of several.
 
     given : value by name of the option, empty where it was not given. What stands in `ALSO` other tasks have too.
     """
     from motet.errors import UsageError
 
+    tasks = task.split(",")
     for name, value in given.items():
-        if value and task in LEARNS and task not in ALSO.get(name, ()):
-            raise UsageError(f"--task {task} has no {name}: {LEARNS[task]}")
+        if value and all(one in LEARNS and one not in ALSO.get(name, ()) for one in tasks):
+            raise UsageError(f"--task {task} has no {name}: {LEARNS[tasks[0]]}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,8 +46,9 @@ def train(
     task: Annotated[
         str,
         typer.Option(
-            help="classify (learns --label), match: one space for pictures and words, for search and zero-shot, or "
-            "caption: a sentence for each picture; or answer: questions about pictures (--image, --question, --answer)."
+            help="classify (learns --label); match: one space for pictures and words, for search and zero-shot; "
+            "caption: a sentence for each picture; answer: questions about pictures (--question, --answer). "
+            "Several, as answer,caption,match: they teach one picture encoder together."
         ),
     ] = "classify",
     target: TargetOption = "class",
@@ -146,6 +147,31 @@ def train(
             help="Of --task answer: answers that can be given, the most common ones (default 3000)."
         ),
     ] = None,
+    decoder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Of --task caption: a language model (GPT-2, Llama, ...) that writes; default: a small one learns to.",
+        ),
+    ] = None,
+    lora: Annotated[
+        int | None,
+        typer.Option(
+            metavar="RANK",
+            help="With --decoder: learn low-rank updates of its attention (8 is usual); default: it stays as it is.",
+        ),
+    ] = None,
+    weighting: Annotated[
+        str | None,
+        typer.Option(help="Of several tasks: fixed (default), uncertainty (learned), or round-robin."),
+    ] = None,
+    task_weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK=WEIGHT",
+            help="Of several tasks with fixed weights: what the loss of one counts (default 1; repeat).",
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -185,6 +211,11 @@ def train(
       motet train asked.csv --task answer --image photo --question question --answer answer -o model
 
       motet train photos.csv --task caption --image photo --text caption1 --text caption2 -o captioner
+
+      motet train photos.csv --task caption --image photo --text caption --decoder ./smollm --lora 8 -o captioner
+
+      motet train asked.csv --task answer,caption,match --image photo --text caption --question question
+        --answer answer --weighting uncertainty -o models
     """
     from motet.cli.augmentation import read_augmentation
     from motet.cli.balance import read_balance
@@ -196,13 +227,16 @@ def train(
     from motet.cli.train_answer import check_columns, train_answer
     from motet.cli.train_caption import train_caption
     from motet.cli.train_match import read_terms, train_match
+    from motet.cli.train_several import read_together, task_schemas, train_several
     from motet.data import infer_schema, read_table
     from motet.errors import UsageError
     from motet.model import check_place
 
     _check_task(task, label)
-    answers = task == "answer"
-    check_columns(task, columns.image, question, answer, vocabulary)
+    tasks = task.split(",")
+    answers = "answer" in tasks
+    check_columns("answer" if answers else task, columns.image, question, answer, vocabulary)
+    together = read_together(tasks, weighting, task_weight or (), image_encoder, columns, seed)
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
     check_place(output)
@@ -240,8 +274,10 @@ def train(
             "--no-refit": no_refit,
         },
     )
-    if task != "match" and (objective != "infonce" or term):
+    if "match" not in tasks and (objective != "infonce" or term):
         raise UsageError("--objective and --term are of --task match")
+    if "caption" not in tasks and (decoder is not None or lora is not None):
+        raise UsageError("--decoder and --lora are of --task caption")
     if task == "classify" and resume:
         raise UsageError(
             "--task classify has no --resume: features stay in the cache, and heads are learned from them in seconds"
@@ -250,6 +286,7 @@ def train(
     require_learning_wing()
     from motet.deployment import AnswerOptions, CaptionOptions, MatchOptions, Options, build_model
     from motet.training import Balance, Settings
+    from motet.training.caption_settings import CaptionSettings
 
     match_options = MatchOptions(
         image_encoders=tuple(image_encoder or ("auto",)),
@@ -280,8 +317,10 @@ def train(
             resume=resume,
         )
     caption_options = CaptionOptions(
-        image_encoders=tuple(image_encoder or ("auto",)) if task == "caption" else ("auto",),
+        image_encoders=tuple(image_encoder or ("auto",)) if tasks == ["caption"] else ("auto",),
         pooling=tuple(pooling or ()),
+        decoder=None if decoder is None else str(decoder),
+        training=CaptionSettings(rank=lora or 0),
         accept_licence=accept_licence,
         test_size=test_share,
         validation_size=val_share,
@@ -312,6 +351,16 @@ def train(
     if output.is_dir() and any(output.iterdir()):
         message(f"{output}: the model there will be replaced when this one is written")
     read = read_table(table, image_root=image_root)
+    if together is not None:
+        by_task: dict[str, Any] = {"match": match_options, "caption": caption_options}
+        if answers:
+            by_task["answer"] = answer_options
+        schemas = task_schemas(read, tasks, columns, question or (), answer or (), id_column)
+        if strict:
+            for one in schemas.values():
+                _refuse_broken(read, one)
+        train_several(read, schemas, output, {name: by_task[name] for name in tasks}, together, json=json)
+        return
     schema = infer_schema(
         read,
         label=label,
@@ -353,8 +402,12 @@ def train(
 def _check_task(task: str, label: str | None) -> None:
     from motet.errors import UsageError
 
-    if task not in TASKS:
-        raise UsageError(f"no task {task!r}: one of {', '.join(TASKS)}")
+    tasks = task.split(",")
+    unknown = [one for one in tasks if one not in TASKS]
+    if unknown:
+        raise UsageError(f"no task {unknown[0]!r}: one of {', '.join(TASKS)}")
+    if len(tasks) > 1 and ("classify" in tasks or len(set(tasks)) < len(tasks)):
+        raise UsageError(f"--task {task}: several tasks at once are answer, caption and match, each once")
     if task == "classify" and label is None:
         raise UsageError(
             "name the column to learn with --label, or learn from pairs without labels with --task match"

@@ -55,7 +55,7 @@ CHOSEN_ON = 5000  # validation rows at most
 
 
 @dataclass(frozen=True)
-class _Read:
+class AskedTable:
     """What a table says: answers, their vocabulary and counts, the different pictures and questions, and the sides."""
 
     answers: Answers
@@ -78,7 +78,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     begun = time.perf_counter()
     check_place(place)
     kept = checkpoints_beside(place, table, schema, options)
-    read = _read(table, schema, options)
+    read = read_asked_table(table, schema, options)
     for name in options.slices:
         column_slices(table, name, read.split.test)
     clock = time.perf_counter()
@@ -154,7 +154,8 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     return evaluation
 
 
-def _read(table: Table, schema: Schema, options: AnswerOptions) -> _Read:
+def read_asked_table(table: Table, schema: Schema, options: AnswerOptions) -> AskedTable:
+    """What a table says; TableError where it has nothing to answer from."""
     by_modality = cells(table, schema)
     for modality, what in (("image", "pictures"), ("text", "questions")):
         if modality not in by_modality or not by_modality[modality].present.any():
@@ -197,10 +198,10 @@ def _read(table: Table, schema: Schema, options: AnswerOptions) -> _Read:
         if share:
             notes.append(f"{share:.1%} of the answers of {name} rows are other ones, never learned")
     issues = tuple(issue for one in by_modality.values() for issue in one.issues)
-    return _Read(answers, vocabulary, counts, distinct, split, notes, (*answers.issues, *issues))
+    return AskedTable(answers, vocabulary, counts, distinct, split, notes, (*answers.issues, *issues))
 
 
-def _known(questions: Cells, read: _Read) -> KnownQuestions:
+def _known(questions: Cells, read: AskedTable) -> KnownQuestions:
     """Scripts and words of the different training questions."""
     mine = read.distinct["text"]
     number = np.unique(mine.number[read.split.train])
@@ -220,7 +221,7 @@ def _entries(made: Answering) -> dict[str, HeadEntry]:
 
 def _select(
     made: Answering,
-    read: _Read,
+    read: AskedTable,
     entries: dict[str, HeadEntry],
     prior: npt.NDArray[np.floating],
     options: AnswerOptions,
@@ -254,7 +255,7 @@ def _select(
 def _measure(
     making: Path,
     table: Table,
-    read: _Read,
+    read: AskedTable,
     broken: tuple[CellIssue, ...],
     made: Answering,
     selection: Selection,

@@ -71,7 +71,7 @@ def ask_sources(
                 settings = options.training.small
                 if isinstance(cells, ImageCells):
                     settings = replace(
-                        settings, vision=_not_enlarged(settings.vision, cells, mine.rows[train])
+                        settings, vision=not_enlarged(settings.vision, cells, mine.rows[train])
                     )
                 small = make_small(
                     modality, cells, mine.rows[train], mine.rows[held], settings, random, start=start
@@ -121,7 +121,7 @@ def broken_pictures(asked: AskedSources, cells: Cells, rows: Rows, seen: Bools) 
     return encoder.encode(cells, lost).issues if len(lost) else ()
 
 
-def _not_enlarged(vision: VisionConfig, cells: ImageCells, rows: Rows) -> VisionConfig:
+def not_enlarged(vision: VisionConfig, cells: ImageCells, rows: Rows) -> VisionConfig:
     """The network with a side that is the usual longer side of training pictures, where these are smaller.
 
     A picture that is enlarged says nothing more, and costs more with each pixel.

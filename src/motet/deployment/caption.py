@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from motet import __version__
 from motet.data import ImageCells, Pairs, Schema, Table, read_pairs, split_pairs
@@ -25,10 +24,11 @@ from motet.deployment.sources import Sources, open_sources
 from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache, FeatureTable, token_features
 from motet.encoders.pretrained import PretrainedEncoder
-from motet.errors import TableError
+from motet.errors import TableError, UsageError
 from motet.model import (
     CaptionEntry,
     HeadEntry,
+    LanguageEntry,
     Manifest,
     check_place,
     model_card,
@@ -40,9 +40,12 @@ from motet.progress import progress
 from motet.report import shown_thumbnails, write_report
 from motet.runtime.caption_model import CaptionModel
 from motet.runtime.caption_neighbours import Neighbours
+from motet.runtime.caption_tokens import CaptionTokens
 from motet.runtime.evaluate_captions import evaluate_captions
+from motet.training.caption_settings import CaptionSettings
 from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
 from motet.training.captioning import Captioned, Written, fit_captioner
+from motet.training.language_model import LanguageModel, open_language_model
 
 Rows = npt.NDArray[np.int64]
 Sides = npt.NDArray[np.int8]
@@ -59,6 +62,7 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
     """
     begun = time.perf_counter()
     check_place(place)
+    language = _language(options)
     kept = checkpoints_beside(place, table, schema, options)
     pairs = read_pairs(table, schema)
     sides, said = split_pairs(
@@ -88,8 +92,13 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
     training_texts = [texts[at] for at in trained_on]
     notes += _scripts(training_texts)
     settings = replace(options.training, seed=options.seed)
-    tokenizer = learn_caption_tokenizer(training_texts, vocabulary=settings.vocabulary)
-    written, cut = _written(tokenizer, texts, pairs, settings.longest)
+    entry = None if language is None else _entry(language, settings)
+    if language is None:
+        tokenizer = learn_caption_tokenizer(training_texts, vocabulary=settings.vocabulary)
+    else:
+        tokenizer = language.tokenizer
+    tokens = CaptionTokens(tokenizer, entry)
+    written, cut = written_sentences(tokens, texts, pairs, settings.longest)
     if cut:
         notes.append(
             f"{cut:,} of {len(texts):,} sentences are longer than {settings.longest} tokens: cut there"
@@ -98,10 +107,11 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
         made = fit_captioner(
             features,
             written,
-            tokenizer.get_vocab_size(),
+            tokens.size,
             train,
             held,
             settings,
+            language=language,
             checkpoint=kept.of("decoder"),
             advance=advance,
         )
@@ -110,7 +120,9 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
         features.rows.dense(train), _first_sentences(texts, pairs, train), normalised_digests(training_texts)
     )
     with new_model_directory(place) as making:
-        manifest = _write(making, made, tokenizer, neighbours, opened, table, schema, sides, options, notes)
+        manifest = _write(
+            making, made, tokens, entry, neighbours, opened, table, schema, sides, options, notes
+        )
         write_manifest(making, manifest)
         tested = np.flatnonzero(sides == TEST)
         evaluation: dict[str, Any] = {"schema_version": 1, "task": "caption", "split": "test", "n": 0}
@@ -155,10 +167,30 @@ def _encoded(
     return opened, token_features(encoder, cells, pairs.rows, cache=cache)
 
 
-def _written(tokenizer: Tokenizer, texts: list[str], pairs: Pairs, longest: int) -> tuple[Written, int]:
+def _language(options: CaptionOptions) -> LanguageModel | None:
+    """The language model that is to write, where one is named; what is wrong with it is said before all else."""
+    if options.decoder is None:
+        return None
+    found = open_language_model(Path(options.decoder).expanduser(), accept_licence=options.accept_licence)
+    needed = options.training.prefix + options.training.longest
+    if found.positions is not None and found.positions < needed:
+        raise UsageError(
+            f"--decoder {options.decoder}: it reads {found.positions} positions, and the picture and a caption take "
+            f"{needed}: name another"
+        )
+    return found
+
+
+def _entry(language: LanguageModel, settings: CaptionSettings) -> LanguageEntry:
+    return LanguageEntry(language.name, language.licence, language.vocabulary, language.end, settings.rank)
+
+
+def written_sentences(
+    tokens: CaptionTokens, texts: list[str], pairs: Pairs, longest: int
+) -> tuple[Written, int]:
     """The sentences of each picture as numbers, and how many had to be cut."""
     sentences: list[list[npt.NDArray[np.int64]]] = [[] for _ in pairs.rows]
-    made = sentence_ids(tokenizer, texts, longest + 1)
+    made = sentence_ids(tokens, texts, longest + 1)
     for picture, ids in zip(pairs.picture.tolist(), made, strict=True):
         sentences[picture].append(ids[:longest])
     return Written(sentences), sum(len(ids) > longest for ids in made)
@@ -185,7 +217,8 @@ def _scripts(texts: list[str]) -> list[str]:
 def _write(
     making: Path,
     made: Captioned,
-    tokenizer: Tokenizer,
+    tokens: CaptionTokens,
+    language: LanguageEntry | None,
     neighbours: Neighbours,
     opened: Sources,
     table: Table,
@@ -199,7 +232,7 @@ def _write(
     beside.mkdir()
     (source,) = opened.encoders
     export_decoder(made.decoder, source, heads)
-    tokenizer.save(str(beside / "tokenizer.json"))
+    tokens.tokenizer.save(str(beside / "tokenizer.json"))
     neighbours.save(beside / "neighbours.arrow", beside / "sentences.arrow")
     return Manifest(
         task="caption",
@@ -230,6 +263,7 @@ def _write(
             beams=options.beams,
             length_penalty=options.length_penalty,
             no_repeat=options.no_repeat,
+            language=language,
         ),
     )
 

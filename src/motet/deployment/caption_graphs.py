@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from motet.encoders.torch_export import Inputs, export_onnx
 from motet.encoders.torch_small import FAR_BELOW
 from motet.runtime.caption_step import STEP_INPUTS, STEP_OUTPUTS
-from motet.tasks.caption import CaptionDecoder
+from motet.tasks.caption import Decoder, LanguageDecoder
 
 PREFIX, STEP = "prefix", "step"
 
@@ -19,19 +19,19 @@ PREFIX, STEP = "prefix", "step"
 class PrefixGraph(nn.Module):
     """Tokens [B, T, D], mask [B, T] of pictures -> keys and values [L, B, H, T, d]."""
 
-    def __init__(self, decoder: CaptionDecoder) -> None:
+    def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """As `CaptionDecoder.of_pictures`."""
+        """As `Decoder.of_pictures`."""
         return self.decoder.of_pictures(tokens, mask)
 
 
 class StepGraph(nn.Module):
     """S words after P others -> logits [B, V] of the word after them, and keys and values of P + S words."""
 
-    def __init__(self, decoder: CaptionDecoder) -> None:
+    def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
 
@@ -54,11 +54,13 @@ class StepGraph(nn.Module):
         return self.decoder.logits(states[:, -1]), next_keys, next_values
 
 
-def export_decoder(decoder: CaptionDecoder, source: str, folder: Path) -> None:
-    """Write `prefix.onnx`, `step.onnx` and `decoder.safetensors` into a folder; both graphs are checked."""
+def export_decoder(decoder: Decoder, source: str, folder: Path) -> None:
+    """Write `prefix.onnx`, `step.onnx` and `decoder.safetensors` into a folder; both graphs are checked.
+
+    The safetensors hold what was learned: of a language model that stayed as it was, what leads into it.
+    """
     decoder.eval()
     random = torch.Generator().manual_seed(0)
-    shape = decoder.shape
 
     def pictures(count: int, positions: int) -> Inputs:
         mask = torch.rand(count, positions, generator=random) > 0.3
@@ -70,11 +72,11 @@ def export_decoder(decoder: CaptionDecoder, source: str, folder: Path) -> None:
 
     def words(count: int, positions: int, before: int, new: int) -> Inputs:
         seen = pictures(count, positions)
-        size = (shape.layers, count, shape.heads, before, shape.width // shape.heads)
+        size = decoder.kept(count, before)
         with torch.no_grad():
             keys, values = decoder.of_pictures(*seen.values())
         given = (
-            torch.randint(shape.vocabulary, (count, new), generator=random),
+            torch.randint(decoder.vocabulary, (count, new), generator=random),
             torch.arange(before, before + new),
             torch.rand(size, generator=random),
             torch.rand(size, generator=random),
@@ -84,6 +86,8 @@ def export_decoder(decoder: CaptionDecoder, source: str, folder: Path) -> None:
         )
         return dict(zip(STEP_INPUTS, given, strict=True))
 
+    # Folded, a table of words that is tied to the logits would be in the graph twice, the second time transposed.
+    folding = not isinstance(decoder, LanguageDecoder)
     rows, spots = "batch", "positions"
     export_onnx(
         PrefixGraph(decoder),
@@ -117,6 +121,8 @@ def export_decoder(decoder: CaptionDecoder, source: str, folder: Path) -> None:
             "next_keys": {1: rows, 3: "after"},
             "next_values": {1: rows, 3: "after"},
         },
+        folding=folding,
     )
-    tensors = {name: tensor.contiguous() for name, tensor in decoder.state_dict().items()}
+    learned = {name: value.detach() for name, value in decoder.named_parameters() if value.requires_grad}
+    tensors = {name: value.contiguous() for name, value in learned.items()}
     save_file(tensors, folder / "decoder.safetensors")

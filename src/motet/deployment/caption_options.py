@@ -8,6 +8,8 @@ from motet.encoders import is_small
 from motet.errors import UsageError
 from motet.training.caption_settings import CaptionSettings
 
+LEAST_VOCABULARY = 259  # the bytes, padding, start and end
+
 
 @dataclass(frozen=True)
 class CaptionOptions:
@@ -15,6 +17,7 @@ class CaptionOptions:
 
     image_encoders : one, frozen, whose tokens are read.
     pooling, accept_licence, test_size, validation_size, seed, cache : as in `Options`.
+    decoder : the directory of a causal language model that writes the words; None: a small one is learned.
     resume : an interrupted training of the same goes on where it was.
     training : how the decoder is learned.
     beams, length_penalty, no_repeat : how it decodes unless told otherwise, and how it is measured (`Decoding`).
@@ -22,6 +25,7 @@ class CaptionOptions:
 
     image_encoders: tuple[str, ...] = ("auto",)
     pooling: tuple[str, ...] = ()
+    decoder: str | None = None
     training: CaptionSettings = field(default_factory=CaptionSettings)
     beams: int = 3
     length_penalty: float = 1.0
@@ -42,6 +46,15 @@ class CaptionOptions:
             raise UsageError(
                 "a `small` encoder cannot learn from captions alone here: name a pretrained one, or `descriptor`"
             )
+        if self.training.vocabulary < LEAST_VOCABULARY:
+            raise UsageError(
+                f"a vocabulary holds at least {LEAST_VOCABULARY} tokens (256 are the bytes), "
+                f"not {self.training.vocabulary}"
+            )
+        if self.training.rank < 0:
+            raise UsageError(f"a rank is 0 or more, not {self.training.rank}")
+        if self.training.rank and self.decoder is None:
+            raise UsageError("--lora changes the attention of a language model: name one with --decoder")
         if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
             raise UsageError("test and validation sizes are shares of the pictures: from 0 to below 1")
         if self.test_size + self.validation_size >= 1:

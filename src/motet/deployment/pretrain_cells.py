@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from motet.data import CellIssue, ImageCells, Pairs, Schema, Table, TextCells, read_pairs, split_pairs
+from motet.data import CellIssue, ImageCells, Schema, Table, TextCells, read_pairs, split_pairs
 from motet.data.pairs import SENTENCE
 from motet.data.splits import TEST, TRAIN, VALIDATION, split_sides
 from motet.errors import TableError
@@ -18,6 +18,7 @@ from motet.training.pretrain_settings import PretrainSettings
 from motet.training.small import make_small
 
 Rows = npt.NDArray[np.int64]
+PICTURES_TERM, TEXTS_TERM = "masked-patches", "masked-words"  # what learns from one modality alone
 LEFT_OUT = ": left out"  # of a note of `read_pairs` on rows with one modality, which are learned from here
 
 
@@ -45,7 +46,10 @@ def read_cells(
         pairs, table, schema, test_size=0.0, validation_size=validation_size, seed=settings.seed
     )
     pictures = ImageCells(table, schema.inputs("image"))
-    lone_pictures, lone_rows = _alone(table, schema, pairs, pictures)
+    lone_pictures, lone_rows = _alone(table, schema, pictures)
+    # Only what is masked can be learned of one modality.
+    lone_pictures = lone_pictures if PICTURES_TERM in settings.terms else lone_pictures[:0]
+    lone_rows = lone_rows if TEXTS_TERM in settings.terms else lone_rows[:0]
     texts = pairs.sentences.take(np.arange(len(pairs.picture))) + _texts(table, schema, lone_rows)
     words = TextCells(_one_column(table, texts), [SENTENCE])
     lone_texts = np.arange(len(pairs.picture), len(texts))
@@ -73,7 +77,7 @@ def read_cells(
     rows = PretrainRows(
         image, text, pairs.rows, pairs.picture, pairs.same, image.readable(lone_pictures), lone_texts
     )
-    notes = [*table.notes, *(_learned_too(note, schema) for note in pairs.notes), *_said(said, sides)]
+    notes = [*table.notes, *(_of_alone(note, schema, settings) for note in pairs.notes), *_said(said, sides)]
     if len(broken):
         first = ", ".join(str(row) for row in broken[:10])
         notes.append(
@@ -85,7 +89,7 @@ def read_cells(
     return PretrainCells(rows, train, held, tuple(notes), pairs.issues)
 
 
-def _alone(table: Table, schema: Schema, pairs: Pairs, pictures: ImageCells) -> tuple[Rows, Rows]:
+def _alone(table: Table, schema: Schema, pictures: ImageCells) -> tuple[Rows, Rows]:
     """Rows with a picture and no words, and with words and no picture, on the training side where there are sides."""
     worded = TextCells(table, schema.inputs("text")).present
     train = np.ones(len(table), bool)
@@ -107,9 +111,13 @@ def _one_column(table: Table, texts: list[str]) -> Table:
     return replace(table, data=pa.table({SENTENCE: pa.array(texts, pa.large_string())}), notes=())
 
 
-def _learned_too(note: str, schema: Schema) -> str:
+def _of_alone(note: str, schema: Schema, settings: PretrainSettings) -> str:
+    """A note on rows with one modality, as it is here: they teach, or a term that would learn from them is named."""
     if not note.endswith(LEFT_OUT):
         return note
+    term = TEXTS_TERM if note.endswith(f"words and no picture{LEFT_OUT}") else PICTURES_TERM
+    if term not in settings.terms:
+        return f"{note} (--term {term} would learn from them)"
     where = " where the split column says train" if schema.split is not None else ""
     return note.removesuffix(LEFT_OUT) + f": they teach alone{where}"
 

@@ -14,7 +14,7 @@ from motet.estimators.base import several
 from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
 from motet.model import new_model_directory
-from motet.runtime import CaptionModel
+from motet.runtime import CaptionModel, MatchModel
 
 
 class Captioner(Parameters):
@@ -28,6 +28,10 @@ class Captioner(Parameters):
         Sentences that are kept side by side in decoding; 1 is greedy.
     vocabulary : int
         Tokens of the byte-level BPE that is learned from the training sentences, at most.
+    decoder : path, optional
+        The directory of a causal language model that writes the captions; by default a small decoder is learned.
+    lora : int
+        With `decoder`: the rank of updates of its attention that are learned; 0: it stays as it is.
     epochs : int
         Passes through the training pictures at most.
     image, text : str or sequence of str
@@ -47,6 +51,8 @@ class Captioner(Parameters):
         image_encoder: str | Path = "auto",
         beams: int = 3,
         vocabulary: int = 4000,
+        decoder: str | Path | None = None,
+        lora: int = 0,
         epochs: int = 15,
         image: str | Sequence[str] = (),
         text: str | Sequence[str] = (),
@@ -61,6 +67,8 @@ class Captioner(Parameters):
         self.image_encoder = image_encoder
         self.beams = beams
         self.vocabulary = vocabulary
+        self.decoder = decoder
+        self.lora = lora
         self.epochs = epochs
         self.image = image
         self.text = text
@@ -88,7 +96,8 @@ class Captioner(Parameters):
         )
         options = CaptionOptions(
             image_encoders=several(self.image_encoder),
-            training=CaptionSettings(vocabulary=self.vocabulary, epochs=self.epochs),
+            training=CaptionSettings(vocabulary=self.vocabulary, epochs=self.epochs, rank=self.lora),
+            decoder=None if self.decoder is None else str(self.decoder),
             beams=self.beams,
             accept_licence=self.accept_licence,
             test_size=self.test_size,
@@ -109,9 +118,12 @@ class Captioner(Parameters):
         found = self._fitted().describe(X, image_root=self.image_root, **decoding)
         return [one.caption for one in found]
 
-    def evaluate(self, X: Any, *, all_rows: bool = False) -> dict[str, Any]:
-        """Metrics of captions on the pictures of a table that has sentences: the content of `evaluation.json`."""
-        return self._fitted().evaluate(X, image_root=self.image_root, all_rows=all_rows)
+    def evaluate(self, X: Any, *, all_rows: bool = False, space: MatchModel | None = None) -> dict[str, Any]:
+        """Metrics of captions on the pictures of a table that has sentences: the content of `evaluation.json`.
+
+        space : a model that matches (`motet.load`); then captions get a CLIPScore in its space too.
+        """
+        return self._fitted().evaluate(X, image_root=self.image_root, all_rows=all_rows, space=space)
 
     def score(self, X: Any) -> float:
         """CIDEr-D on all pictures of a table."""

@@ -96,5 +96,5 @@ class _Heard(nn.Module):
             return cast(Tensor, self.linear(masked_mean(tokens)))
         scores = self.score(tokens.values).masked_fill(~tokens.mask.unsqueeze(-1), -math.inf)
         shares = scores.softmax(dim=1)  # [B, T, heads]
-        parted = tokens.values.unflatten(-1, (shares.shape[-1], -1))  # [B, T, heads, H / heads]
+        parted = tokens.values.reshape(*shares.shape, -1)  # [B, T, heads, H / heads]
         return cast(Tensor, self.linear((shares.unsqueeze(-1) * parted).sum(dim=1).flatten(1)))

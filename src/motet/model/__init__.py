@@ -16,6 +16,7 @@ from motet.model.directory import (
 from motet.model.manifest import (
     CaptionEntry,
     HeadEntry,
+    LanguageEntry,
     Manifest,
     Member,
     PartsEntry,
@@ -32,6 +33,7 @@ __all__ = [
     "METRIC_NAMES",
     "CaptionEntry",
     "HeadEntry",
+    "LanguageEntry",
     "Manifest",
     "Member",
     "ModelDirectory",

@@ -149,10 +149,20 @@ def _caption_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> lis
         "",
         "# A captioner",
         "",
-        "It reads a picture and writes a sentence, in lower case, as those that it learned from. The directory holds a "
+        "It reads a picture and writes a sentence like those that it learned from. The directory holds a "
         "caption of each training picture, and features of the picture, as a baseline.",
         "",
     ]
+    language = manifest.caption.language if manifest.caption is not None else None
+    if language is not None:
+        learned = (
+            f"updates of rank {language.rank} of its attention are learned" if language.rank else "frozen"
+        )
+        lines += [
+            f"The language model {_code(language.name)} writes ({learned}; licence: {_cell(language.licence)}): its "
+            "weights are inside of the graphs.",
+            "",
+        ]
     if evaluation is not None:
         lines += [
             f"## Measured on {_counted(evaluation, 'picture')}",

@@ -104,12 +104,28 @@ class SpaceEntry:
 
 
 @dataclass(frozen=True)
+class LanguageEntry:
+    """The language model that writes captions, inside of `prefix` and `step`; the tokenizer is its own.
+
+    size : numbers that it gives logits of; a sentence begins with the number after them, and ends with `end`.
+    rank : of the update of its attention that was learned, 0 where it stayed as it was.
+    """
+
+    name: str
+    licence: str
+    size: int
+    end: int
+    rank: int
+
+
+@dataclass(frozen=True)
 class CaptionEntry:
     """How a picture becomes a sentence: `prefix`, a head that reads it once, then the graph `step` word by word.
 
     tokenizer, neighbours, sentences : files: how numbers become words; features of training pictures, each with a
     caption (the baseline); and digests of all training sentences.
     longest : numbers of a sentence at most. beams, length_penalty, no_repeat : how it decodes unless told otherwise.
+    language : the pretrained language model that writes, where there is one.
     """
 
     prefix: str
@@ -121,6 +137,7 @@ class CaptionEntry:
     beams: int
     length_penalty: float
     no_repeat: int
+    language: LanguageEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -267,7 +284,18 @@ def _caption(fields: Fields) -> CaptionEntry:
         beams=fields.whole("beams"),
         length_penalty=fields.number("length_penalty"),
         no_repeat=fields.whole("no_repeat"),
+        language=_language(fields["language"]) if fields.data.get("language") is not None else None,
     )
+
+
+def _language(fields: Fields) -> LanguageEntry:
+    fields.only(*LanguageEntry.__dataclass_fields__)
+    size, end = fields.whole("size"), fields.whole("end")
+    if size < 1:
+        raise fields.wrong("size", "a whole number from 1")
+    if not 0 <= end < size:
+        raise fields.wrong("end", "a number below size")
+    return LanguageEntry(fields.text("name"), fields.text("licence"), size, end, fields.whole("rank"))
 
 
 def _parts(fields: Fields) -> PartsEntry:

@@ -28,6 +28,8 @@ METRIC_NAMES = {
     "bleu_3": "BLEU-3",
     "bleu_4": "BLEU-4",
     "rouge_l": "ROUGE-L",
+    "clip_score": "CLIPScore",
+    "ref_clip_score": "RefCLIPScore",
 }
 
 

@@ -10,7 +10,7 @@ from motet.report.reading import Tree, count, listing, mapping, metrics_of, numb
 from motet.report.wording import between, figure, whole, words
 
 DRAWN = "cider_d"
-COLUMNS = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l")
+COLUMNS = ("cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "clip_score", "ref_clip_score")
 FAULTS = ("empty", "repeated", "copied", "different")
 
 
@@ -73,6 +73,12 @@ def scores(evaluation: Tree) -> Scores | None:
         tuple(name for name in COLUMNS if name in have),
         axis,
     )
+
+
+def space(evaluation: Tree) -> str:
+    """Name the model by whose space captions were scored; empty where none was given."""
+    named = mapping(evaluation.get("clip_score")).get("model")
+    return words(named) if named else ""
 
 
 def faults(evaluation: Tree) -> list[Faults]:

@@ -67,6 +67,7 @@ def render_report(evaluation: Tree, *, title: str, thumbnails: Mapping[int, str]
             headline=captions.headline(evaluation),
             scores=captions.scores(evaluation),
             faults=captions.faults(evaluation),
+            space=captions.space(evaluation),
             tokenizer=wording.words(evaluation.get("tokenizer")),
             examples=captions.examples(evaluation, thumbnails),
         )

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from motet.runtime.caption_step import CachedWriting, Pictures, PlainWriting, St
 from motet.runtime.caption_tokens import CaptionTokens
 from motet.runtime.decoding import Decoding, decode
 from motet.runtime.opened import OpenedModel
+
+if TYPE_CHECKING:
+    from motet.runtime.match_model import MatchModel
 
 Rows = npt.NDArray[np.int64]
 BATCH = 32  # pictures that are described at a time
@@ -82,7 +85,7 @@ class CaptionModel(OpenedModel):
         """The tokens that captions are written with."""
         path = self.directory.file(self.entry.tokenizer)
         try:
-            return CaptionTokens(Tokenizer.from_file(str(path)))
+            return CaptionTokens(Tokenizer.from_file(str(path)), self.entry.language)
         except Exception as error:  # tokenizers raises nothing narrower
             raise ModelError(f"{path}: cannot be read as the tokenizer of captions: {error}") from error
 
@@ -194,12 +197,22 @@ class CaptionModel(OpenedModel):
         return [said.get(place, Caption(row, None)) for place, row in enumerate(rows.tolist())]
 
     def evaluate(
-        self, source: Any, *, image_root: str | Path | None = None, all_rows: bool = False
+        self,
+        source: Any,
+        *,
+        image_root: str | Path | None = None,
+        all_rows: bool = False,
+        space: MatchModel | None = None,
     ) -> dict[str, Any]:
-        """Measure the model on pictures with sentences, as `motet evaluate` does: the content of `evaluation.json`."""
+        """Measure the model on pictures with sentences, as `motet evaluate` does: the content of `evaluation.json`.
+
+        space : a model that matches, by which captions get a CLIPScore too.
+        """
         from motet.runtime.evaluate_captions import evaluate_captions
 
-        return evaluate_captions(self, self.read(source, image_root=image_root), all_rows=all_rows)
+        return evaluate_captions(
+            self, self.read(source, image_root=image_root), all_rows=all_rows, space=space
+        )
 
     def pictures(self, table: FeatureTable, rows: Rows) -> Pictures:
         """The given rows, which must be present, as the words see them."""

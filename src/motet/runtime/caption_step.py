@@ -40,6 +40,9 @@ class StepGraph:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._inputs = {
+            value.name for value in self._session.get_inputs()
+        }  # a prefix has no mask: all of it is seen
 
     def run(
         self, ids: Rows, places: Rows, past: tuple[Floats, Floats], pictures: Pictures
@@ -48,7 +51,8 @@ class StepGraph:
         feed: dict[str, npt.NDArray[Any]] = dict(
             zip(STEP_INPUTS, (ids, places, *past, pictures.keys, pictures.values, pictures.mask), strict=True)
         )
-        logits, keys, values = self._session.run(list(STEP_OUTPUTS), feed)
+        asked = {name: value for name, value in feed.items() if name in self._inputs}
+        logits, keys, values = self._session.run(list(STEP_OUTPUTS), asked)
         return logits, (keys, values)
 
 

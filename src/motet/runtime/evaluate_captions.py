@@ -12,11 +12,13 @@ from motet.data import CellIssue, ImageCells, Pairs, Table, read_pairs
 from motet.errors import TableError
 from motet.evaluation.caption_words import TOKENIZER
 from motet.evaluation.captions import caption_faults, caption_metrics
+from motet.runtime.caption_match import MatchedPictures, told_space
 from motet.runtime.evaluate_matches import pictures_to_measure
 from motet.runtime.provenance import provenance
 
 if TYPE_CHECKING:
     from motet.runtime.caption_model import CaptionModel
+    from motet.runtime.match_model import MatchModel
 
 Rows = npt.NDArray[np.int64]
 EXAMPLES = 8  # pictures that are shown, drawn by the seed
@@ -31,10 +33,12 @@ def evaluate_captions(
     *,
     pairs: Pairs | None = None,
     all_rows: bool = False,
+    space: MatchModel | None = None,
 ) -> dict[str, Any]:
     """Measure a saved captioner on pictures with sentences: the content of `evaluation.json`.
 
     pictures, pairs, all_rows : as of `evaluate_matches`.
+    space : a model that matches; then captions get a CLIPScore by it too (`evaluation.clip_score`).
 
     Raises TableError where no row has a picture and words, or no test picture can be decoded.
     """
@@ -65,11 +69,19 @@ def evaluate_captions(
     if len(pictures) < FEW_PICTURES:
         notes.append(f"only {len(pictures)} pictures were measured: these figures say little")
     references = sentences_by_picture(pairs, pictures)
+    matched: MatchedPictures | None = None
+    scored_by: dict[str, Any] = {}
+    if space is not None:
+        matched = MatchedPictures.of(space, cells, pairs.rows[pictures], references)
+        scored_by, told = told_space(space, table)
+        notes += told
 
     def measured(captions: list[str]) -> dict[str, Any]:
+        metrics = caption_metrics(captions, references, seed=manifest.seed)
+        beside = {} if matched is None else matched.metrics(captions, seed=manifest.seed)
         return {
             "n": len(captions),
-            "metrics": caption_metrics(captions, references, seed=manifest.seed),
+            "metrics": {**metrics, **beside},
             "faults": caption_faults(captions, model.neighbours.digests),
         }
 
@@ -81,6 +93,7 @@ def evaluate_captions(
         **measured(said),
         "baselines": {NEIGHBOUR: measured(near)},
         "tokenizer": TOKENIZER,
+        **({"clip_score": scored_by} if scored_by else {}),
         "decoding": {
             "beams": how.beams,
             "length_penalty": how.length_penalty,

@@ -151,7 +151,7 @@ def fit_answers(
 
     def epoch() -> float:
         total, shown = 0.0, 0
-        for step, rows in enumerate(_batches(train, picture, size, settings.questions, random)):
+        for step, rows in enumerate(question_batches(train, picture, size, settings.questions, random)):
             batch = asked.read(rows, hide=settings.hide, random=random)
             targets = torch.from_numpy(answer_targets(counts.dense(rows), counts.totals[rows]))
             logits = network(batch, None if step % ALONE_EVERY == 0 else [network.fused])
@@ -172,7 +172,7 @@ def fit_answers(
         epochs,
         settings.patience,
         epoch,
-        lambda: _measured(made, network.fused, measured, counts),
+        lambda: measured_answers(made, network.fused, measured, counts),
         checkpoint=checkpoint,
         enough=late,
         advance=advance,
@@ -195,7 +195,7 @@ def _how(source: Source, tokens: bool) -> Literal["pooled", "tokens", "attention
     return "tokens" if tokens else "attention"
 
 
-def _batches(
+def question_batches(
     rows: Rows, picture: Rows | None, size: int, questions: int, random: np.random.Generator
 ) -> list[Rows]:
     """All rows in random order, in parts of about `size`; `questions` about one picture stand together."""
@@ -212,7 +212,7 @@ def _batches(
     return np.array_split(shuffled, max(1, -(-len(rows) // size)))
 
 
-def _measured(
+def measured_answers(
     made: Answering, head: str, rows: Rows, counts: AnswerCounts
 ) -> tuple[float | None, float | None]:
     """Log-loss and accuracy by the most common answers, None without rows."""

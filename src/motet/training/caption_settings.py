@@ -12,6 +12,8 @@ class CaptionSettings:
     vocabulary : tokens at most; longest : numbers of a sentence at most, its start and end among them.
     width, layers, memory_layers, heads, dropout : see `DecoderShape`. smoothing : of labels.
     pictures, sentences : in a batch, and at most of each picture in it; the others come in another epoch's.
+    prefix, mapping_layers, rank : of a language model that writes: vectors that a picture becomes, layers of the
+    mapping that makes them, and the rank of what its attention learns, 0 where it stays as it is.
     patience : epochs without a better one, after which training ends.
     """
 
@@ -22,6 +24,9 @@ class CaptionSettings:
     memory_layers: int = 1
     heads: int = 4
     dropout: float = 0.2
+    prefix: int = 10
+    mapping_layers: int = 2
+    rank: int = 0
     smoothing: float = 0.1
     epochs: int = 15
     least_steps: int = 300

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from motet.runtime.caption_tokens import END, PADDING, START, number_of
+from motet.runtime.caption_tokens import END, PADDING, START, CaptionTokens
 
 Ids = npt.NDArray[np.int64]
 
@@ -35,8 +35,9 @@ def learn_caption_tokenizer(texts: Sequence[str], *, vocabulary: int) -> Tokeniz
     return tokenizer
 
 
-def sentence_ids(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> list[Ids]:
+def sentence_ids(tokens: CaptionTokens, texts: Sequence[str], longest: int) -> list[Ids]:
     """Start, the words of each text, end: at most `longest` numbers; a text that is cut has no end."""
-    start, end = (number_of(tokenizer, token) for token in (START, END))
-    made = tokenizer.encode_batch_fast([" ".join(text.split()) for text in texts], add_special_tokens=False)
-    return [np.array([start, *one.ids, end], np.int64)[:longest] for one in made]
+    tokens.tokenizer.encode_special_tokens = True  # what a person wrote is words, `<|end|>` too
+    said = [" ".join(text.split()) for text in texts]
+    made = tokens.tokenizer.encode_batch_fast(said, add_special_tokens=False)
+    return [np.array([tokens.start, *one.ids, tokens.end], np.int64)[:longest] for one in made]

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from motet.encoders import FeatureTable
-from motet.tasks.caption import CaptionDecoder, DecoderShape, pack, token_losses
+from motet.tasks.caption import CaptionDecoder, Decoder, DecoderShape, LanguageDecoder, pack, token_losses
 from motet.training.caption_settings import CaptionSettings
 from motet.training.checkpoint import Checkpoint, Learning
 from motet.training.epoch import Epoch
 from motet.training.epoch_loop import Held, learn_epochs
+from motet.training.language_model import LanguageModel
 from motet.training.latent_tokens import LatentTokens, TokenBasis, tokens_to_latent
+from motet.training.low_rank import add_low_rank, merge_low_rank
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.schedule import warm_then_cosine
 
@@ -34,12 +36,24 @@ class Written:
         """Words [n] of the given pictures."""
         return np.array([sum(len(ids) - 1 for ids in self.sentences[p]) for p in pictures], np.int64)
 
+    def some(
+        self, pictures: Rows, most: int, random: np.random.Generator | None
+    ) -> list[list[npt.NDArray[np.int64]]]:
+        """The sentences of each of the given pictures; at most so many, drawn, where `random` is given."""
+        rows = []
+        for picture in pictures.tolist():
+            mine = list(self.sentences[picture])
+            if random is not None and len(mine) > most:
+                mine = [mine[at] for at in random.permutation(len(mine))[:most]]
+            rows.append(mine)
+        return rows
+
 
 @dataclass(frozen=True)
 class Captioned:
     """A decoder that reads the encoder's own tokens, and how its training went."""
 
-    decoder: CaptionDecoder
+    decoder: Decoder
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
 
@@ -52,6 +66,7 @@ def fit_captioner(
     held: Rows,
     settings: CaptionSettings,
     *,
+    language: LanguageModel | None = None,
     checkpoint: Checkpoint | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> Captioned:
@@ -59,21 +74,44 @@ def fit_captioner(
 
     Without held pictures the last epoch is kept. Tokens are read in few dimensions and multiplied out at the end
     (`latent_tokens`). The same seed gives the same weights on one machine. checkpoint : see `learn_epochs`.
+
+    language : the model whose words the sentences are numbers of; then only what leads into it is learned, and an
+    update of its attention where `settings.rank` says so.
     """
     latent, basis = tokens_to_latent(table, train)
-    shape = DecoderShape(
-        vocabulary, latent.width, settings.width, settings.layers, settings.memory_layers, settings.heads,
-        settings.longest, settings.dropout,
-    )  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        decoder = CaptionDecoder(shape)
+        decoder = _begin(latent.width, vocabulary, settings, language)
         history, best_epoch = _learn(decoder, latent, written, train, held, settings, advance, checkpoint)
+    if isinstance(decoder, LanguageDecoder):
+        merge_low_rank(decoder.language)
     return Captioned(_multiplied_out(decoder, basis), history, best_epoch)
 
 
+def _begin(
+    source: int, vocabulary: int, settings: CaptionSettings, language: LanguageModel | None
+) -> Decoder:
+    """A decoder over tokens of `source` numbers, before it is learned."""
+    if language is None:
+        shape = DecoderShape(
+            vocabulary, source, settings.width, settings.layers, settings.memory_layers, settings.heads,
+            settings.longest, settings.dropout,
+        )  # fmt: skip
+        return CaptionDecoder(shape)
+    add_low_rank(language.network, settings.rank)
+    return LanguageDecoder(
+        language.network,
+        source,
+        prefix=settings.prefix,
+        width=settings.width,
+        layers=settings.mapping_layers,
+        heads=settings.heads,
+        dropout=settings.dropout,
+    )
+
+
 def _learn(
-    decoder: CaptionDecoder,
+    decoder: Decoder,
     latent: LatentTokens,
     written: Written,
     train: Rows,
@@ -97,7 +135,7 @@ def _learn(
 
     def epoch() -> float:
         total, words = 0.0, 0
-        for pictures in _parts(train, written, settings.pictures, random):
+        for pictures in caption_batches(train, written, settings.pictures, random):
             losses = _losses(decoder, latent, written, pictures, settings, random)
             optimiser.zero_grad()
             losses.mean().backward()  # type: ignore[no-untyped-call]
@@ -116,7 +154,7 @@ def _learn(
     )
 
 
-def _parts(train: Rows, written: Written, size: int, random: np.random.Generator) -> list[Rows]:
+def caption_batches(train: Rows, written: Written, size: int, random: np.random.Generator) -> list[Rows]:
     """The pictures in random order, in parts of about `size` and of near numbers of words."""
     shuffled = random.permutation(train)
     number = -(-len(train) // size)
@@ -128,7 +166,7 @@ def _parts(train: Rows, written: Written, size: int, random: np.random.Generator
 
 
 def _losses(
-    decoder: CaptionDecoder,
+    decoder: Decoder,
     latent: LatentTokens,
     written: Written,
     pictures: Rows,
@@ -137,12 +175,7 @@ def _losses(
 ) -> Tensor:
     """Losses [n] of the words of some pictures; of few of their sentences, and smoothed, where `random` is given."""
     tokens, mask = latent.dense(pictures)
-    rows = []
-    for picture in pictures.tolist():
-        mine = list(written.sentences[picture])
-        if random is not None and len(mine) > settings.sentences:
-            mine = [mine[at] for at in random.permutation(len(mine))[: settings.sentences]]
-        rows.append(mine)
+    rows = written.some(pictures, settings.sentences, random)
     smoothing = settings.smoothing if random is not None else 0.0
     return token_losses(
         decoder, torch.from_numpy(tokens), torch.from_numpy(mask), pack(rows), smoothing=smoothing
@@ -150,7 +183,7 @@ def _losses(
 
 
 def _held_loss(
-    decoder: CaptionDecoder, latent: LatentTokens, written: Written, held: Rows, settings: CaptionSettings
+    decoder: Decoder, latent: LatentTokens, written: Written, held: Rows, settings: CaptionSettings
 ) -> float | None:
     """Mean loss of all words of the held pictures, in nats; None without any."""
     total, words = 0.0, 0
@@ -164,7 +197,7 @@ def _held_loss(
     return total / words if words else None
 
 
-def _multiplied_out(decoder: CaptionDecoder, basis: TokenBasis) -> CaptionDecoder:
+def _multiplied_out(decoder: Decoder, basis: TokenBasis) -> Decoder:
     """The same decoder over the encoder's own tokens: ((x - m) s) V W = x (s V W) - m (s V W)."""
     weight, bias = decoder.project.weight.detach(), decoder.project.bias.detach()
     whole = (torch.from_numpy(basis.scale)[:, None] * torch.from_numpy(basis.basis)) @ weight.T  # [D, W]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ class Checkpoint:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, learning: Learning, progress: Progress) -> None:
-        tensors = {f"learned.{name}": value for name, value in learning.learned.state_dict().items()}
+        tensors = {f"learned.{name}": value for name, value in changing(learning.learned)}
         tensors |= {f"best.{name}": value for name, value in progress.best.items()}
         for number, state in learning.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{name}": value for name, value in state.items()}
@@ -146,7 +146,9 @@ class Checkpoint:
         with safe_open(state, framework="pt") as opened:
             said = json.loads(opened.metadata()[SAID])
         tensors = load_file(state)
-        learning.learned.load_state_dict(_under("learned.", tensors))
+        learning.learned.load_state_dict(
+            _under("learned.", tensors), strict=False
+        )  # what is frozen is as it was
         states: dict[int, dict[str, Tensor]] = {}
         for name, value in _under("optimiser.", tensors).items():
             number, _, what = name.partition(".")
@@ -162,6 +164,12 @@ class Checkpoint:
         learning.random.bit_generator.state = said["random"]
         history = [Epoch(**epoch) for epoch in said["history"]]
         return Progress(history, said["best_epoch"], said["lowest"], _under("best.", tensors))
+
+
+def changing(learned: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Weights and buffers by name, without weights that are frozen."""
+    frozen = {name for name, weight in learned.named_parameters() if not weight.requires_grad}
+    return ((name, value) for name, value in learned.state_dict().items() if name not in frozen)
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

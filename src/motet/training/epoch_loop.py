@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from motet.training.checkpoint import Checkpoint, Learning, Progress
+from motet.training.checkpoint import Checkpoint, Learning, Progress, changing
 from motet.training.epoch import Epoch
 
 Held = tuple[float | None, float | None]  # held-out loss and accuracy, as far as they can be told
@@ -62,10 +62,4 @@ def learn_epochs(
 
 
 def _copied(learned: nn.Module) -> dict[str, Tensor]:
-    """Weights and buffers by name, without weights that are frozen."""
-    return {name: value.detach().clone() for name, value in _changing(learned)}
-
-
-def _changing(learned: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    frozen = {name for name, weight in learned.named_parameters() if not weight.requires_grad}
-    return ((name, value) for name, value in learned.state_dict().items() if name not in frozen)
+    return {name: value.detach().clone() for name, value in changing(learned)}

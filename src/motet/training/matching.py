@@ -138,7 +138,7 @@ def _fit_one(
         return float(loss.detach())
 
     def found() -> float | None:
-        return _held_reciprocal_rank((image, text), sides, features, held)
+        return held_reciprocal_rank((image, text), sides, features, held)
 
     history, best_epoch = learn_pairs(
         features, train, settings, learned, groups, backward, found, advance, checkpoint
@@ -148,7 +148,7 @@ def _fit_one(
     )
 
 
-def _held_reciprocal_rank(
+def held_reciprocal_rank(
     towers: tuple[EndToEnd, EndToEnd], sides: Sequence[MatchSide], features: PairFeatures, held: Rows
 ) -> float | None:
     """Mean reciprocal rank, the mean of both directions, among held pictures; None without any."""

@@ -26,6 +26,7 @@ def without_compiler(kind: type[T]) -> type[T]:
 def decay_matrices(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Decay matrices and kernels only: a scale, a bias or an embedding has no reason to be near zero."""
     embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
-    decayed = [p for p in module.parameters() if p.dim() > 1 and id(p) not in embeddings]
-    others = [p for p in module.parameters() if p.dim() <= 1 or id(p) in embeddings]
+    learned = [p for p in module.parameters() if p.requires_grad]
+    decayed = [p for p in learned if p.dim() > 1 and id(p) not in embeddings]
+    others = [p for p in learned if p.dim() <= 1 or id(p) in embeddings]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from torch import Tensor, nn
 from motet.evaluation.retrieval import first_right_ranks
 from motet.preprocessing import WordPreprocessor
 from motet.tasks.pretrain import Pretrainer, Shape, make_pretrainer
+from motet.training.checkpoint import Learning
+from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.pairs import Rows
 from motet.training.pretrain_rows import Asked, PretrainRows
@@ -110,10 +111,10 @@ def _learn(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
+    taught: list[dict[str, float]] = []
     history: list[PretrainEpoch] = []
-    highest, best_epoch, best = -math.inf, 0, _copied(model)
-    for epoch in range(1, epochs + 1):
-        model.train()
+
+    def epoch() -> float:
         means = _Means()
         for asked in rows.parts(train, sampler, settings.pictures, random):
             batch = rows.read(asked, sampler, random)
@@ -126,18 +127,19 @@ def _learn(
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-            means.add(losses, len(asked.pictures) or 1)
-        model.eval()
-        measured, found = _measure(model, rows, held, settings)
-        history.append(PretrainEpoch(epoch, means.all(), measured, found))
-        advance(1)
-        score = _score(measured, found, settings)
-        if score is None or score > highest:
-            highest, best_epoch, best = (highest if score is None else score), epoch, _copied(model)
-        if epoch - best_epoch >= settings.patience:
-            break
-    model.load_state_dict(best)
-    model.eval()
+            means.add(losses, len(asked.pictures))
+        taught.append(means.all())
+        return _weighted(taught[-1], settings)
+
+    def measured() -> Held:
+        held_means, found = _measure(model, rows, held, settings)
+        history.append(PretrainEpoch(len(history) + 1, taught[-1], held_means, found))
+        if "contrastive" in settings.terms and found is not None:
+            return 1 - found, None
+        return (_weighted(held_means, settings) if held_means else None), None
+
+    learning = Learning(model, optimiser, schedule, random)
+    _, best_epoch = learn_epochs(learning, epochs, settings.patience, epoch, measured, advance=advance)
     return Pretrained(history, best_epoch)
 
 
@@ -151,13 +153,8 @@ def _groups(model: Pretrainer, settings: PretrainSettings) -> list[dict[str, Any
     return made
 
 
-def _score(measured: dict[str, float], found: float | None, settings: PretrainSettings) -> float | None:
-    """What decides the epoch, the more the better; None where nothing was held out."""
-    if "contrastive" in settings.terms and found is not None:
-        return found
-    if not measured:
-        return None
-    return -sum(settings.terms[name] * value for name, value in measured.items())
+def _weighted(means: dict[str, float], settings: PretrainSettings) -> float:
+    return sum(settings.terms[name] * value for name, value in means.items())
 
 
 def _measure(
@@ -202,7 +199,3 @@ class _Means:
 
     def all(self) -> dict[str, float]:
         return {name: self.sums[name] / self.counts[name] for name in self.sums}
-
-
-def _copied(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from motet.tasks.caption.decoder import CaptionDecoder, DecoderShape
-from motet.tasks.caption.loss import token_losses
+from motet.tasks.caption.language_decoder import LanguageDecoder
+from motet.tasks.caption.loss import Decoder, token_losses
 from motet.tasks.caption.packing import Packed, pack, together
 
-__all__ = ["CaptionDecoder", "DecoderShape", "Packed", "pack", "together", "token_losses"]
+__all__ = [
+    "CaptionDecoder",
+    "Decoder",
+    "DecoderShape",
+    "LanguageDecoder",
+    "Packed",
+    "pack",
+    "together",
+    "token_losses",
+]

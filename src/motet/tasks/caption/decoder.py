@@ -108,6 +108,16 @@ class CaptionDecoder(nn.Module):
         nn.init.normal_(self.words.weight, std=width**-0.5)
         nn.init.normal_(self.places.weight, std=0.02)
 
+    @property
+    def vocabulary(self) -> int:
+        """V, the numbers of words that it reads."""
+        return self.shape.vocabulary
+
+    def kept(self, pictures: int, words: int) -> tuple[int, ...]:
+        """The shape [L, B, H, P, d] of keys, and of values, of so many words."""
+        shape = self.shape
+        return shape.layers, pictures, shape.heads, words, shape.width // shape.heads
+
     def of_pictures(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values [L, B, H, T, d] of pictures: once a picture, however many words follow. mask [B, T] bool."""
         hidden = hidden_bias(mask)

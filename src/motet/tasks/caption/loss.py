@@ -6,11 +6,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from motet.tasks.caption.decoder import CaptionDecoder
+from motet.tasks.caption.language_decoder import LanguageDecoder
 from motet.tasks.caption.packing import Packed, together
+
+Decoder = CaptionDecoder | LanguageDecoder
 
 
 def token_losses(
-    decoder: CaptionDecoder, tokens: Tensor, mask: Tensor, packed: Packed, *, smoothing: float = 0.0
+    decoder: Decoder, tokens: Tensor, mask: Tensor, packed: Packed, *, smoothing: float = 0.0
 ) -> Tensor:
     """Cross-entropy [n] of each of the n words that follow another, given those before it (teacher forcing), in nats.
 

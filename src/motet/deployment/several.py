@@ -1,0 +1,194 @@
+"""Several tasks from one table: a picture network that all of them teach, then a model directory for each.
+
+1. Every task's heads learn together on one `small` picture network (`training.together`); a picture that is a test or
+   validation picture of any task teaches none.
+2. The network becomes an encoder like any other, and each task's own builder learns, chooses, measures and writes its
+   model on it. So each directory is a whole model, and every command opens it.
+3. The same once more for each task by itself, for the table of alone against together.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from motet.data import Schema, Table
+from motet.deployment.answer import build_answer_model
+from motet.deployment.caption import build_caption_model
+from motet.deployment.lessons import Shared, TaskOptions, make_lessons, share_pictures
+from motet.deployment.match import build_match_model
+from motet.deployment.match_options import LOCAL, MatchOptions
+from motet.encoders.torch_small import write_encoder
+from motet.errors import ModelError, UsageError
+from motet.model import check_place
+from motet.progress import progress
+from motet.training.together import Together, TogetherSettings, learn_together
+
+TABLE = "tasks.json"
+ENCODER = "shared"  # what the picture encoder is called in each model
+BUILDERS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "answer": build_answer_model,
+    "caption": build_caption_model,
+    "match": build_match_model,
+}
+FIGURES = {"answer": "accuracy", "caption": "cider_d", "match": "mrr"}  # what the table shows of each task
+
+
+@dataclass(frozen=True)
+class SeveralOptions:
+    """What a user may say about several tasks at once.
+
+    tasks : options of each task, by name, at least two; their picture encoders are left as they are, since one is
+    learned here. together : how it is learned. alone : whether each task is learned by itself too, to compare.
+    """
+
+    tasks: Mapping[str, TaskOptions]
+    together: TogetherSettings = field(default_factory=TogetherSettings)
+    alone: bool = True
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.tasks if name not in BUILDERS]
+        if unknown or len(self.tasks) < 2:
+            raise UsageError(
+                f"several tasks at once are two or three of {', '.join(BUILDERS)}, not "
+                + (", ".join(self.tasks) or "none")
+            )
+        lost = [name for name in self.together.weights if name not in self.tasks]
+        if lost:
+            raise UsageError(
+                f"a weight is given to {lost[0]}, which is not among the tasks {', '.join(self.tasks)}"
+            )
+        if any(said.resume for said in self.tasks.values()):
+            raise UsageError("several tasks at once cannot be resumed: leave --resume out")
+        match = self.tasks.get("match")
+        if isinstance(match, MatchOptions) and LOCAL in match.terms:
+            raise UsageError("--term local is learned over frozen features: train --task match by itself")
+
+
+def build_several(
+    table: Table, schemas: Mapping[str, Schema], place: Path, options: SeveralOptions
+) -> dict[str, Any]:
+    """Train all tasks on one picture network, and write `place`: a model directory for each task, and the table.
+
+    schemas : how each task reads the table. Returns what `tasks.json` holds: figures alone and together, the
+    history of learning together, and the weights.
+
+    Raises TableError where a task has nothing to learn from, ModelError where something stands at `place`.
+    """
+    begun = time.perf_counter()
+    check_place(place)
+    if place.exists() and any(place.iterdir()):
+        raise ModelError(f"{place}: something stands there: give a new name for a folder of several models")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shared = share_pictures(table, schemas, options.tasks, options.together.seed)
+    notes = shared.notes
+    with tempfile.TemporaryDirectory(dir=place.resolve().parent, prefix=f".{place.name}.making-") as folder:
+        making = Path(folder) / "models"
+        making.mkdir()
+        learned = _learn(table, schemas, list(options.tasks), shared, options, Path(folder) / ENCODER)
+        found: dict[str, Any] = {
+            "schema_version": 1,
+            "tasks": {
+                name: {"metric": FIGURES[name], "together": _figure(name, evaluation)}
+                for name, evaluation in _build(
+                    table, schemas, options, Path(folder) / ENCODER, making
+                ).items()
+            },
+        }
+        for name in options.tasks if options.alone else ():
+            beside = Path(folder) / f"alone-{name}"
+            only = replace(shared, small=shared.again())
+            _learn(table, schemas, [name], only, options, beside / ENCODER)
+            (made,) = _build(table, schemas, options, beside / ENCODER, beside, [name]).values()
+            found["tasks"][name]["alone"] = _figure(name, made)
+        found |= {
+            "weighting": options.together.weighting,
+            "weights": learned.weights,
+            "best_epoch": learned.best_epoch,
+            "history": [asdict(epoch) for epoch in learned.history],
+            "notes": notes,
+            "seed": options.together.seed,
+            "seconds": {"total": round(time.perf_counter() - begun, 3)},
+        }
+        text = json.dumps(found, ensure_ascii=False, indent=1)
+        (making / TABLE).write_text(text + "\n", encoding="utf-8")
+        (making / "README.md").write_text(_card(found), encoding="utf-8")
+        if place.exists():
+            place.rmdir()
+        making.rename(place)
+    return found
+
+
+def _learn(
+    table: Table,
+    schemas: Mapping[str, Schema],
+    names: list[str],
+    shared: Shared,
+    options: SeveralOptions,
+    folder: Path,
+) -> Together:
+    """Teach the network by the named tasks, and write it as an encoder."""
+    lessons = make_lessons(table, schemas, {name: options.tasks[name] for name in names}, shared)
+    settings = options.together
+    if len(names) == 1:
+        settings = replace(settings, weighting="fixed", weights={})
+    with progress(f"learning {', '.join(names)}", settings.epochs) as advance:
+        made = learn_together(lessons, settings, advance=advance)
+    written = write_encoder(shared.small.network, shared.small.preprocessor, folder.with_name("written"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    written.rename(folder)
+    return made
+
+
+def _build(
+    table: Table,
+    schemas: Mapping[str, Schema],
+    options: SeveralOptions,
+    encoder: Path,
+    folder: Path,
+    names: list[str] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """The model of each task on an encoder, and its evaluation."""
+    made = {}
+    for name in options.tasks if names is None else names:
+        said = replace(options.tasks[name], image_encoders=(str(encoder),))
+        made[name] = BUILDERS[name](table, schemas[name], folder / name, said)
+    return made
+
+
+def _figure(name: str, evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The metric of the table, {"value", "low", "high"}; None where no test rows measured it."""
+    key = FIGURES[name]
+    if name == "answer":
+        found = evaluation.get("overall", {}).get("metrics", {}).get(key)
+    elif name == "caption":
+        found = evaluation.get("metrics", {}).get(key)
+    else:
+        found = evaluation.get("directions", {}).get("text->image", {}).get("metrics", {}).get(key)
+    return None if found is None else {part: found[part] for part in ("value", "low", "high")}
+
+
+def _card(found: Mapping[str, Any]) -> str:
+    lines = [
+        "# Several tasks, one picture encoder",
+        "",
+        f"Learned together (weights: {found['weighting']}), each folder a whole model with its own card.",
+        "",
+        "| task | metric | together | alone |",
+        "|---|---|---|---|",
+    ]
+    for name, one in found["tasks"].items():
+        figures = [_shown(one.get(how)) for how in ("together", "alone")]
+        lines.append(f"| [{name}]({name}/README.md) | {one['metric']} | {' | '.join(figures)} |")
+    return "\n".join([*lines, "", f"Test rows, 95 % intervals. More in `{TABLE}`.", ""])
+
+
+def _shown(figure: Mapping[str, Any] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return "-"
+    return f"{figure['value']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
