@@ -39,8 +39,8 @@ def describe(
         int | None,
         typer.Option(help="No so many tokens twice in a sentence; 0: they may (default: the model's own)."),
     ] = None,
-    match: MatchOption = None,
     accept_licence: AcceptLicenceOption = False,
+    match: MatchOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -57,9 +57,9 @@ def describe(
 
       motet describe captioner --image photo.jpg --top-p 0.9 --seed 1
 
-      motet describe captioner --image a.jpg --image b.jpg --match space
-
       motet describe hf:Salesforce/blip-image-captioning-base --image photo.jpg
+
+      motet describe captioner --image a.jpg --image b.jpg --match space
     """
     import numpy as np
 
@@ -76,10 +76,12 @@ def describe(
         raise UsageError("--temperature is of words that are drawn: add --top-p")
     model = named_model(first, named)
     if is_ready_made(model):
-        if any(one is not None for one in (beams, length_penalty, top_p, temperature, longest, no_repeat)):
-            raise UsageError("options of decoding are of models that `motet train` wrote: leave them out")
-        if match is not None:
-            raise UsageError("--match is of models that `motet train` wrote: leave it out")
+        if any(
+            one is not None for one in (beams, length_penalty, top_p, temperature, longest, no_repeat, match)
+        ):
+            raise UsageError(
+                "--match and options of decoding are of models that `motet train` wrote: leave them out"
+            )
         ask_ready_made(model, "", image, accept_licence, json)
         return
     check_model(model)

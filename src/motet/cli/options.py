@@ -14,6 +14,10 @@ TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="CSV, TSV, JSON Lines, Parquet or Arrow file.")
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A directory that train wrote.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="The model, where it is not named first: for instance hf:OWNER/NAME."),
+]
 MatchOption = Annotated[
     Path | None,
     typer.Option(
@@ -21,10 +25,6 @@ MatchOption = Annotated[
         metavar="MODEL_DIR",
         help="Of captions: a model of --task match; each caption gets a CLIPScore in its space.",
     ),
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", help="The model, where it is not named first: for instance hf:OWNER/NAME."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -29,7 +29,7 @@ class AnswerSettings:
     """
 
     width: int = 96
-    layers: int = 3
+    layers: int = 2
     dropout: float = 0.05
     hide: float = 0.05
     epochs: int = 30
