@@ -2,7 +2,8 @@
 
 Every model learns the same training scenes (`motet demo --scenes`), and answers test scenes of the same combinations
 of colour and shape (`seen`), and of combinations that no training scene has (`unseen`). `concat` reads one pooled
-vector of each side; `film` and `transformer` read tokens. `--split val` measures validation scenes, all of whose
+vector of each side; `film` and `transformer` read tokens. Pictures are read with the places of their tokens, and words
+begin apart (SETTINGS). `--split val` measures validation scenes, all of whose
 combinations were seen, and reads no test scene; one training scene in ten then takes their place.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,29 @@ from motet.data import Table, infer_schema, read_table
 from motet.data.scenes import HELD_OUT, write_scenes
 from motet.deployment import AnswerOptions, build_answer_model
 from motet.runtime import AnswerModel
+from motet.training.answer_settings import SMALL, AnswerSettings
 
+SETTINGS = AnswerSettings(
+    epochs=16,
+    rows_shown=1_000_000,
+    patience=16,
+    rows=64,
+    questions=5,
+    learning_rate=1e-3,
+    dropout=0.0,
+    small=replace(
+        SMALL,
+        shift=2,
+        vision=replace(SMALL.vision, places=True),
+        words=replace(SMALL.words, initializer_range=0.5, dropout=0.0),
+    ),
+)
 HELD = 10  # one training picture of so many chooses, where validation pictures are measured
 
 
 def main() -> None:
     options = arguments(
-        __doc__, split="val", fusions="concat,film,transformer", scenes=10_000, limit=0.0, seed=0
+        __doc__, split="val", fusions="concat,film,transformer", scenes=20_000, limit=0.0, seed=0
     )
     with tempfile.TemporaryDirectory() as folder:
         written = write_scenes(Path(folder) / "scenes", count=options.scenes)
@@ -74,7 +92,9 @@ def measured(fusion: str, parts: dict[str, Table], place: Path, options: Any) ->
     """Train one model, and tell its accuracy on each side, by kind of question, beside its baselines."""
     learned = parts["learned"]
     schema = infer_schema(learned, image=["image"], question=["question"], answer=["answer"], split="split")
-    asked = AnswerOptions(fusion=fusion, seed=options.seed, time_limit=options.limit or None)
+    asked = AnswerOptions(
+        fusion=fusion, seed=options.seed, time_limit=options.limit or None, training=SETTINGS
+    )
     begun = time.perf_counter()
     built = build_answer_model(learned, schema, place, asked)
     seconds = round(time.perf_counter() - begun, 1)

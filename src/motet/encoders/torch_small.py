@@ -31,6 +31,7 @@ from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 FORMAT = 1  # counts up whenever the same weights would mean other numbers
 KEPT = 16  # prepared `small` encoders that stay in a folder, the newest,
 KEPT_SECONDS = 3600.0  # beside those that a training may still be about to copy into its model directory
+PLACE_RANGE = 0.5  # standard deviation of the first embeddings of places: about that of what stands there
 FAR_BELOW = -1e9  # added to the attention scores of padding; finite, so that nothing becomes NaN
 
 
@@ -38,8 +39,8 @@ FAR_BELOW = -1e9  # added to the attention scores of padding; finite, so that no
 class VisionConfig:
     """Shape of the picture network: each of `widths` halves the side of the map, the first in the stem.
 
-    places : whether each pixel comes with its column and its row, -1 to 1 (CoordConv: Liu et al., arXiv 1807.03247), so
-        that tokens tell where they are, as questions of left and right need.
+    places : whether each token has a learned embedding of its place added to it (as patches of ViT have: Dosovitskiy et
+        al., arXiv 2010.11929, eq. 1), so that it tells where it is, as questions of left and right need.
     """
 
     side: int = 96  # pixels, height and width
@@ -91,7 +92,7 @@ class ResidualBlock(nn.Module):
 class SmallVision(nn.Module):
     """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D].
 
-    Tokens are the cells of the last map, row by row; pooled is their mean.
+    Tokens are the cells of the last map, row by row, with their places where the config has these; pooled is their mean.
     """
 
     pooling = "mean"
@@ -100,27 +101,25 @@ class SmallVision(nn.Module):
         super().__init__()
         self.config = config
         first = config.widths[0]
-        self.stem = nn.Conv2d(5 if config.places else 3, first, 3, stride=2, padding=1, bias=False)
+        self.stem = nn.Conv2d(3, first, 3, stride=2, padding=1, bias=False)
         self.stem_norm = nn.BatchNorm2d(first)
         pairs = zip(config.widths, config.widths[1:], strict=False)
         self.blocks = nn.ModuleList(ResidualBlock(before, after) for before, after in pairs)
         self.width = config.widths[-1]
+        self.places: nn.Parameter | None = None
+        if config.places:
+            side = -(-config.side // 2 ** len(config.widths))  # of the last map
+            self.places = nn.Parameter(torch.randn(side * side, self.width) * PLACE_RANGE)
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled and token features."""
-        x = _with_places(pixel_values) if self.config.places else pixel_values
-        x = functional.relu(self.stem_norm(self.stem(x)))
+        x = functional.relu(self.stem_norm(self.stem(pixel_values)))
         for block in self.blocks:
             x = block(x)
         tokens = x.flatten(2).transpose(1, 2)  # [B, D, h, w] -> [B, h * w, D]
+        if self.places is not None:
+            tokens = tokens + self.places
         return tokens.mean(dim=1), tokens
-
-
-def _with_places(x: Tensor) -> Tensor:
-    """[B, 3, H, W] -> [B, 5, H, W]: the column and the row of each pixel beside it."""
-    row = torch.linspace(-1, 1, x.shape[2], device=x.device)[:, None].expand_as(x[:, :1])
-    column = torch.linspace(-1, 1, x.shape[3], device=x.device).expand_as(x[:, :1])
-    return torch.cat([x, column, row], dim=1)
 
 
 class TransformerLayer(nn.Module):
