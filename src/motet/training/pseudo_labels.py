@@ -1,0 +1,45 @@
+"""Which guessed classes of rows without a label are sure enough to learn from.
+
+Each class has a threshold of its own, lower where the teacher is rarely sure of it (FlexMatch, Zhang et al. 2021,
+arXiv 2110.08263, equations 5 to 7, warmed up, mapped by x / (2 - x)); the modalities of a row must agree
+(co-training, Blum & Mitchell 1998). Shapes: n rows, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+LEAST = (
+    0.5  # of the threshold, for a class that nothing is sure of: the paper has 0, and would take any guess
+)
+
+
+def class_thresholds(probabilities: Floats, threshold: float) -> Floats:
+    """Thresholds [C], from half of `threshold` to all of it, from probabilities [n, C] of rows without a label.
+
+    sigma_c counts the rows whose answer is c with more than `threshold`; beta_c is sigma_c over the largest, or over
+    the rows of which nothing is sure yet where these are more; c needs beta_c / (2 - beta_c) * threshold.
+    """
+    sure = probabilities.max(axis=1, initial=0) > threshold
+    counts = np.bincount(probabilities[sure].argmax(axis=1), minlength=probabilities.shape[1])
+    beta = counts / max(counts.max(initial=0), int((~sure).sum()), 1)
+    return np.asarray(np.maximum(beta / (2 - beta), LEAST) * threshold)
+
+
+def accepted(joint: Floats, views: Sequence[Floats], thresholds: Floats) -> npt.NDArray[np.bool_]:
+    """Rows [n] whose joint answer [n, C] is above its class's threshold and is that of every view present.
+
+    views : probabilities [n, C] by one modality each; NaN in a row without it. A row that no view answers is left out.
+    """
+    best = joint.argmax(axis=1)
+    chosen = joint.max(axis=1) > thresholds[best]
+    seen = np.zeros(len(joint), bool)
+    for view in views:
+        there = np.asarray(~np.isnan(view).any(axis=1))
+        chosen &= ~there | (np.where(there[:, None], view, 0).argmax(axis=1) == best)
+        seen |= there
+    return np.asarray(chosen & seen)
