@@ -1,9 +1,9 @@
 """Rows without a label teach too: where the labelled rows make sure of their class, they are learned from as if it
 were theirs.
 
-The linear probes of the sources are the teacher (self-training); a row is believed where each modality that it has says
-the same class, surely enough for that class (`training.pseudo_labels`). In each fold the teacher knows the labels that
-are fitted on there and no others, so that held rows still measure what they would.
+The linear probes of the sources are the teacher (self-training). A row is believed where all that it has makes sure of
+a class, surely enough for that class, and no modality is of another (`training.pseudo_labels`). In each fold the
+teacher knows the labels that are fitted on there and no others, so that held rows still measure what they would.
 """
 
 from __future__ import annotations
@@ -62,11 +62,13 @@ def self_trained(prepared: Prepared, *, balanced: bool, seed: int) -> tuple[Prep
             seed,
         )
 
-    folds = []
-    for fold in prepared.folds:
-        fit = fold.fit[prepared.taken[fold.fit] < views.own]
-        folds.append(_with(fold, taught(fold, fit, own), by_class))
-    whole = taught(prepared.whole, prepared.few, np.arange(views.own))
+    fits = [fold.fit[prepared.taken[fold.fit] < views.own] for fold in prepared.folds]
+    told = [taught(fold, fit, own) for fold, fit in zip(prepared.folds, fits, strict=True)]
+    if len(told) == 1 and np.array_equal(own[fits[0]], prepared.few):
+        whole = replace(told[0], places=own[told[0].places])  # without a refit what was measured ships
+    else:
+        whole = taught(prepared.whole, prepared.few, np.arange(views.own))
+    folds = [_with(fold, one, by_class) for fold, one in zip(prepared.folds, told, strict=True)]
     few = np.sort(np.concatenate([prepared.few, whole.places]))
     return replace(prepared, whole=_with(prepared.whole, whole, by_class), few=few, folds=folds), whole
 
@@ -103,11 +105,19 @@ def guess(
     for modality in dict.fromkeys(source.modality for source in sources):
         of = [two for source, two in zip(sources, answers, strict=True) if source.modality == modality]
         views.append(_calibrated(_product([a for a, _ in of]), _product([b for _, b in of]), truth))
-    _, joint = _calibrated(_product([a for a, _ in views]), _product([b for _, b in views]), truth)
+    joint = _joint(views, truth)
     probabilities = np.nan_to_num(np.exp(joint))
     thresholds = class_thresholds(probabilities, THRESHOLD)
     chosen = accepted(probabilities, [np.exp(view) for _, view in views], thresholds)
     return Guesses(unlabelled[chosen], probabilities[chosen].argmax(axis=1), thresholds)
+
+
+def _joint(views: Sequence[tuple[Floats, Floats]], truth: Rows) -> Floats:
+    """Product of the modalities that an unlabelled row has: calibrated on known rows that have several, or the one."""
+    several = [np.sum([~np.isnan(view[k]).any(axis=1) for view in views], axis=0) > 1 for k in (0, 1)]
+    known, asked = (_product([view[k] for view in views]) for k in (0, 1))
+    _, joint = _calibrated(known[several[0]], asked, truth[several[0]])
+    return np.where(several[1][:, None], joint, asked)
 
 
 def _calibrated(known: Floats, asked: Floats, truth: Rows) -> tuple[Floats, Floats]:
