@@ -13,9 +13,11 @@ import pytest
 from motet import load
 from motet.data import Table, infer_schema, make_split, read_table, read_target, unlabelled_rows
 from motet.deployment import Options, build_model
+from motet.deployment.fitting import fit_heads
 from motet.deployment.prepared import Prepared
 from motet.deployment.preparing import prepare_rows
 from motet.deployment.self_training import self_trained
+from motet.deployment.semi_supervised import choose
 from motet.errors import TableError, UsageError
 
 CLASSES, WORDS = "abc", 25  # words of each class
@@ -76,6 +78,28 @@ def test_one_view_teaches_the_other(tmp_path: Path) -> None:
     answers = load(tmp_path / "model").predict(table)
     right = [one.prediction == wanted for one, wanted in zip(answers, data["truth"], strict=True)]
     assert [one.id for one in answers] == list(range(474)) and np.mean(right) > 0.97
+
+
+@pytest.mark.parametrize("cost", [-1.0, 0.0, 1.0])
+def test_what_held_rows_find_worse_does_not_ship(cost: float) -> None:
+    data = two_views(30, 60)
+    table, schema = _read(data)
+    found = read_target(table, schema, "class")
+    split = make_split(table, schema, found, validation_size=0.0)
+    options = Options(cache=False, fusion="late")
+    alone = fit_heads(table, schema, found, split, options)
+    taught = fit_heads(table, schema, found, split, replace(options, semi_supervised=True))
+    losses = {pattern: one + cost for pattern, one in alone.selection.held_losses.items()}
+    assert set(losses) == {"text+tabular", "text", "tabular"}
+    taught.selection = replace(taught.selection, held_losses=losses)
+    ships, beside = choose(taught, alone, found.classes, seed=0)
+    worse = cost > 0
+    assert (ships is alone, beside.other is taught, beside.name) == (
+        (True, True, "semi-supervised") if worse else (False, False, "supervised")
+    )
+    assert beside.told["held_out"]["text"]["gain"] == pytest.approx(-cost)
+    (note,) = [note for note in ships.prepared.notes if "sure enough to learn from" in note]
+    assert ("answered worse with them (text+tabular, text, tabular)" in note) == worse
 
 
 def test_no_teacher_sees_a_held_row() -> None:
