@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from motet.data.catalogue.latents import stream
-from motet.data.scenes.asking import KINDS, Question, ask, draw_wanted
+from motet.data.scenes.asking import KINDS, RAREST_FIRST, Kind, Question, ask, draw_wanted
 from motet.data.scenes.drawing import draw_scene
 from motet.data.scenes.names import caption
 from motet.data.scenes.things import Thing, draw_things
@@ -48,7 +48,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Scenes:
-    """Written scenes: the table of questions, three a picture, and the table of captions, one a picture."""
+    """Written scenes: the table of questions, five a picture, and the table of captions, one a picture."""
 
     questions: Path
     captions: Path
@@ -131,10 +131,14 @@ def _scene(number: int, seed: int) -> Scene:
     rank = int(stream(seed, block, 11).permutation(BLOCK)[place])
     unseen = rank == UNSEEN_PLACE
     random = stream(seed, number, 12)
-    wanted = [draw_wanted(kind, random, unseen=unseen) for kind in KINDS]
-    while True:
+    wanted = [draw_wanted(kind, random, unseen=unseen) for kind in RAREST_FIRST]
+    while True:  # until there is a scene of which all of them can be asked
         things = draw_things(random, unseen=unseen)
-        questions = [ask(things, one, random, unseen=unseen) for one in wanted]
-        found = tuple(one for one in questions if one is not None)
-        if len(found) == len(KINDS):
-            return Scene(number, SPLITS[rank], unseen, things, found)
+        asked: dict[Kind, Question] = {}
+        for one in wanted:
+            question = ask(things, one, random, unseen=unseen)
+            if question is None:
+                break
+            asked[one.kind] = question
+        else:
+            return Scene(number, SPLITS[rank], unseen, things, tuple(asked[kind] for kind in KINDS))
