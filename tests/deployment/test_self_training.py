@@ -72,6 +72,7 @@ def test_one_view_teaches_the_other(tmp_path: Path) -> None:
     assert sum(semi["believed"].values()) > 250 and set(semi["thresholds"]) == set(CLASSES)
     assert any("of 300 rows without a label were sure enough" in note for note in told["notes"])
     assert not any("left out" in note for note in told["notes"])
+    assert (told["data"]["left_out"], told["data"]["unlabelled"]) == (0, 300)
     kept = json.loads((tmp_path / "model" / "motet.json").read_text(encoding="utf-8"))["training"]["fitted"]
     assert kept["rows"] == 24 and kept["pseudo_labelled"] == sum(semi["believed"].values())
     # Each row, with a label or without, is answered by itself and in order.

@@ -128,6 +128,7 @@ def _fitted(
         return fit_heads(table, schema, found, split, options), None
     limit = None if options.time_limit is None else options.time_limit / 2  # of each of the two
     taught = fit_heads(table, schema, found, split, replace(options, time_limit=limit))
+    taught.prepared = taught.prepared.without_features()  # before those of the other are in memory
     alone = replace(options, time_limit=limit, semi_supervised=False)
     return choose(taught, fit_heads(table, schema, found, split, alone), found.classes, seed=options.seed)
 
@@ -226,7 +227,11 @@ def _measure(
     if found.kind == "class":
         evaluation["label_errors"] = _suspects(table, schema, found, fitted)
     sides = _sides(split)
-    evaluation["data"] = {"name": table.name, "rows": sides, "left_out": len(table) - sum(sides.values())}
+    teach = len(fitted.prepared.views.unlabelled)
+    left_out = len(table) - sum(sides.values()) - teach
+    evaluation["data"] = {"name": table.name, "rows": sides, "left_out": left_out}
+    if teach:
+        evaluation["data"]["unlabelled"] = teach
     evaluation["seed"] = options.seed
     evaluation["seconds"] = {**evaluation["seconds"], **fitted.seconds}
     return evaluation
