@@ -21,7 +21,7 @@ from motet.data.targets import label_notes
 from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
-from motet.deployment.semi_supervised import Beside, add_row, choose
+from motet.deployment.semi_supervised import add_row, fit_beside
 from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache
 from motet.errors import TableError
@@ -83,7 +83,11 @@ def build_model(
         *_short_test_side(schema, found, split, options),
     )
     split = replace(split, notes=(*noted, *harmful_findings(table, schema, found, split)))
-    fitted, beside = _fitted(table, schema, found, split, options)
+    beside = None
+    if options.semi_supervised:
+        fitted, beside = fit_beside(table, schema, found, split, options)
+    else:
+        fitted = fit_heads(table, schema, found, split, options)
     with new_model_directory(place) as making:
         manifest = _write(making, fitted, table, schema, found, options)
         write_manifest(making, manifest)
@@ -118,19 +122,6 @@ def _short_test_side(schema: Schema, found: Labels, split: Split, options: Optio
         f"{len(split.test)} of {labelled} rows test, fewer than half of the {options.test_size:.0%} asked for: groups "
         "and rows with the same inputs stay on one side"
     ]
-
-
-def _fitted(
-    table: Table, schema: Schema, found: Labels, split: Split, options: Options
-) -> tuple[Fitted, Beside | None]:
-    """What ships; where rows without a label teach, the same without them is fitted too, and may be what ships."""
-    if not options.semi_supervised:
-        return fit_heads(table, schema, found, split, options), None
-    limit = None if options.time_limit is None else options.time_limit / 2  # of each of the two
-    taught = fit_heads(table, schema, found, split, replace(options, time_limit=limit))
-    taught.prepared = taught.prepared.without_features()  # before those of the other are in memory
-    alone = replace(options, time_limit=limit, semi_supervised=False)
-    return choose(taught, fit_heads(table, schema, found, split, alone), found.classes, seed=options.seed)
 
 
 def _measured_apart(

@@ -56,19 +56,8 @@ def prepare_rows(
                 f"{table.name}: every row that may train has a label in column {schema.label!r}, so there is "
                 "nothing to learn from without one: leave --semi-supervised (in Python semi_supervised=) out"
             )
-    every = np.concatenate([split.train, split.validation, unlabelled])
-    weighing = row_weights(table, schema, every)
-    if weighing is not None and not weighing.all():
-        without = int((weighing == 0).sum())
-        notes.append(
-            "1 row of weight 0 is left out" if without == 1 else f"{without:,} rows of weight 0 are left out"
-        )
-        kept = np.split(weighing > 0, [len(split.train), len(split.train) + len(split.validation)])
-        split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
-        every, weighing = every[weighing > 0], weighing[weighing > 0]
-    rows = np.concatenate([split.train, split.validation])
-    if weighing is not None:
-        weighing /= weighing[: len(rows)].mean()
+    split, every, weighing = _counting(table, schema, split, unlabelled, notes)
+    rows = every[: len(split.train) + len(split.validation)]
     truth, classes = found.values[every], len(found.classes)  # of strata, where no class is learned
     supervised = any(is_small(name) for modality in by_modality for name in options.encoders_of(modality))
     if supervised and options.semi_supervised:
@@ -186,6 +175,26 @@ def prepare_rows(
         notes,
         options.tokens and given,
     )
+
+
+def _counting(
+    table: Table, schema: Schema, split: Split, unlabelled: Rows, notes: list[str]
+) -> tuple[Split, Rows, npt.NDArray[np.float32] | None]:
+    """The split without rows of weight 0, its training and validation rows and the unlabelled ones [n], and the weights
+    [n] of these, 1 on average over those with a label."""
+    every = np.concatenate([split.train, split.validation, unlabelled])
+    weighing = row_weights(table, schema, every)
+    if weighing is None:
+        return split, every, None
+    if not weighing.all():
+        without = int((weighing == 0).sum())
+        notes.append(
+            "1 row of weight 0 is left out" if without == 1 else f"{without:,} rows of weight 0 are left out"
+        )
+        kept = np.split(weighing > 0, [len(split.train), len(split.train) + len(split.validation)])
+        split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
+        every, weighing = every[weighing > 0], weighing[weighing > 0]
+    return split, every, weighing / weighing[: len(split.train) + len(split.validation)].mean()
 
 
 def _target(found: Labels, fitted: npt.NDArray[Any], balance: Floats | None) -> tuple[Target, Floats]:

@@ -4,12 +4,14 @@ other."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from motet.deployment.fitting import Fitted
+from motet.data import Labels, Schema, Split, Table
+from motet.deployment.fitting import Fitted, fit_heads
+from motet.deployment.options import Options
 from motet.evaluation import paired_difference
 
 TAUGHT, ALONE = "semi-supervised", "supervised"
@@ -23,6 +25,17 @@ class Beside:
     other: Fitted
     name: str
     told: dict[str, Any]
+
+
+def fit_beside(
+    table: Table, schema: Schema, found: Labels, split: Split, options: Options
+) -> tuple[Fitted, Beside]:
+    """Fit with the rows without a label, and once more without them; what ships, and the other."""
+    limit = None if options.time_limit is None else options.time_limit / 2  # of each of the two
+    taught = fit_heads(table, schema, found, split, replace(options, time_limit=limit))
+    taught.prepared = taught.prepared.without_features()  # before those of the other are in memory
+    alone = replace(options, time_limit=limit, semi_supervised=False)
+    return choose(taught, fit_heads(table, schema, found, split, alone), found.classes, seed=options.seed)
 
 
 def choose(taught: Fitted, alone: Fitted, classes: Sequence[str], *, seed: int) -> tuple[Fitted, Beside]:
