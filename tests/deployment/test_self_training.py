@@ -164,6 +164,18 @@ def test_a_row_of_one_modality_needs_no_other_to_agree() -> None:
     assert (rows < 120).sum() > 50 and (rows >= 120).sum() > 0
 
 
+def test_rows_that_have_nothing_teach_nothing() -> None:
+    data = two_views(30, 20)
+    for k in range(30, 50):
+        data["word"][k], data["size"][k] = "", None
+    made = prepared(data)
+    taught, guesses = self_trained(made, balanced=False, seed=0)
+    assert len(guesses.places) == 0
+    for fold, before in zip([*taught.folds, taught.whole], [*made.folds, made.whole], strict=True):
+        np.testing.assert_array_equal(fold.fit, before.fit)
+        np.testing.assert_array_equal(fold.weights_of(fold.fit), before.weights_of(before.fit))
+
+
 def test_without_a_refit_what_was_measured_is_what_ships() -> None:
     made = prepared(two_views(90, 100), refit=False, validation_size=0.3)
     taught, guesses = self_trained(made, balanced=False, seed=0)

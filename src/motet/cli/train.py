@@ -129,8 +129,8 @@ def train(
         bool,
         typer.Option(
             "--semi-supervised",
-            help="Rows without a label teach too, as the class that the labelled rows make sure of; shown beside the "
-            "same without them.",
+            help="Rows with an empty label teach too, each as the class that the labelled rows are sure of "
+            "(docs/few-labels.md); the same model without them is shown beside it.",
         ),
     ] = False,
     no_refit: Annotated[
