@@ -64,6 +64,7 @@ def main() -> None:
             "unlabelled": runs[0]["unlabelled"],
             "believed": _spread([run["believed"] for run in runs]),
             "shipped": [run["ships"] for run in runs],
+            "of_what_shipped": _spread([run[run["ships"]] for run in runs]),
         }
     finish({"benchmark": "few_labels", "table": options.table, "split": options.split, "labels": found})
 
