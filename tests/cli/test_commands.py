@@ -520,6 +520,23 @@ class TestSizesAndASplitColumn:
         sides = json.loads(done.out)["data"]["rows"]
         assert fitted["rows"] == sides["train"] and fitted["held_out"] == [sides["validation"]]
 
+    def test_rows_without_a_label_teach_beside_the_same_without_them(
+        self, motet: Motet, tmp_path: Path
+    ) -> None:
+        table = tmp_path / "things.csv"
+        rows = [
+            f"{words} of thing {n},{words if n % 3 else ''}" for n, words in enumerate(["lamp", "chair"] * 45)
+        ]
+        table.write_text("\n".join(["words,kind", *rows, ""]))
+        said = ("train", table, "--label", "kind", "-o", tmp_path / "model", "--fusion", "late")
+        done = motet(*said, "--semi-supervised")
+        assert done.code == 0, done.err
+        assert "of 30 rows without a label were sure enough to learn from" in done.err
+        assert "baseline supervised:text" in done.out + done.err
+        assert "supervised:text" in (tmp_path / "model" / "report.html").read_text(encoding="utf-8")
+        done = motet(*said, "--semi-supervised", "--target", "labels")
+        assert done.code == 2 and "is of classes" in done.err
+
     def test_validation_rows_are_taken_where_the_column_has_none(self, train: Motet) -> None:
         done = train("part", "train train test", "--split-column", "part", "--val-size", "0.4")
         assert done.code == 0 and "not used" not in done.err

@@ -125,6 +125,14 @@ def train(
             metavar="DIR", help="A translation model that texts go through (repeat: there, and back)."
         ),
     ] = None,
+    semi_supervised: Annotated[
+        bool,
+        typer.Option(
+            "--semi-supervised",
+            help="Rows with an empty label teach too, each as the class that the labelled rows are sure of "
+            "(docs/few-labels.md); the same model without them is shown beside it.",
+        ),
+    ] = False,
     no_refit: Annotated[
         bool,
         typer.Option(
@@ -271,6 +279,7 @@ def train(
             "--slice": slices,
             "--curves": curves,
             "--augment": augment,
+            "--semi-supervised": semi_supervised,
             "--no-refit": no_refit,
         },
     )
@@ -345,6 +354,7 @@ def train(
         training=Settings(curves=curves, balance=Balance.of(read_balance(balance or ()))),
         slices=tuple(slices or ()),
         augment=augmentation,
+        semi_supervised=semi_supervised,
         refit=not no_refit,
         seed=seed,
     )

@@ -25,6 +25,7 @@ from motet.data.table import CellIssue, Table
 from motet.data.tabular_cells import TabularCells
 from motet.data.targets import encode_target, read_target
 from motet.data.text_cells import TextCells
+from motet.data.unlabelled import unlabelled_rows
 from motet.data.vector_cells import VectorCells
 from motet.data.weights import row_weights
 
@@ -70,4 +71,5 @@ __all__ = [
     "script_of",
     "split_pairs",
     "split_sides",
+    "unlabelled_rows",
 ]

@@ -203,7 +203,8 @@ def _broken(audit: Audit) -> list[tuple[str, str]]:
 def _classes(audit: Audit) -> list[tuple[str, str]]:
     found = []
     if audit.unlabelled:
-        found.append(("warning", f"{_count(audit.unlabelled, 'row')} without a label: left out of training"))
+        without = f"{_count(audit.unlabelled, 'row')} without a label"
+        found.append(("warning", f"{without}: left out of training, unless train --semi-supervised"))
     if audit.few:
         found.append(("warning", small_classes(list(audit.few))))
     found += [("warning", message) for message in alike_classes(audit.classes or {})]

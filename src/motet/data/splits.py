@@ -60,7 +60,7 @@ def make_split(
     if len(rows) == 0:
         raise TableError("no row has a label")
     if len(rows) < len(labels.values):
-        notes.append(f"{len(labels.values) - len(rows)} rows without a label are left out")
+        notes.append(left_out_note(len(labels.values) - len(rows)))
     generator = np.random.default_rng(seed)
     classes = labels.values[rows]
     if schema.split is not None:
@@ -98,6 +98,11 @@ def make_split(
     known = np.full(len(labels.values), -1, np.int64)
     known[rows] = together
     return Split(made[TRAIN], made[VALIDATION], made[TEST], tuple(notes), known)
+
+
+def left_out_note(unlabelled: int) -> str:
+    """Say how many rows have no label, and so no side."""
+    return f"{unlabelled} rows without a label are left out"
 
 
 def split_sides(table: Table, column: str) -> npt.NDArray[np.int8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -15,10 +16,12 @@ import numpy as np
 from motet import __version__
 from motet.data import Labels, Schema, Split, Table, column_slices, make_split, read_target
 from motet.data.harm import harmful_findings
+from motet.data.splits import left_out_note
 from motet.data.targets import label_notes
 from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
+from motet.deployment.semi_supervised import add_row, fit_beside
 from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache
 from motet.errors import TableError
@@ -73,19 +76,27 @@ def build_model(
     for name in options.slices:
         column_slices(table, name, split.test)  # what is wrong with a column is told before training
     check_place(place)
+    unlabelled = left_out_note(int((found.values < 0).sum())) if options.semi_supervised else None
     noted = (
         *label_notes(found, str(schema.label)),
-        *split.notes,
+        *(note for note in split.notes if note != unlabelled),
         *_short_test_side(schema, found, split, options),
     )
     split = replace(split, notes=(*noted, *harmful_findings(table, schema, found, split)))
-    fitted = fit_heads(table, schema, found, split, options)
+    beside = None
+    if options.semi_supervised:
+        fitted, beside = fit_beside(table, schema, found, split, options)
+    else:
+        fitted = fit_heads(table, schema, found, split, options)
     with new_model_directory(place) as making:
         manifest = _write(making, fitted, table, schema, found, options)
         write_manifest(making, manifest)
         # What ships maps the same features anew: they would be mapped twice.
         fitted.prepared = fitted.prepared.without_features()
         evaluation = _measure(making, table, schema, found, fitted, options)
+        if beside is not None:
+            rival = _measured_apart(place, beside.other, table, schema, found, options)
+            add_row(evaluation, beside, rival)
         if ceilings is not None:
             evaluation["ceilings"] = dict(ceilings)
         evaluation["seconds"]["total"] = round(time.perf_counter() - begun, 3)
@@ -111,6 +122,16 @@ def _short_test_side(schema: Schema, found: Labels, split: Split, options: Optio
         f"{len(split.test)} of {labelled} rows test, fewer than half of the {options.test_size:.0%} asked for: groups "
         "and rows with the same inputs stay on one side"
     ]
+
+
+def _measured_apart(
+    place: Path, fitted: Fitted, table: Table, schema: Schema, found: Labels, options: Options
+) -> dict[str, Any]:
+    """The evaluation of what does not ship, by the running wing from a directory that is gone afterwards."""
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as folder:
+        making = Path(folder)
+        write_manifest(making, _write(making, fitted, table, schema, found, options))
+        return _measure(making, table, schema, found, fitted, options)
 
 
 def _write(
@@ -197,7 +218,11 @@ def _measure(
     if found.kind == "class":
         evaluation["label_errors"] = _suspects(table, schema, found, fitted)
     sides = _sides(split)
-    evaluation["data"] = {"name": table.name, "rows": sides, "left_out": len(table) - sum(sides.values())}
+    teach = len(fitted.prepared.views.unlabelled)
+    left_out = len(table) - sum(sides.values()) - teach
+    evaluation["data"] = {"name": table.name, "rows": sides, "left_out": left_out}
+    if teach:
+        evaluation["data"]["unlabelled"] = teach
     evaluation["seed"] = options.seed
     evaluation["seconds"] = {**evaluation["seconds"], **fitted.seconds}
     return evaluation

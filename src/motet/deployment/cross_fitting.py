@@ -48,9 +48,10 @@ def cross_fit(
     some [n] : which of the N rows take part; parts : places in it. views : the N rows and the views of them, M in all;
     truth [M] : their classes; whole : their features by encoders that learned from all. A held row whose class no other
     row has could only be answered wrongly, which tells nothing of heads that will know the class: it is not held. Views
-    of rows that are held are left out; no view is held.
+    of rows that are held are left out; no view is held. Rows without a label stand in each fold (`with_all`),
+    neither fitted on nor held.
     """
-    some = views.with_views(some)
+    some = views.with_all(some)
     shared = {
         name: whole[name].part(some) if len(some) < len(truth) else whole[name]
         for name, encoder in encoders.items()
@@ -58,7 +59,7 @@ def cross_fit(
     }
     labels, of, folds = truth[some], views.origin[some], []
     for part in parts:
-        fit = np.flatnonzero(~np.isin(of, of[part]))
+        fit = np.flatnonzero(~np.isin(of, of[part]) & (labels >= 0))
         held = part[np.isin(labels[part], labels[fit])]
         if len(held) == 0:
             continue

@@ -14,6 +14,7 @@ from motet.deployment.held_logits import HeldLogits
 from motet.deployment.options import Options
 from motet.deployment.prepared import Prepared
 from motet.deployment.preparing import prepare_rows
+from motet.deployment.self_training import Guesses, self_trained
 from motet.fusion import FUSIONS
 from motet.model import HeadEntry, file_name
 from motet.selection import Selection, select
@@ -32,6 +33,7 @@ class Fitted:
     history: dict[str, list[Epoch]]
     record: dict[str, Any]  # how the choice was made, for motet.json
     seconds: dict[str, float] = field(default_factory=dict)
+    guesses: Guesses | None = None  # what rows without a label were taken for, where they teach
 
 
 def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options: Options) -> Fitted:
@@ -47,6 +49,10 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     begun = time.monotonic()
     prepared = prepare_rows(table, schema, found, split, options)
     clock.lap("encode")
+    guesses = None
+    if options.semi_supervised:
+        prepared, guesses = self_trained(prepared, balanced=options.balanced, seed=options.seed)
+        clock.lap("pseudo-labels")
     probes = prepared.probes()
     heads = {name: HeadEntry(f"heads/{file_name(name)}.onnx", (name,), "unimodal") for name in probes}
     modules: dict[str, Any] = {name: probe.module for name, probe in probes.items()}
@@ -74,6 +80,7 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
     chosen = {member.head for entry in selection.patterns.values() for member in entry.members}
     modules |= fused.fit_whole(sorted(chosen - set(probes)))
     clock.lap("refit")
+    believed = 0 if guesses is None else len(guesses.places)
     return Fitted(
         prepared,
         {name: heads[name] for name in modules},
@@ -82,13 +89,15 @@ def fit_heads(table: Table, schema: Schema, found: Labels, split: Split, options
         probes,
         prepared.encoders.history | {name: trained.history for name, trained in fused.trained.items()},
         {
-            "rows": len(prepared.whole.fit),
-            "probe_rows": len(prepared.few),
+            "rows": len(prepared.whole.fit) - believed,
+            "probe_rows": len(prepared.few) - believed,
+            **({"pseudo_labelled": believed} if options.semi_supervised else {}),
             "held_out": [len(fold.held) for fold in prepared.folds],
             "best_epochs": {name: trained.best_epoch for name, trained in fused.trained.items()},
             "epochs": fused.epochs,
         },
         clock.seconds,
+        guesses,
     )
 
 

@@ -42,6 +42,8 @@ class Options:
         `logit-adjustment` adds the logarithm of that share to the logits in the loss (see `tasks.ClassObjective`).
     time_limit : seconds after which no further candidate is tried; linear heads always are.
     augment : further views of each training row.
+    semi_supervised : rows without a label teach too, by the classes that the labelled rows make sure of (see
+        `deployment.self_training`).
     refit : the heads that ship are fitted on the validation rows too, once these have chosen. Without it they are those
         that were measured: fitted on the training rows alone, chosen and calibrated on the validation rows.
     """
@@ -63,6 +65,7 @@ class Options:
     slices: tuple[str, ...] = ()
     training: Settings = field(default_factory=Settings)
     augment: Augmentation = field(default_factory=Augmentation)
+    semi_supervised: bool = False
     refit: bool = True
     seed: int = 0
     cache: bool = True
@@ -83,6 +86,11 @@ class Options:
             raise UsageError(
                 "class weights and logit adjustment are of classes, one class a row: leave them out where the target "
                 f"is {self.target}"
+            )
+        if self.target != "class" and self.semi_supervised:
+            raise UsageError(
+                "--semi-supervised (in Python semi_supervised=) is of classes, one class a row: leave it out where the "
+                f"target is {self.target}"
             )
         if self.class_weights is not None and self.imbalance == "logit-adjustment":
             raise UsageError("class weights and logit adjustment do the same twice: take one of them")

@@ -16,7 +16,7 @@ from motet.deployment.sources import Sources
 from motet.deployment.views import ViewedRows
 from motet.fusion import FUSIONS, Source, on_tokens
 from motet.runtime.target import Target
-from motet.tasks import Objective, objective_of
+from motet.tasks import Objective
 from motet.training import Fold, Probe, fit_probe, is_large, side_by_side
 
 Rows = npt.NDArray[np.int64]
@@ -29,9 +29,10 @@ class Prepared:
 
     encoders : opened, fitted on the rows of `whole.fit`. sources : what heads read. views : the rows, and after them
     their further views. whole : all rows that heads are fitted on, beside their views. few : those of them that probes
-    are fitted on. folds : of these, or empty; views are among what they fit on and never held. target : what is
-    learned. prior [C] : share of each class or label, or the mean number. broken : cells, once each. notes : what was
-    decided.
+    are fitted on. taken : the places among `views` that each fold counts. units [N] : which rows stay together, where
+    some have no label. folds : of `few`, or empty; views are among what they fit on and never held. target : what is
+    learned, and objective : what heads minimise. prior [C] : share of each class or label, or the mean number. broken :
+    cells, once each. notes : what was decided.
     """
 
     encoders: Sources
@@ -39,26 +40,17 @@ class Prepared:
     views: ViewedRows
     whole: Fold
     few: Rows
+    taken: Rows
+    units: Rows | None
     folds: list[Fold]
     target: Target
+    objective: Objective
     prior: Floats
-    adjusted: bool  # whether logits are adjusted by the shares of the classes
     split: Split  # the rows that are used: without those of weight 0 on the train and validation sides
     held_rows: Rows  # numbers in the table of the held rows of all folds, one fold after the other [n]
     broken: list[CellIssue]
     notes: list[str]
     on_tokens: bool = False  # strategies that read tokens are given them
-
-    @property
-    def objective(self) -> Objective:
-        """What heads minimise."""
-        if not self.adjusted:
-            return objective_of(self.target, None)
-        truth, weights = self.whole.labels[self.whole.fit], self.whole.weights_of(self.whole.fit)
-        share = np.bincount(
-            truth, weights, minlength=self.target.outputs
-        )  # what heads would learn as the prior
-        return objective_of(self.target, share / share.sum())
 
     def probes(self) -> dict[str, Probe]:
         """The linear probe of each source; on views too, where they differ in it from rows.
@@ -86,8 +78,7 @@ class Prepared:
         """The folds for what reads one modality alone: without views where they do not differ in it."""
         if self.views.changes(modality):
             return self.folds
-        # In a fold the rows that are fitted on come first, those held after them, and views last.
-        return [replace(fold, fit=fold.fit[fold.fit < len(self.few)]) for fold in self.folds]
+        return [replace(fold, fit=fold.fit[self.taken[fold.fit] < self.views.own]) for fold in self.folds]
 
     def fused(self, options: Options) -> FusedHeads:
         """Fused heads, not trained yet."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import Labels, Schema, Split, Table, cells, row_weights
+from motet.data import Labels, Schema, Split, Table, cells, row_weights, unlabelled_rows
 from motet.data.decimal_marks import reading_notes
 from motet.data.missingness import input_presence, telling_absence
 from motet.data.splits import row_units
@@ -25,6 +25,7 @@ from motet.fusion import Source
 from motet.runtime.labels_target import LabelsTarget
 from motet.runtime.number_target import NumberTarget
 from motet.runtime.target import ClassTarget, Target
+from motet.tasks import objective_of
 from motet.training import Fold
 
 Rows = npt.NDArray[np.int64]
@@ -47,19 +48,23 @@ def prepare_rows(
     options.training.balance.check(tuple(by_modality))
     cache = FeatureCache() if options.cache else None
     notes = [*table.notes, *split.notes, *reading_notes(table, schema.numbers)]
-    weighing = row_weights(table, schema, np.concatenate([split.train, split.validation]))
-    if weighing is not None and not weighing.all():
-        without = int((weighing == 0).sum())
-        notes.append(
-            "1 row of weight 0 is left out" if without == 1 else f"{without:,} rows of weight 0 are left out"
-        )
-        kept = np.split(weighing > 0, [len(split.train)])
-        split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
-        weighing = weighing[weighing > 0]
-        weighing /= weighing.mean()
-    rows = np.concatenate([split.train, split.validation])
-    truth, classes = found.values[rows], len(found.classes)  # of strata, where no class is learned
+    unlabelled, near = split.train[:0], split.train[:0]
+    if options.semi_supervised:
+        unlabelled, near = unlabelled_rows(table, schema, found, split)
+        if not len(unlabelled):
+            raise TableError(
+                f"{table.name}: every row that may train has a label in column {schema.label!r}, so there is "
+                "nothing to learn from without one: leave --semi-supervised (in Python semi_supervised=) out"
+            )
+    split, every, weighing = _counting(table, schema, split, unlabelled, notes)
+    rows = every[: len(split.train) + len(split.validation)]
+    truth, classes = found.values[every], len(found.classes)  # of strata, where no class is learned
     supervised = any(is_small(name) for modality in by_modality for name in options.encoders_of(modality))
+    if supervised and options.semi_supervised:
+        raise UsageError(
+            f"--semi-supervised (in Python semi_supervised=) with an encoder {FROM_SCRATCH!r}, which learns from "
+            "labels alone: name a pretrained one, or learn one from all rows first (motet pretrain)"
+        )
     if supervised and found.kind != "class":
         raise UsageError(
             f"an encoder {FROM_SCRATCH!r} learns classes, not {options.target}: name another encoder"
@@ -76,7 +81,7 @@ def prepare_rows(
     balance = _class_weights(truth[fit], classes) if options.classes_alike else None
     weights = balance if options.balanced else None
     opened = open_sources(by_modality, found.values, classes, split.train, split.validation, options, weights)
-    views = add_views(by_modality, rows, fit, options.augment, options.seed, notes)
+    views = add_views(by_modality, every, fit, options.augment, options.seed, notes, labelled=len(rows))
     for encoder in opened.encoders.values():
         if isinstance(encoder, PretrainedEncoder):
             encoder.open_early(cache)  # loading a network takes seconds in which others can already encode
@@ -124,45 +129,72 @@ def prepare_rows(
     have = {modality: column.present[rows] for modality, column in by_modality.items()}
     for name, made in tables.items():
         have[opened.encoders[name].modality] &= made.present[: len(rows)]
-    issues = issues_of(table, by_modality, tables, rows)
+    issues = issues_of(table, by_modality, tables, every)
     broken = [issue for issue in issues if issue.broken]
     notes += mended_note([issue for issue in issues if not issue.broken], schema)
     there = input_presence(table, schema, rows, have, broken)
     notes += telling_absence(there, found, rows, seed=options.seed)
-    wanted = found.truth[rows]
+    wanted = found.truth[every]
     target, prior = _target(found, wanted[fit], balance)
     if balance is not None:
         notes.append("every class counts alike where held-out rows choose and calibrate, as in the loss")
     counted = weighing
     if weights is not None:
-        counted = weights[truth] if weighing is None else weights[truth] * weighing
+        by_class = np.where(truth < 0, 1, weights[truth]).astype(np.float32)
+        counted = by_class if weighing is None else by_class * weighing
     if supervised and schema.weight is not None:
         notes.append(
             f"weights do not reach an encoder {FROM_SCRATCH!r}: it learns from every training row alike"
         )
     # A view has the truth and the weight of its row.
     wanted, counted = wanted[views.origin], None if counted is None else counted[views.origin]
-    taken = views.with_views(some)
+    taken = views.with_all(some)
     parted = [
         replace(fold, labels=wanted[taken], weights=None if counted is None else counted[taken])
         for fold in cross_fit(some, parts, views, truth[views.origin], opened.encoders, tables)
     ]
+    whole = Fold(tables, wanted, fit, weights=counted)
+    share = None
+    if options.imbalance == "logit-adjustment":  # what heads would learn as the prior
+        share = np.bincount(wanted[fit], whole.weights_of(fit), minlength=classes)
     return Prepared(
         opened,
         [Source(name, opened.encoders[name].modality, made.width) for name, made in tables.items()],
         views,
-        Fold(tables, wanted, fit, weights=counted),
+        whole,
         few,
+        taken,
+        near[every] if len(near) else None,
         parted,
         target,
+        objective_of(target, None if share is None else share / share.sum()),
         prior,
-        options.imbalance == "logit-adjustment",
         split,
         np.concatenate([rows[some][fold.held] for fold in parted] or [rows[:0]]),
         broken,
         notes,
         options.tokens and given,
     )
+
+
+def _counting(
+    table: Table, schema: Schema, split: Split, unlabelled: Rows, notes: list[str]
+) -> tuple[Split, Rows, npt.NDArray[np.float32] | None]:
+    """The split without rows of weight 0, its training and validation rows and the unlabelled ones [n], and the weights
+    [n] of these, 1 on average over those with a label."""
+    every = np.concatenate([split.train, split.validation, unlabelled])
+    weighing = row_weights(table, schema, every)
+    if weighing is None:
+        return split, every, None
+    if not weighing.all():
+        without = int((weighing == 0).sum())
+        notes.append(
+            "1 row of weight 0 is left out" if without == 1 else f"{without:,} rows of weight 0 are left out"
+        )
+        kept = np.split(weighing > 0, [len(split.train), len(split.train) + len(split.validation)])
+        split = replace(split, train=split.train[kept[0]], validation=split.validation[kept[1]])
+        every, weighing = every[weighing > 0], weighing[weighing > 0]
+    return split, every, weighing / weighing[: len(split.train) + len(split.validation)].mean()
 
 
 def _target(found: Labels, fitted: npt.NDArray[Any], balance: Floats | None) -> tuple[Target, Floats]:

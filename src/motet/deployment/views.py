@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,14 @@ class ViewedRows:
 
     cells : of each modality; those that augmentation changes hold the views too. own : N. numbers [M] : by which such
     cells know each. origin [M] : the place among the N rows that each is a view of; of a row itself, its own.
+    unlabelled : the last of the N places, of rows without a label, which have no views.
     """
 
     cells: Mapping[str, Cells]
     own: int
     numbers: Rows
     origin: Rows
+    unlabelled: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def changes(self, modality: str) -> bool:
         """Views differ from their rows in this modality."""
@@ -45,9 +47,17 @@ class ViewedRows:
         """The given of the N places, and after them those of their views."""
         return np.concatenate([places, self.own + np.flatnonzero(np.isin(self.origin[self.own :], places))])
 
+    def with_all(self, places: Rows) -> Rows:
+        """The given places of rows with a label, those of rows without, and those of views, in this order."""
+        return np.sort(np.concatenate([self.with_views(places), self.unlabelled]))
+
     def learn(self, encoder: Encoder, places: Rows) -> None:
-        """Fit an encoder on rows themselves: a view is no document and no measurement of its own."""
-        encoder.fit(self.cells[encoder.modality], self.numbers[places[places < self.own]])
+        """Fit an encoder on rows themselves, those without a label among them, for it looks at no labels.
+
+        A view is no document and no measurement of its own.
+        """
+        rows = np.concatenate([places[places < self.own], self.unlabelled])
+        encoder.fit(self.cells[encoder.modality], self.numbers[rows])
 
     def features(
         self,
@@ -71,9 +81,18 @@ class ViewedRows:
 
 
 def add_views(
-    cells: Mapping[str, Cells], rows: Rows, fit: Rows, augmentation: Augmentation, seed: int, notes: list[str]
+    cells: Mapping[str, Cells],
+    rows: Rows,
+    fit: Rows,
+    augmentation: Augmentation,
+    seed: int,
+    notes: list[str],
+    *,
+    labelled: int | None = None,
 ) -> ViewedRows:
     """The given rows [N] of a table, and views of those at the places `fit`; what was done is added to `notes`.
+
+    labelled : how many of the rows, the first, have a label (default: all).
 
     Raises UsageError for synonyms, EncoderError for a translating model that cannot be read.
     """
@@ -98,7 +117,8 @@ def add_views(
     origin = np.concatenate([np.arange(len(rows)), np.tile(fit, views)])
     number = np.concatenate([np.zeros(len(rows), np.int64), np.repeat(np.arange(1, views + 1), len(fit))])
     length = len(next(iter(cells.values())))
-    return ViewedRows({**cells, **made}, len(rows), rows[origin] + length * number, origin)
+    unlabelled = np.arange(len(rows) if labelled is None else labelled, len(rows))
+    return ViewedRows({**cells, **made}, len(rows), rows[origin] + length * number, origin, unlabelled)
 
 
 def tell_cost(views: ViewedRows, encoders: Mapping[str, Encoder], cache: FeatureCache | None) -> None:

@@ -63,6 +63,9 @@ class MultimodalEstimator(Parameters, ABC):
         `motet train --balance`.
     augment : int or motet.Augmentation
         Further views of each training row, changed a little: how many, or also by which changes.
+    semi_supervised : bool
+        Rows without a label (None, NaN) teach too, as the class that the labelled rows make sure of
+        (`MultimodalClassifier` alone; labels of one class a row).
     refit : bool
         Fit the heads once more, on the validation rows too, when these have chosen. Without it the heads are those that
         were measured, and have seen no row that chose or calibrated them: `validation_size` of the rows teach nothing.
@@ -109,6 +112,7 @@ class MultimodalEstimator(Parameters, ABC):
         time_limit: float | None = None,
         balance: Mapping[str, float] | None = None,
         augment: int | Augmentation = 0,
+        semi_supervised: bool = False,
         refit: bool = True,
         accept_licence: bool = False,
         seed: int = 0,
@@ -139,6 +143,7 @@ class MultimodalEstimator(Parameters, ABC):
         self.time_limit = time_limit
         self.balance = balance
         self.augment = augment
+        self.semi_supervised = semi_supervised
         self.refit = refit
         self.accept_licence = accept_licence
         self.seed = seed
@@ -176,6 +181,7 @@ class MultimodalEstimator(Parameters, ABC):
             validation_size=self.validation_size,
             training=Settings(balance=Balance.of(self.balance or {}), seed=self.seed),
             augment=self.augment if isinstance(self.augment, Augmentation) else Augmentation(self.augment),
+            semi_supervised=self.semi_supervised,
             refit=self.refit,
             seed=self.seed,
         )

@@ -67,6 +67,9 @@ class Selection:
     candidates: dict[str, list[Candidate]]
     experts: dict[str, Expert]  # what answers best for each modality by itself
     held_answers: Floats  # [N, C]: of each selection row by the choice of its own pattern; NaN where unknown
+    held_losses: dict[
+        str, Floats
+    ]  # [n] of each pattern's choice on the rows that have it; no key where they are few
 
 
 def select(
@@ -95,6 +98,7 @@ def select(
     experts: dict[str, Expert] = {}
     halves = halves_of(len(labels), seed)
     answers = np.full((len(labels), len(prior)), np.nan)
+    lost: dict[str, Floats] = {}
     # Single modalities first: `late` is made of their experts.
     for pattern in reversed(all_patterns(modalities)):
         shown = frozenset(pattern.split("+")) - {"none"}
@@ -130,6 +134,7 @@ def select(
             held = target.answers(crossed_answers(way, logits, labels[rows], halves[rows], target))
             thresholds, cuts = target.thresholds(held, labels[rows]), target.cuts(held, labels[rows])
             more = [present[m][rows] for m in modalities if m not in shown]
+            lost[pattern] = next(losses for candidate, losses in measured if candidate.name == best.name)
             mine = ~np.any(more, axis=0) if more else np.ones(len(rows), bool)  # rows of this very pattern
             answers[rows[mine]] = held[mine]
         chosen[pattern] = PatternEntry(
@@ -137,7 +142,11 @@ def select(
         )
     order = all_patterns(modalities)
     return Selection(
-        {p: chosen[p] for p in order}, {p: compared[p] for p in order if p in compared}, experts, answers
+        {p: chosen[p] for p in order},
+        {p: compared[p] for p in order if p in compared},
+        experts,
+        answers,
+        {p: lost[p] for p in order if p in lost},
     )
 
 
