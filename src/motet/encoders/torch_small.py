@@ -92,7 +92,7 @@ class ResidualBlock(nn.Module):
 class SmallVision(nn.Module):
     """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D].
 
-    Tokens are the cells of the last map, row by row, with their places where the config has these; pooled is their mean.
+    Tokens are the cells of the last map, row by row, with their places where the config says so; pooled is their mean.
     """
 
     pooling = "mean"
