@@ -207,16 +207,10 @@ def test_options_are_checked_before_the_table_is_read(
 def test_training_says_which_columns_are_not_read(
     motet: Motet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from motet.data.inference import infer_schema
-
-    def then_stop(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("motet.cli.train._refuse_broken", stop)
-        return infer_schema(*arguments, **options)
-
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("motet.data.infer_schema", then_stop)
+    monkeypatch.setattr("motet.cli.train_table.refuse_broken", stop)
     numbers = [f"n{n}" for n in range(12)]
     table = tmp_path / "t.csv"
     rows = [

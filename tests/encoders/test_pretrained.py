@@ -23,7 +23,14 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from motet.data import cells, infer_schema, read_table
-from motet.encoders import FeatureCache, load_encoder, save_encoder, torch_pretrained
+from motet.encoders import (
+    FeatureCache,
+    load_encoder,
+    save_encoder,
+    torch_files,
+    torch_loading,
+    torch_pretrained,
+)
 from motet.encoders.pretrained import TEXT_BATCH, PretrainedEncoder, _both
 from motet.encoders.torch_choose import open_encoder
 from motet.encoders.torch_engine import TorchEngine
@@ -265,7 +272,7 @@ def test_a_pooling_that_is_named_is_taken_over_the_last_layer(
     own = PretrainedEncoder(prepare(str(folder), side, folder=tmp_path / "made"))
     encoder = PretrainedEncoder(prepare(str(folder), side, pooling=pooling, folder=tmp_path / "made"))
     assert encoder.fingerprint != own.fingerprint and encoder.token_fingerprint != own.token_fingerprint
-    assert torch_pretrained.load(encoder.directory, side).pooling == pooling
+    assert torch_loading.load(encoder.directory, side).pooling == pooling
     ids, mask = tokens(TEXTS, 20)
     given = {"pixel_values": pixels(5)} if side == "image" else {"input_ids": ids, "attention_mask": mask}
     with torch.no_grad():
@@ -357,7 +364,7 @@ def test_siglip_reads_every_text_at_one_length_without_a_mask(
 def test_the_torch_engine_pools_as_the_graph_does(name: str, tmp_path: Path) -> None:
     folder = TEXT_MODELS[name][0](tmp_path / "published")
     encoder = PretrainedEncoder(prepare(str(folder), "text", folder=tmp_path / "made"))
-    assert torch_pretrained.load(encoder.directory, "text").pooling == TEXT_MODELS[name][1]
+    assert torch_loading.load(encoder.directory, "text").pooling == TEXT_MODELS[name][1]
     fast = TorchEngine(encoder.directory, "text")
     for batch in encoder.words.batches(TEXTS, 4):
         given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
@@ -395,7 +402,7 @@ def test_weights_in_several_files_become_one(tmp_path: Path) -> None:
     assert len(list(folder.glob("*.safetensors"))) > 1
     made = prepare(str(folder), "text", folder=tmp_path / "made")
     assert [p.name for p in made.glob("*.safetensors")] == ["model.safetensors"]
-    torch_pretrained.load(made, "text")
+    torch_loading.load(made, "text")
 
 
 def drop(folder: Path, *parts: str) -> None:
@@ -576,7 +583,7 @@ def test_names(tmp_path: Path, folder: str, published_as: str, name: str) -> Non
     place = tmp_path / folder
     place.mkdir()
     (place / "config.json").write_text(json.dumps({"_name_or_path": published_as}))
-    assert torch_pretrained.own_name(place) == name
+    assert torch_files.own_name(place) == name
 
 
 def test_licence_comes_from_the_card(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def pretrain(
     from motet.cli.console import message, print_json
     from motet.cli.learning import require_learning_wing, resumable
     from motet.cli.paths import check_table
-    from motet.cli.train_match import read_terms
+    from motet.cli.task_options import read_terms
     from motet.data import infer_schema, read_table
 
     check_table(table)

@@ -1,9 +1,10 @@
-"""Which of the options of `motet train` each task has."""
+"""The tasks of `motet train`, and which of its options each has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+TASKS = ("classify", "match", "caption", "answer")
 PAIRS = "it learns from pictures and their sentences alone"
 LEARNS = {"match": PAIRS, "caption": PAIRS, "answer": "it learns answers from pictures and questions"}
 ALSO = {
@@ -26,3 +27,58 @@ def refuse_options(task: str, given: Mapping[str, object]) -> None:
     for name, value in given.items():
         if value and all(one in LEARNS and one not in ALSO.get(name, ()) for one in tasks):
             raise UsageError(f"--task {task} has no {name}: {LEARNS[tasks[0]]}")
+
+
+def check_task(task: str, label: str | None) -> None:
+    """UsageError for a task, or several, that cannot be learned, or where `classify` lacks its label."""
+    from motet.errors import UsageError
+
+    tasks = task.split(",")
+    unknown = [one for one in tasks if one not in TASKS]
+    if unknown:
+        raise UsageError(f"no task {unknown[0]!r}: one of {', '.join(TASKS)}")
+    if len(tasks) > 1 and ("classify" in tasks or len(set(tasks)) < len(tasks)):
+        raise UsageError(f"--task {task}: several tasks at once are answer, caption and match, each once")
+    if task == "classify" and label is None:
+        raise UsageError(
+            "name the column to learn with --label, or learn from pairs without labels with --task match"
+        )
+
+
+def check_columns(
+    task: str,
+    image: Sequence[str] | None,
+    question: Sequence[str] | None,
+    answer: Sequence[str] | None,
+    vocabulary: int | None,
+) -> None:
+    """UsageError where the task asks for columns that are not named, or another task was given columns of this one."""
+    from motet.errors import UsageError
+
+    if task != "answer":
+        given = {"--question": question, "--answer": answer, "--vocabulary": vocabulary}
+        wrong = [name for name, value in given.items() if value]
+        if wrong:
+            raise UsageError(f"{wrong[0]} is of --task answer")
+        return
+    for option, named in (("--image", image), ("--question", question), ("--answer", answer)):
+        if not named:
+            raise UsageError(f"--task answer learns from named columns: say which with {option} COLUMN")
+    if question is not None and len(question) > 1:
+        raise UsageError(
+            f"--question names {len(question)} columns, and a row asks one question: further words of a row are --text"
+        )
+
+
+def read_terms(said: Sequence[str]) -> dict[str, float]:
+    """`local` or `distance=0.5` -> weights by term; UsageError where a weight is no number."""
+    from motet.errors import UsageError
+
+    terms = {}
+    for one in said:
+        name, _, weight = one.partition("=")
+        try:
+            terms[name] = float(weight) if weight else 1.0
+        except ValueError:
+            raise UsageError(f"--term {one}: after = stands a weight, a number above 0") from None
+    return terms

@@ -36,6 +36,16 @@ class Split:
     notes: tuple[str, ...] = ()
     units: Rows | None = None
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows are on each side, by its name."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+
+def side_counts(sides: npt.NDArray[np.int8]) -> dict[str, int]:
+    """How many of `sides` [N] are each, by its name; those of -1 are on none."""
+    return {name: int((sides == side).sum()) for side, name in enumerate(NAMES)}
+
 
 def make_split(
     table: Table,
@@ -45,11 +55,13 @@ def make_split(
     test_size: float = 0.15,
     validation_size: float = 0.15,
     seed: int = 0,
+    unlabelled_teach: bool = False,
 ) -> Split:
     """Split the labelled rows, stratified by label, with groups and exact duplicates kept on one side.
 
     A split column is followed as it stands; only where it has no validation rows are some taken from train.
-    Rows without a label are on no side. A class with three or more rows that can be parted is on every side.
+    Rows without a label are on no side, which a note says unless `unlabelled_teach`. A class with three or more rows
+    that can be parted is on every side.
     The same rows and seed give the same split. Raises TableError for a split column that cannot be followed,
     UsageError for sizes that leave nothing to train on.
     """
@@ -59,8 +71,8 @@ def make_split(
     rows = np.flatnonzero(labels.values >= 0).astype(np.int64)
     if len(rows) == 0:
         raise TableError("no row has a label")
-    if len(rows) < len(labels.values):
-        notes.append(left_out_note(len(labels.values) - len(rows)))
+    if len(rows) < len(labels.values) and not unlabelled_teach:
+        notes.append(f"{len(labels.values) - len(rows)} rows without a label are left out")
     generator = np.random.default_rng(seed)
     classes = labels.values[rows]
     if schema.split is not None:
@@ -98,11 +110,6 @@ def make_split(
     known = np.full(len(labels.values), -1, np.int64)
     known[rows] = together
     return Split(made[TRAIN], made[VALIDATION], made[TEST], tuple(notes), known)
-
-
-def left_out_note(unlabelled: int) -> str:
-    """Say how many rows have no label, and so no side."""
-    return f"{unlabelled} rows without a label are left out"
 
 
 def split_sides(table: Table, column: str) -> npt.NDArray[np.int8]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet import __version__
 from motet.data import CellIssue, Cells, Schema, Split, Table, TextCells, cells, column_slices
 from motet.data.answers import (
     AnswerCounts,
@@ -27,21 +24,19 @@ from motet.data.questions import DistinctCells, split_questions
 from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.answer_sources import ask_sources, broken_pictures, write_learned
 from motet.deployment.heads import export_head
+from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
-from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache
 from motet.errors import TableError
 from motet.model import (
     HeadEntry,
     Manifest,
     check_place,
-    model_card,
     new_model_directory,
     table_digest,
     write_manifest,
 )
 from motet.progress import progress
-from motet.report import shown_thumbnails, write_report
 from motet.runtime.answer_model import AnswerModel
 from motet.runtime.evaluate_answers import evaluate_answers
 from motet.runtime.target import ClassTarget
@@ -128,28 +123,19 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
             training={
                 "options": asdict(options),
                 "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
-                "rows": _sides(read.split),
+                "rows": read.split.counts,
                 "best_epoch": made.best_epoch,
                 "vocabulary": asdict(read.vocabulary) | {"answers": len(read.vocabulary.answers)},
                 "questions": _known(by_modality["text"], read).to_json(),
                 "notes": read.notes,
             },
             seed=options.seed,
-            versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
+            versions=made_with(),
         )
         write_manifest(making, manifest)
         evaluation = _measure(making, table, read, broken, made, selection, options)
         evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
-        text = json.dumps(evaluation, ensure_ascii=False, indent=1)
-        (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-        measured = "overall" in evaluation
-        (making / "README.md").write_text(
-            model_card(manifest, evaluation if measured else None), encoding="utf-8"
-        )
-        if measured:
-            pictures = shown_thumbnails(table, schema, evaluation)
-            write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
-        write_manifest(making, manifest)
+        write_results(making, manifest, evaluation, table, schema)
     kept.remove()
     return evaluation
 
@@ -263,21 +249,12 @@ def _measure(
 ) -> dict[str, Any]:
     """`evaluation.json`: the test rows answered by the directory as written, and how it was trained."""
     split = read.split
-    evaluation: dict[str, Any] = {
-        "schema_version": 1,
-        "task": "answer",
-        "split": "test",
-        "n": 0,
-        "seconds": {},
-    }
+    evaluation = not_measured("answer")
     if len(split.test):
         model = AnswerModel(making, cache=FeatureCache() if options.cache else None)
         evaluation = evaluate_answers(model, table, split.test, slices=options.slices)
     evaluation["notes"] = list(dict.fromkeys([*read.notes, *evaluation.get("notes", [])]))
-    told = [issue.to_json() for issue in (*read.issues, *broken) if issue.broken]
-    by_cell = {(one["row"], one["column"]): one for one in (*told, *evaluation.get("broken", []))}
-    evaluation["broken"] = [by_cell[key] for key in sorted(by_cell)]
-    evaluation.setdefault("issues", {})["broken"] = len(by_cell)
+    add_broken(evaluation, (*read.issues, *broken))
     evaluation["history"] = {made.network.fused: [epoch.to_json() for epoch in made.history]}
     evaluation["selection"] = {
         pattern: {
@@ -297,11 +274,7 @@ def _measure(
             for name, rows in (("validation", split.validation), ("test", split.test))
         },
     }
-    sides = _sides(split)
+    sides = split.counts
     evaluation["data"] = {"name": table.name, "rows": sides, "left_out": len(table) - sum(sides.values())}
     evaluation["seed"] = options.seed
     return evaluation
-
-
-def _sides(split: Split) -> dict[str, int]:
-    return {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import tempfile
 import time
 from collections.abc import Mapping
@@ -13,28 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from motet import __version__
 from motet.data import Labels, Schema, Split, Table, column_slices, make_split, read_target
 from motet.data.harm import harmful_findings
-from motet.data.splits import left_out_note
 from motet.data.targets import label_notes
 from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.heads import export_head
 from motet.deployment.options import Options
+from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.semi_supervised import add_row, fit_beside
-from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache
 from motet.errors import TableError
 from motet.evaluation import label_errors
 from motet.model import (
     Manifest,
     check_place,
-    model_card,
     new_model_directory,
     table_digest,
     write_manifest,
 )
-from motet.report import shown_thumbnails, write_report
 from motet.runtime import Model, evaluate
 from motet.runtime.shown_cells import shown_cells
 
@@ -72,14 +66,14 @@ def build_model(
             test_size=options.test_size,
             validation_size=options.validation_size,
             seed=options.seed,
+            unlabelled_teach=options.semi_supervised,
         )
     for name in options.slices:
         column_slices(table, name, split.test)  # what is wrong with a column is told before training
     check_place(place)
-    unlabelled = left_out_note(int((found.values < 0).sum())) if options.semi_supervised else None
     noted = (
         *label_notes(found, str(schema.label)),
-        *(note for note in split.notes if note != unlabelled),
+        *split.notes,
         *_short_test_side(schema, found, split, options),
     )
     split = replace(split, notes=(*noted, *harmful_findings(table, schema, found, split)))
@@ -100,16 +94,7 @@ def build_model(
         if ceilings is not None:
             evaluation["ceilings"] = dict(ceilings)
         evaluation["seconds"]["total"] = round(time.perf_counter() - begun, 3)
-        text = json.dumps(evaluation, ensure_ascii=False, indent=1)
-        (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-        measured = "overall" in evaluation
-        (making / "README.md").write_text(
-            model_card(manifest, evaluation if measured else None), encoding="utf-8"
-        )
-        if measured:
-            pictures = shown_thumbnails(table, schema, evaluation)
-            write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
-        write_manifest(making, manifest)
+        write_results(making, manifest, evaluation, table, schema)
     return evaluation
 
 
@@ -157,7 +142,7 @@ def _write(
         training={
             "options": asdict(options),
             "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
-            "rows": _sides(fitted.prepared.split),
+            "rows": fitted.prepared.split.counts,
             "fitted": fitted.record,
             "probes": {
                 name: {
@@ -169,7 +154,7 @@ def _write(
             "notes": fitted.prepared.notes,
         },
         seed=options.seed,
-        versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
+        versions=made_with(),
         target=fitted.prepared.target.entry,
     )
 
@@ -183,26 +168,14 @@ def _measure(
     options: Options,
 ) -> dict[str, Any]:
     """`evaluation.json`: the test rows answered by the directory as written, and how it was trained."""
-    evaluation: dict[str, Any]
     split = fitted.prepared.split
     if len(split.test):
         model = Model(making, cache=FeatureCache() if options.cache else None)
         evaluation = evaluate(model, table, split.test, slices=options.slices)
     else:
-        task, kind = fitted.prepared.target.task, found.kind
-        evaluation = {
-            "schema_version": 1,
-            "task": task,
-            "target": kind,
-            "split": "test",
-            "n": 0,
-            "seconds": {},
-        }
+        evaluation = {**not_measured(fitted.prepared.target.task), "target": found.kind}
     evaluation["notes"] = list(dict.fromkeys([*fitted.prepared.notes, *evaluation.get("notes", [])]))
-    # Every broken cell of the table is listed: those of the test rows were found again by what ships.
-    told = [issue.to_json() for issue in fitted.prepared.broken] + evaluation.get("broken", [])
-    evaluation["broken"] = sorted(told, key=lambda issue: (issue["row"], issue["column"]))
-    evaluation.setdefault("issues", {})["broken"] = len(told)
+    add_broken(evaluation, fitted.prepared.broken)
     evaluation["history"] = {
         name: [epoch.to_json() for epoch in epochs] for name, epochs in fitted.history.items()
     }
@@ -217,7 +190,7 @@ def _measure(
     }
     if found.kind == "class":
         evaluation["label_errors"] = _suspects(table, schema, found, fitted)
-    sides = _sides(split)
+    sides = split.counts
     teach = len(fitted.prepared.views.unlabelled)
     left_out = len(table) - sum(sides.values()) - teach
     evaluation["data"] = {"name": table.name, "rows": sides, "left_out": left_out}
@@ -249,7 +222,3 @@ def _suspects(table: Table, schema: Schema, found: Labels, fitted: Fitted) -> di
             )
         ],
     }
-
-
-def _sides(split: Split) -> dict[str, int]:
-    return {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}

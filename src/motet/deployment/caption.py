@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,16 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet import __version__
 from motet.data import ImageCells, Pairs, Schema, Table, read_pairs, split_pairs
 from motet.data.duplicates import normalised_digests
 from motet.data.scripts import script_of_words
-from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION
+from motet.data.splits import TEST, TRAIN, VALIDATION, side_counts
 from motet.deployment.caption_graphs import PREFIX, STEP, export_decoder
 from motet.deployment.caption_options import CaptionOptions
+from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.sources import Sources, open_sources
-from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache, FeatureTable, token_features
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.errors import TableError, UsageError
@@ -31,13 +28,11 @@ from motet.model import (
     LanguageEntry,
     Manifest,
     check_place,
-    model_card,
     new_model_directory,
     table_digest,
     write_manifest,
 )
 from motet.progress import progress
-from motet.report import shown_thumbnails, write_report
 from motet.runtime.caption_model import CaptionModel
 from motet.runtime.caption_neighbours import Neighbours
 from motet.runtime.caption_tokens import CaptionTokens
@@ -125,29 +120,17 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
         )
         write_manifest(making, manifest)
         tested = np.flatnonzero(sides == TEST)
-        evaluation: dict[str, Any] = {"schema_version": 1, "task": "caption", "split": "test", "n": 0}
+        evaluation = not_measured("caption")
         if len(tested):
             model = CaptionModel(making, cache=FeatureCache() if options.cache else None)
             evaluation = evaluate_captions(model, table, tested, pairs=pairs)
         evaluation["notes"] = list(dict.fromkeys([*notes, *evaluation.get("notes", [])]))
-        issues = (*pairs.issues, *features.issues)
-        told = {(issue.row, issue.column): issue for issue in issues if issue.broken}
-        evaluation["broken"] = [told[key].to_json() for key in sorted(told)]
-        evaluation.setdefault("issues", {})["broken"] = len(told)
+        add_broken(evaluation, (*pairs.issues, *features.issues))
         evaluation["history"] = {"decoder": [epoch.to_json() for epoch in made.history]}
-        evaluation["data"] = {"name": table.name, "rows": _counted(sides)}
+        evaluation["data"] = {"name": table.name, "rows": side_counts(sides)}
         evaluation["seed"] = options.seed
-        total = {"total": round(time.perf_counter() - begun, 3)}
-        evaluation["seconds"] = {**evaluation.get("seconds", {}), **seconds, **total}
-        text = json.dumps(evaluation, ensure_ascii=False, indent=1)
-        (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-        measured = "metrics" in evaluation
-        card = model_card(manifest, evaluation if measured else None)
-        (making / "README.md").write_text(card, encoding="utf-8")
-        if measured:
-            pictures = shown_thumbnails(table, schema, evaluation)
-            write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
-        write_manifest(making, manifest)
+        evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
+        write_results(making, manifest, evaluation, table, schema)
     kept.remove()
     return evaluation
 
@@ -247,12 +230,12 @@ def _write(
         training={
             "options": asdict(options),
             "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
-            "rows": _counted(sides),
+            "rows": side_counts(sides),
             "best_epoch": made.best_epoch,
             "notes": notes,
         },
         seed=options.seed,
-        versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
+        versions=made_with(),
         caption=CaptionEntry(
             prefix=PREFIX,
             step=f"heads/{STEP}.onnx",
@@ -266,7 +249,3 @@ def _write(
             language=language,
         ),
     )
-
-
-def _counted(sides: Sides) -> dict[str, int]:
-    return {name: int((sides == side).sum()) for side, name in enumerate(NAMES)}

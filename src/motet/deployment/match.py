@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -13,15 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet import __version__
 from motet.data import Schema, Table, read_pairs, split_pairs
-from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION
+from motet.data.splits import TEST, TRAIN, VALIDATION, side_counts
 from motet.deployment.heads import export_head
 from motet.deployment.match_options import LOCAL, MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
+from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.sources import Sources
-from motet.deployment.versions import package_versions
 from motet.encoders import FeatureCache, is_small
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.errors import TableError, UsageError
@@ -31,13 +28,11 @@ from motet.model import (
     PartsEntry,
     SpaceEntry,
     check_place,
-    model_card,
     new_model_directory,
     table_digest,
     write_manifest,
 )
 from motet.progress import progress
-from motet.report import shown_thumbnails, write_report
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.match_model import MatchModel
 from motet.training.canonical import fit_cca
@@ -119,35 +114,18 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
         manifest = _write(making, spaces, opened, table, schema, sides, options, settings, notes)
         write_manifest(making, manifest)
         tested = np.flatnonzero(sides == TEST)
-        evaluation: dict[str, Any] = {
-            "schema_version": 1,
-            "task": "match",
-            "split": "test",
-            "n": 0,
-            "seconds": {},
-        }
+        evaluation = not_measured("match")
         if len(tested):
             model = MatchModel(making, cache=FeatureCache() if options.cache else None)
             evaluation = evaluate_matches(model, table, tested, pairs=pairs)
         evaluation["notes"] = list(dict.fromkeys([*notes, *evaluation.get("notes", [])]))
         broken = [issue for made in features.images.values() for issue in made.issues]  # `small` ones' too
-        told = {(issue.row, issue.column): issue for issue in (*pairs.issues, *broken) if issue.broken}
-        evaluation["broken"] = [told[key].to_json() for key in sorted(told)]
-        evaluation.setdefault("issues", {})["broken"] = len(told)
+        add_broken(evaluation, (*pairs.issues, *broken))
         evaluation["history"] = _histories(spaces[TRAINED])
-        evaluation["data"] = {"name": table.name, "rows": _counted(sides)}
+        evaluation["data"] = {"name": table.name, "rows": side_counts(sides)}
         evaluation["seed"] = options.seed
         evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
-        text = json.dumps(evaluation, ensure_ascii=False, indent=1)
-        (making / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-        measured = "directions" in evaluation
-        (making / "README.md").write_text(
-            model_card(manifest, evaluation if measured else None), encoding="utf-8"
-        )
-        if measured:
-            pictures = shown_thumbnails(table, schema, evaluation)
-            write_report(making / "report.html", evaluation, title=table.name, thumbnails=pictures)
-        write_manifest(making, manifest)
+        write_results(making, manifest, evaluation, table, schema)
     if kept is not None:
         kept.remove()
     return evaluation
@@ -305,18 +283,14 @@ def _write(
         training={
             "options": {**asdict(options), "terms": dict(options.terms), "training": asdict(settings)},
             "table": {"name": table.name, "rows": len(table), "digest": table_digest(table)},
-            "rows": _counted(sides),
+            "rows": side_counts(sides),
             "best_epoch": spaces[TRAINED].best_epoch,
             "notes": notes,
         },
         seed=options.seed,
-        versions={"motet": __version__, "python": platform.python_version(), **package_versions()},
+        versions=made_with(),
         spaces=entries,
     )
-
-
-def _counted(sides: npt.NDArray[np.int8]) -> dict[str, int]:
-    return {name: int((sides == side).sum()) for side, name in enumerate(NAMES)}
 
 
 def _histories(space: Matched) -> dict[str, list[dict[str, Any]]]:

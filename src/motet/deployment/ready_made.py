@@ -14,7 +14,7 @@ from typing import Any
 
 from motet.data.media import decode_image, read_media
 from motet.encoders.torch_choose import find_model
-from motet.encoders.torch_pretrained import weight_files
+from motet.encoders.torch_files import weight_files
 from motet.errors import EncoderError, MediaError, UsageError
 
 log = logging.getLogger("motet")

@@ -18,7 +18,8 @@ from motet.encoders.encoder import Encoder
 from motet.encoders.licences import NOT_STATED, Licence, card_name, licence_of
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.registry import DEFAULT, EMBEDDED, RECOMMENDED, Recommended, embedded, recommended
-from motet.encoders.torch_pretrained import WEIGHTS, own_name, prepare, weight_files
+from motet.encoders.torch_files import WEIGHTS, own_name, weight_files
+from motet.encoders.torch_pretrained import prepare
 from motet.encoders.word_vectors import KIND, WordVectorsEncoder
 from motet.errors import EncoderError, UsageError
 

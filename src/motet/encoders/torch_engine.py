@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from motet.data.processors import processors
-from motet.encoders import torch_pretrained
+from motet.encoders import torch_loading
 from motet.encoders.cache import cache_directory
 from motet.encoders.engine import Engine, Inputs, OnnxEngine, run_batches
 from motet.encoders.pretrained import PretrainedEncoder
@@ -36,7 +36,7 @@ class TorchEngine:
     name = "torch-bf16"
 
     def __init__(self, directory: Path, modality: str) -> None:
-        self._module = torch_pretrained.load(directory, modality)
+        self._module = torch_loading.load(directory, modality)
 
     def __call__(self, inputs: Inputs) -> npt.NDArray[np.float32]:
         """Pooled features [B, D] of one batch."""

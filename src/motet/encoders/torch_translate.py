@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from motet.encoders.torch_pretrained import weight_files
+from motet.encoders.torch_files import weight_files
 from motet.errors import EncoderError
 from motet.progress import progress
 

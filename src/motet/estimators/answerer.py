@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import infer_schema, read_table
-from motet.errors import ModelError
 from motet.estimators.base import Encoders, several
+from motet.estimators.fitted import Fitted
 from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
-from motet.model import new_model_directory
 from motet.runtime import AnswerModel, Prediction
 
 
-class VisualQuestionAnswerer(Parameters):
+class VisualQuestionAnswerer(Fitted[AnswerModel], Parameters):
     """Answers questions about pictures from a vocabulary of answers, which it learns with the rest.
 
     Parameters
@@ -136,14 +134,3 @@ class VisualQuestionAnswerer(Parameters):
         """VQA accuracy of all rows that have an answer; where each has one, the share that is answered with it."""
         metrics = self.evaluate(X, all_rows=True)["overall"]["metrics"]
         return float(metrics.get("vqa_accuracy", metrics["accuracy"])["value"])
-
-    def save(self, directory: str | Path) -> None:
-        """Write the model directory, which `motet.load` and every command open without PyTorch."""
-        source = self._fitted().directory.path
-        with new_model_directory(directory) as making:
-            shutil.copytree(source, making, dirs_exist_ok=True)
-
-    def _fitted(self) -> AnswerModel:
-        if not hasattr(self, "model_"):
-            raise ModelError("this VisualQuestionAnswerer is not fitted yet: call fit first")
-        return self.model_

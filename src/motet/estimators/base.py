@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
@@ -14,7 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from motet.data import Schema, Table, TargetKind, infer_schema, read_table
-from motet.errors import ModelError, UsageError
+from motet.errors import UsageError
+from motet.estimators.fitted import Fitted
 from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
 from motet.preprocessing import Augmentation
@@ -23,7 +23,7 @@ from motet.runtime import Model
 Encoders = str | Path | Sequence[str | Path]
 
 
-class MultimodalEstimator(Parameters, ABC):
+class MultimodalEstimator(Fitted[Model], Parameters, ABC):
     """A model of rows that hold pictures, words and numbers, any of which may be missing.
 
     Parameters
@@ -206,14 +206,6 @@ class MultimodalEstimator(Parameters, ABC):
         """
         return self._fitted().evaluate(X, image_root=self.image_root, all_rows=all_rows, slices=slices)
 
-    def save(self, directory: str | Path) -> None:
-        """Write the model directory, which `motet.load` and every command open without PyTorch."""
-        from motet.model import new_model_directory
-
-        source = self._fitted().directory.path
-        with new_model_directory(directory) as making:
-            shutil.copytree(source, making, dirs_exist_ok=True)
-
     def schema(self, table: Table, label: str) -> Schema:
         """The schema that `fit` would use for this table."""
         return infer_schema(
@@ -264,11 +256,6 @@ class MultimodalEstimator(Parameters, ABC):
             name = f"_{name}"
         data = table.data.append_column(pa.field(name, values.type), values)
         return Table(data, table.root, table.name, table.notes, table.issues), name
-
-    def _fitted(self) -> Model:
-        if not hasattr(self, "model_"):
-            raise ModelError(f"this {type(self).__name__} is not fitted yet: call fit first")
-        return self.model_
 
 
 def several(value: Encoders | str | Sequence[str]) -> tuple[str, ...]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from motet.data import infer_schema, read_table
-from motet.errors import ModelError
 from motet.estimators.base import several
+from motet.estimators.fitted import Fitted
 from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
-from motet.model import new_model_directory
 from motet.runtime import CaptionModel, MatchModel
 
 
-class Captioner(Parameters):
+class Captioner(Fitted[CaptionModel], Parameters):
     """Learns to write a sentence for a picture, from pictures with one or more sentences each.
 
     Parameters
@@ -128,14 +126,3 @@ class Captioner(Parameters):
     def score(self, X: Any) -> float:
         """CIDEr-D on all pictures of a table."""
         return float(self.evaluate(X, all_rows=True)["metrics"]["cider_d"]["value"])
-
-    def save(self, directory: str | Path) -> None:
-        """Write the model directory, which `motet.load` and every command open without PyTorch."""
-        source = self._fitted().directory.path
-        with new_model_directory(directory) as making:
-            shutil.copytree(source, making, dirs_exist_ok=True)
-
-    def _fitted(self) -> CaptionModel:
-        if not hasattr(self, "model_"):
-            raise ModelError("this Captioner is not fitted yet: call fit first")
-        return self.model_

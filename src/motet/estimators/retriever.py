@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,15 +12,15 @@ import numpy.typing as npt
 
 from motet.data import ImageCells, infer_schema, read_table
 from motet.data.media import read_media
-from motet.errors import MediaError, ModelError, UsageError
+from motet.errors import MediaError, UsageError
 from motet.estimators.base import Encoders, several
+from motet.estimators.fitted import Fitted
 from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
-from motet.model import new_model_directory
 from motet.runtime import MatchModel, ZeroShot
 
 
-class MultimodalRetriever(Parameters):
+class MultimodalRetriever(Fitted[MatchModel], Parameters):
     """Learns one space for pictures and words from pairs, without labels.
 
     Parameters
@@ -136,17 +135,6 @@ class MultimodalRetriever(Parameters):
         """Recall@1, the mean of both directions, on all pairs of a table."""
         directions = self.evaluate(X, all_rows=True)["directions"].values()
         return float(np.mean([one["metrics"]["recall@1"]["value"] for one in directions]))
-
-    def save(self, directory: str | Path) -> None:
-        """Write the model directory, which `motet.load` and every command open without PyTorch."""
-        source = self._fitted().directory.path
-        with new_model_directory(directory) as making:
-            shutil.copytree(source, making, dirs_exist_ok=True)
-
-    def _fitted(self) -> MatchModel:
-        if not hasattr(self, "model_"):
-            raise ModelError("this MultimodalRetriever is not fitted yet: call fit first")
-        return self.model_
 
 
 def _read(path: str | Path) -> bytes:

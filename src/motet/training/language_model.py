@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from motet.encoders.licences import licence_of
-from motet.encoders.torch_pretrained import own_name, weight_files
+from motet.encoders.torch_files import own_name, weight_files
 from motet.encoders.torch_small import FAR_BELOW
 from motet.errors import EncoderError, UsageError
 from motet.preprocessing.configs import read_config
