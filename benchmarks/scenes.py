@@ -116,6 +116,7 @@ def draw(
                 *textwrap.wrap(caption, CHARACTERS),
                 "",
                 *textwrap.wrap(f"{row['question']} {answer}", CHARACTERS),
+                *(["", "(combinations never seen)"] if row["combinations"] == "unseen" else []),
             ]
         )
     canvas = Image.new("RGB", (WIDTH * SHOWN, PICTURE + 22 + LINE * max(map(len, lines))), "white")
