@@ -115,5 +115,5 @@ def _write_scenes(output: Path, count: int, seed: int, json: bool) -> None:
     message(f"in test rows alone, `unseen` in the column `combinations`: {held}")
     message(
         f"try: motet train {made.questions} --task answer --image image --question question --answer answer "
-        "--split split --slice combinations -o model"
+        "--split-column split --slice combinations -o model"
     )
