@@ -65,6 +65,11 @@ def test_a_csv_holds_a_list_as_json_and_vqa_records_are_read() -> None:
     assert records.written == (("net", "a net"),)
 
 
+def test_numbers_in_lists_are_written_in_full() -> None:
+    found = answers({"q": ["a?"] * 2, "a": ["[1234567.0, 1234568.0, 2.5]", "[3]"]}, "a")
+    assert found.written == (("1234567", "1234568", "2.5"), ("3",))
+
+
 def test_an_answer_that_is_neither_text_nor_number_is_an_issue() -> None:
     found = answers({"q": ["a?"] * 2, "a": ['[["nested"], "yes"]', "no"]}, "a")
     assert found.written == (("yes",), ("no",))

@@ -197,9 +197,9 @@ def _texts(cell: Any) -> Iterable[str | None]:
         value = one.get("answer") if isinstance(one, dict) else one
         if isinstance(value, bool):
             yield "true" if value else "false"
-        elif isinstance(value, str | int | float):
-            yield (
-                value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
-            )
+        elif isinstance(value, float):
+            yield str(int(value)) if value.is_integer() else repr(value)
+        elif isinstance(value, str | int):
+            yield str(value)
         elif value is not None:
             yield None
