@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 import motet
 from motet.data import infer_schema, read_table
 from motet.deployment import PretrainOptions, build_encoders
+from motet.deployment.pretrain_cells import read_cells
 from motet.encoders import is_small, small_start
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
@@ -204,7 +205,7 @@ def test_rows_with_one_modality_teach_too(tmp_path: Path) -> None:
     found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1, terms=terms))
     assert (found["data"]["pictures_alone"], found["data"]["texts_alone"]) == (3, 2)
     assert sum(found["data"]["pairs"].values()) == 19
-    assert any("3 rows have a picture and no words: they teach alone" in note for note in found["notes"])
+    assert any("3 rows have a picture and no words: 3 of them teach alone" in note for note in found["notes"])
 
 
 def test_what_no_term_learns_from_is_left_out_and_told(tmp_path: Path) -> None:
@@ -228,6 +229,36 @@ def test_test_rows_are_left_alone(tmp_path: Path) -> None:
     assert found["data"]["pairs"] == {"train": 11, "validation": 6}
     assert found["data"]["pictures_alone"] == 1
     assert "5 test pictures were left alone" in found["notes"]
+
+
+def test_what_has_a_row_on_another_side_does_not_teach_alone() -> None:
+    """Of rows with a picture alone, the files of a test, a held and a training pair, a test row's family, and two that
+    are equal; of rows with words alone, one of that family: one picture and one text are left."""
+    rows = drawn_table(3)
+    del rows["shape"]
+    rows["side"] = ["test", "val", *["train"] * 22]
+    rows["family"] = [str(at) for at in range(24)]
+    free = [drawn("blue", "disc", at) for at in (40, 41)]
+    lone = [rows["photo"][0], rows["photo"][1], rows["photo"][2], free[0], free[1], free[1], None, None]
+    families = ["a", "b", "c", "0", "e", "f", "0", "h"]
+    for name, more in {
+        "photo": lone,
+        "title": [*[None] * 6, "a word", "another word"],
+        "side": ["train"] * 8,
+        "family": families,
+    }.items():
+        rows[name] += more
+    rows["side"][27] = rows["side"][30] = "test"  # a family has one side
+    table = read_table(rows)
+    schema = infer_schema(table, image=["photo"], text=["title"], split="side", group="family")
+    terms = {"contrastive": 1.0, "masked-words": 1.0, "masked-patches": 1.0}
+    found = read_cells(table, schema, 0.1, replace(SETTINGS, terms=terms))
+    assert found.rows.lone_pictures.tolist() == [28]
+    assert len(found.rows.lone_texts) == 1
+    no_sides = infer_schema(table, image=["photo"], text=["title"], group="family")
+    found = read_cells(table, no_sides, 0.3, replace(SETTINGS, terms=terms))
+    held = {rows["photo"][row] for row in found.rows.rows[found.held]}
+    assert held and not held & {rows["photo"][row] for row in found.rows.lone_pictures}
 
 
 def test_broken_and_tiny_pictures(tmp_path: Path) -> None:

@@ -54,6 +54,32 @@ def schemas_of(table: Table, split: str | None = "split") -> dict[str, Schema]:
     return task_schemas(table, NAMES, columns, ["question"], ["answer"], None)
 
 
+def test_a_group_that_tests_one_task_teaches_none() -> None:
+    """Every picture is of a pair of two, and each task draws its own sides."""
+    rows = asked_table()
+    del rows["split"]
+    rows["pair"] = [str(at // 2) for at in range(48)]
+    table = read_table(rows)
+    grouped, alone = (
+        task_schemas(
+            table,
+            NAMES,
+            Columns(image=["photo"], text=["said", "said_too"], group=group),
+            ["question"],
+            ["answer"],
+            None,
+        )
+        for group in ("pair", None)
+    )
+    schemas = grouped | {"answer": alone["answer"]}  # which parts some of the pairs
+    shared = share_pictures(table, schemas, TASKS, 0)
+    teach, others = (
+        {rows["pair"][row] for row in range(48) if shared.number[row] >= 0 and which[shared.number[row]]}
+        for which in (shared.teaches, ~shared.teaches)
+    )
+    assert teach and others and not teach & others
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     table = read_table(asked_table())

@@ -108,6 +108,37 @@ def test_a_picture_on_two_sides_tests_and_does_not_train() -> None:
     assert notes == ("1 picture stands on several sides of split column 'split': on the last of them here",)
 
 
+def test_a_split_column_that_parts_a_group_is_refused() -> None:
+    rows = [(png(1), "a", None), (png(2), "b", None), (png(3), "c", None)]
+    read = table(rows, split=["train", "test", "train"], family=["x", "x", "y"])
+    schema = schema_of(read, split="split", group="family")
+    with pytest.raises(TableError, match="puts group 'x' of column 'family' on two sides"):
+        split_pairs(read_pairs(read, schema), read, schema)
+
+
+def test_the_group_of_a_picture_that_tests_trains_nothing() -> None:
+    """No group is parted, but picture 1 stands in x and, testing, in y: all of x goes with it."""
+    rows = [(png(1), "a", None), (png(2), "b", None), (png(1), "c", None), (png(3), "d", None)]
+    read = table(rows, split=["train", "train", "test", "train"], family=["x", "x", "y", "z"])
+    schema = schema_of(read, split="split", group="family")
+    pairs = read_pairs(read, schema)
+    sides, _ = split_pairs(pairs, read, schema, validation_size=0.0)
+    assert dict(zip(pairs.rows.tolist(), sides.tolist(), strict=True)) == {0: 2, 1: 2, 3: 0}
+
+
+def test_a_picture_with_rows_in_two_groups_keeps_both_together() -> None:
+    rows = [(png(number), f"sentence {number}", None) for number in range(40)]
+    rows += [(png(number), "once more", None) for number in range(0, 40, 2)]  # each joins two groups
+    family = [str(number) for number in range(40)] + [str(number + 1) for number in range(0, 40, 2)]
+    read = table(rows, family=family)
+    schema = schema_of(read, group="family")
+    pairs = read_pairs(read, schema)
+    sides, _ = split_pairs(pairs, read, schema, test_size=0.3, validation_size=0.2)
+    side = dict(zip(pairs.rows.tolist(), sides.tolist(), strict=True))
+    assert {*side.values()} == {0, 1, 2}
+    assert all(side[number] == side[number + 1] for number in range(0, 40, 2))
+
+
 def test_drawn_sides_keep_groups_together_and_follow_the_seed() -> None:
     rows = [(png(number), f"sentence {number}", None) for number in range(60)]
     read = table(rows, family=[str(number // 3) for number in range(60)])

@@ -70,7 +70,28 @@ def test_a_split_column_is_followed_and_a_picture_on_both_sides_is_said(tmp_path
     made, _ = split(table, schema)
     assert made.test.tolist() == [row for row, side in enumerate(sides) if side == "test"]
     assert len(made.validation)
-    assert any("1 picture is asked about in test rows" in note for note in made.notes)
+    said = "1 picture is asked about on several sides of split column 'split' (1 on the test side)"
+    assert any(said in note for note in made.notes)
+
+
+def test_a_picture_that_trains_and_chooses_is_said(tmp_path: Path) -> None:
+    sides = [
+        "val" if row == 0 or row % 10 == 4 else "test" if row % 10 == 5 else "train" for row in range(60)
+    ]
+    table, schema = asked(tmp_path, split=sides)
+    made, _ = split(table, schema)
+    said = "1 picture is asked about on several sides of split column 'split' (0 on the test side)"
+    assert any(said in note for note in made.notes)
+
+
+def test_a_split_column_that_parts_a_group_is_refused(tmp_path: Path) -> None:
+    sides = ["test" if row % 10 == 3 else "train" for row in range(60)]
+    table, _ = asked(tmp_path, split=sides, patient=[str(row // 10) for row in range(60)])
+    schema = infer_schema(
+        table, image=["image"], question=["question"], answer=["answer"], split="split", group="patient"
+    )
+    with pytest.raises(TableError, match="puts group '0' of column 'patient' on two sides"):
+        split(table, schema)
 
 
 def test_rows_without_an_answer_are_left_out_and_counted(tmp_path: Path) -> None:

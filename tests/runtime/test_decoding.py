@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from motet.errors import UsageError
 from motet.model import LanguageEntry
 from motet.runtime.caption_tokens import DEAD, WHOLE, CaptionTokens
 from motet.runtime.combination import log_softmax
-from motet.runtime.decoding import Decoding, decode, repeating
+from motet.runtime.decoding import Decoding, decode, repeating, words_of
 from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
 
 PADDING, START, END, A, B = range(5)
@@ -63,9 +63,11 @@ def all_sentences(table: np.ndarray, longest: int) -> dict[tuple[int, ...], floa
     masked = np.where(np.isin(np.arange(5), [END, A, B]), table.astype(np.float64), -np.inf)
     logs = np.asarray(log_softmax(masked))
     found = {}
-    for length in range(longest - 2):  # one that leaves no room for its end has not ended
+    for length in range(longest - 1):
         for ids in itertools.product((A, B), repeat=length):
             path = [START, *ids, END]
+            if length == longest - 2 and logs[path[-2]].argmax() != END:
+                continue  # with room for its end alone, a sentence ends where nothing is likelier
             found[ids] = float(sum(logs[one, other] for one, other in itertools.pairwise(path)))
     return found
 
@@ -135,10 +137,65 @@ def test_nothing_repeats_where_it_must_not(seed: int, n: int, beams: int) -> Non
     assert len(stretches) == len(set(stretches))
 
 
+@pytest.mark.parametrize(
+    "how", [Decoding(longest=5), Decoding(beams=2, longest=5), Decoding(top_p=0.5, longest=5)]
+)
+def test_a_sentence_may_be_as_long_as_there_is_room(how: Decoding) -> None:
+    """Three words and the end, surely: five numbers with the start."""
+
+    class Three(Chain):
+        def next(self, ids: np.ndarray) -> np.ndarray:
+            self.at = getattr(self, "at", -1) + 1
+            logits = np.full((len(ids), 5), -20, np.float32)
+            logits[:, [A, B, A, END][self.at]] = 9
+            return logits
+
+        def select(self, rows: np.ndarray) -> Chain:
+            return self
+
+    found = decode(Three(chain(0)), 1, FewTokens(), how)[0]
+    assert found.ids == (A, B, A) and found.ended
+    if how.beams == 1:  # of several beams one that ended sooner is better
+        cut = decode(Three(chain(0)), 1, FewTokens(), replace(how, longest=4))[0]
+        assert cut.ids == (A, B) and not cut.ended
+
+
 def test_what_would_repeat() -> None:
-    assert repeating([1, 2, 3, 1, 2], 3) == [3]
-    assert repeating([1, 2], 1) == [1, 2]
-    assert repeating([1], 3) == []
+    def words(*ids: int) -> list[tuple[int, ...]]:
+        return [(one,) for one in ids]
+
+    assert repeating(words(1, 2, 3, 1, 2), 3) == [3]
+    assert repeating(words(1, 2), 1) == [1, 2]
+    assert repeating(words(1), 3) == []
+    assert repeating([(7, 8, 9), (1,), (7, 8, 9)], 2) == [1]
+    assert repeating([(1,), (7, 8, 9), (1,)], 2) == [7]
+
+
+def test_a_character_of_several_tokens_may_stand_twice(tokens: CaptionTokens) -> None:
+    """Twice the same dog is no three words, though its bytes are three tokens."""
+    wanted = [*sentence_ids(tokens, ["犬犬犬"], 99)[0][1:].tolist(), tokens.end]
+    assert len(wanted) > 9  # not merged
+
+    class Says(Chain):
+        at = -1
+
+        def next(self, ids: np.ndarray) -> np.ndarray:
+            self.at += 1
+            logits = np.zeros((1, tokens.size), np.float32)
+            logits[0, wanted[self.at]] = 9
+            return logits
+
+    said = decode(Says(chain(0)), 1, tokens, Decoding(no_repeat=3))[0]
+    assert tokens.text(said.ids) == "犬犬犬"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 3))
+def test_characters_do_not_repeat_where_they_must_not(tokens: CaptionTokens, seed: int, n: int) -> None:
+    table = np.random.default_rng(seed).normal(0, 3, (1, tokens.size, tokens.size)).astype(np.float32)
+    words = words_of(decode(Chain(table), 1, tokens, Decoding(no_repeat=n, longest=24))[0].ids, tokens)
+    stretches = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+    assert len(stretches) == len(set(stretches))
 
 
 def test_words_are_drawn_among_the_likeliest_as_often_as_they_are_likely() -> None:

@@ -11,7 +11,17 @@ import pyarrow as pa
 from motet.data.duplicates import media_digests, normalised_digests, number_rows
 from motet.data.image_cells import ImageCells
 from motet.data.schema import Schema
-from motet.data.splits import NAMES, TEST, TRAIN, VALIDATION, assign_sides, group_numbers, joined, split_sides
+from motet.data.splits import (
+    NAMES,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    assign_sides,
+    group_numbers,
+    joined,
+    refuse_parted_groups,
+    split_sides,
+)
 from motet.data.table import CellIssue, Table, excerpt
 from motet.data.text_cells import TextCells
 from motet.errors import TableError, UsageError
@@ -108,26 +118,28 @@ def split_pairs(
 ) -> tuple[Sides, tuple[str, ...]]:
     """The side [P] of each picture (0 train, 1 validation, 2 test; -1 on none), and notes. A picture has one side.
 
-    A split column is followed; a picture whose rows it puts on several sides is on the last of them, so that no test
-    picture trains. Only where it has no validation rows are some taken from train. Without one, sides are drawn by the
-    seed, and pictures of one group stay together. Raises TableError for a split column that leaves no picture to train
-    on, UsageError for sizes that do.
+    A split column is followed; a picture whose rows it puts on several sides is on the last of them, and those of its
+    group with it, so that no test picture trains. Only where it has no validation rows are some taken from train.
+    Without one, sides are drawn by the seed, and pictures of one group stay together. Raises TableError for a split
+    column that parts a group, or leaves no picture to train on, UsageError for sizes that do.
     """
     if min(test_size, validation_size) < 0 or test_size + validation_size >= 1:
         raise UsageError("test and validation sizes must be 0 or more and leave pictures to train on")
     generator, notes = np.random.default_rng(seed), []
-    units = np.arange(len(pairs.rows))
-    if schema.group is not None:
-        units = joined(units, group_numbers(table, schema.group)[pairs.rows])
+    units = _picture_units(pairs, table, schema)
     nothing = np.zeros(len(units), np.int64)  # no classes whose shares the sides should keep
     if schema.split is None:
         sides = assign_sides(units, nothing, (validation_size, test_size), generator)
     else:
         of_row = split_sides(table, schema.split)[pairs.row]
-        sides, lowest = np.full(len(units), -1, np.int8), np.full(len(units), len(NAMES), np.int8)
-        np.maximum.at(sides, pairs.picture, of_row)
+        refuse_parted_groups(table, schema, pairs.row, of_row)
+        lowest, highest = np.full(len(units), len(NAMES), np.int8), np.full(len(units), -1, np.int8)
         np.minimum.at(lowest, pairs.picture, of_row)
-        across = int((lowest < sides).sum())
+        np.maximum.at(highest, pairs.picture, of_row)
+        across = int((lowest < highest).sum())
+        last = np.full(len(units), -1, np.int8)
+        np.maximum.at(last, units, highest)
+        sides = last[units]
         if across:
             pictures = "1 picture stands" if across == 1 else f"{across:,} pictures stand"
             notes.append(
@@ -143,6 +155,16 @@ def split_pairs(
         if (size > 0 or schema.split is not None) and not (sides == side).any():
             notes.append(f"there is no picture on the {NAMES[side]} side")
     return sides, tuple(notes)
+
+
+def _picture_units(pairs: Pairs, table: Table, schema: Schema) -> Rows:
+    """A number [P], below P, that is equal for pictures which some row puts in one group."""
+    alone = np.arange(len(pairs.rows))
+    if schema.group is None:
+        return alone
+    of_sentence = joined(pairs.picture, group_numbers(table, schema.group)[pairs.row])
+    _, first = np.unique(pairs.picture, return_index=True)
+    return np.unique(of_sentence[first], return_inverse=True)[1].astype(np.int64)
 
 
 def _refuse_none(table: Table, schema: Schema, pictures: ImageCells, worded: npt.NDArray[np.bool_]) -> None:

@@ -18,8 +18,8 @@ from motet.data.splits import (
     VALIDATION,
     Split,
     assign_sides,
-    group_numbers,
-    joined,
+    picture_units,
+    refuse_parted_groups,
     split_sides,
 )
 from motet.data.table import Table
@@ -67,7 +67,8 @@ def split_questions(
 
     picture [N] : number of each row's picture, -1 for none. A split column is followed as it stands; only where it has
     no validation rows are some taken from train. Pictures of one group stay together. Shares of the most common
-    answers are kept where pictures allow it. Raises TableError where nothing is left to train on.
+    answers are kept where pictures allow it. Raises TableError where nothing is left to train on, or a split column
+    parts a group.
     """
     notes: list[str] = []
     rows = np.flatnonzero(answers.common != -1)
@@ -76,10 +77,7 @@ def split_questions(
     if len(rows) < len(table):
         left = len(table) - len(rows)
         notes.append(f"{left:,} {'row has' if left == 1 else 'rows have'} no answer: left out")
-    units = np.where(picture < 0, len(table) + np.arange(len(table)), picture)
-    if schema.group is not None:
-        units = joined(units, group_numbers(table, schema.group))
-    units = units[rows]
+    units = picture_units(picture, table, schema)[rows]
     classes = np.maximum(answers.common[rows], -1) + 1  # what the vocabulary lacks is one class
     generator = np.random.default_rng(seed)
     if schema.split is None:
@@ -88,13 +86,8 @@ def split_questions(
         sides = split_sides(table, schema.split)[rows]
         if not (sides == TRAIN).any():
             raise TableError(f"split column {schema.split!r} has no train rows with an answer")
-        across = len(np.intersect1d(units[sides == TEST], units[sides != TEST]))
-        if across:
-            pictures = "1 picture is" if across == 1 else f"{across:,} pictures are"
-            notes.append(
-                f"{pictures} asked about in test rows of split column {schema.split!r} and in others: results will "
-                "look better than they are"
-            )
+        refuse_parted_groups(table, schema, rows, sides)
+        notes += _across(picture[rows], sides, schema.split)
         if not (sides == VALIDATION).any() and validation_size > 0:
             inner = np.flatnonzero(sides == TRAIN)
             sides[inner] = assign_sides(units[inner], classes[inner], (validation_size, 0.0), generator)
@@ -104,3 +97,20 @@ def split_questions(
             notes.append(f"there is no row on the {NAMES[side]} side")
     made = [rows[sides == side] for side in (TRAIN, VALIDATION, TEST)]
     return Split(made[0], made[1], made[2], tuple(notes))
+
+
+def _across(picture: Rows, sides: npt.NDArray[np.int8], column: str) -> list[str]:
+    """A note on pictures [n] that a split column has on several sides."""
+    shown = picture >= 0
+    one = np.unique(
+        np.stack([picture[shown], sides[shown]]), axis=1
+    )  # each picture once for each side that has it
+    across = np.bincount(one[0])[one[0]] > 1
+    count, tests = len(np.unique(one[0][across])), int((one[1][across] == TEST).sum())
+    if not count:
+        return []
+    pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
+    return [
+        f"{pictures} asked about on several sides of split column {column!r} ({tests:,} on the test side): results "
+        "will look better than they are"
+    ]

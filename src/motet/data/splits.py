@@ -77,7 +77,7 @@ def make_split(
     classes = labels.values[rows]
     if schema.split is not None:
         sides = split_sides(table, schema.split)[rows]
-        _refuse_parted_groups(table, schema, rows, sides)
+        refuse_parted_groups(table, schema, rows, sides)
         content = _content(table, schema, rows, notes)
         _note_duplicates_across(content, sides, schema.split, notes)
         if not (sides == TRAIN).any():
@@ -179,6 +179,12 @@ def group_numbers(table: Table, column: str) -> Rows:
     alone = found < 0
     found[alone] = len(known) + np.arange(alone.sum())
     return found
+
+
+def picture_units(number: Rows, table: Table, schema: Schema) -> Rows:
+    """A number [N] that is equal for rows of one picture, or of one group. number [N] : of its picture, -1 for none."""
+    units = np.where(number < 0, len(table) + np.arange(len(table)), number)
+    return units if schema.group is None else joined(units, group_numbers(table, schema.group))
 
 
 def joined(first: Rows, second: Rows) -> Rows:
@@ -297,7 +303,8 @@ def _leave_no_side_empty(
                 sides[candidates[np.argmin(count[candidates])]] = side
 
 
-def _refuse_parted_groups(table: Table, schema: Schema, rows: Rows, sides: npt.NDArray[np.int8]) -> None:
+def refuse_parted_groups(table: Table, schema: Schema, rows: Rows, sides: npt.NDArray[np.int8]) -> None:
+    """TableError where a split column puts rows of one group on two sides. sides [n] : of the n given rows."""
     if schema.group is None:
         return
     groups = group_numbers(table, schema.group)[rows]

@@ -11,7 +11,7 @@ import torch
 
 from motet.data import ImageCells, Pairs, Schema, Table, TextCells, cells, read_pairs, split_pairs
 from motet.data.questions import DistinctCells
-from motet.data.splits import TEST, TRAIN, VALIDATION
+from motet.data.splits import TEST, TRAIN, VALIDATION, picture_units
 from motet.deployment.answer import read_asked_table
 from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.answer_sources import ask_sources, not_enlarged
@@ -75,7 +75,7 @@ class Shared:
 def share_pictures(
     table: Table, schemas: Mapping[str, Schema], tasks: Mapping[str, TaskOptions], seed: int
 ) -> Shared:
-    """Begin the network. A picture that is held for, or tests, any task teaches none.
+    """Begin the network. A picture that is held for, or tests, any task teaches none, nor do others of its group.
 
     Each task draws its own sides where the table has no split column, so that fewer pictures are left to teach.
     Raises TableError where none is, and UsageError from tasks whose columns are not there.
@@ -89,8 +89,10 @@ def share_pictures(
             number = distinct.number[rows]
             number = number[number >= 0]
             {TRAIN: teaches, VALIDATION: holds, TEST: tests}[side][number] = True
-    holds &= ~tests
     before = int(teaches.sum())
+    for schema in schemas.values():
+        tests, holds = (_of_one_unit(table, schema, distinct.number, which) for which in (tests, holds))
+    holds &= ~tests
     teaches &= ~(tests | holds)
     if not teaches.any():
         raise TableError(
@@ -132,6 +134,19 @@ def make_lessons(
 
 def _split(schemas: Mapping[str, Schema]) -> bool:
     return all(schema.split is not None for schema in schemas.values())
+
+
+def _of_one_unit(table: Table, schema: Schema, number: Rows, which: Bools) -> Bools:
+    """`which` [U] of the pictures, and those that stand in one group with one of them. number [N] : of each row."""
+    if schema.group is None:
+        return which
+    _, unit = np.unique(picture_units(number, table, schema), return_inverse=True)
+    shown = number >= 0
+    marked = np.zeros(unit.max() + 1, bool)
+    marked[unit[shown][which[number[shown]]]] = True
+    found = which.copy()
+    found[number[shown]] |= marked[unit[shown]]
+    return found
 
 
 def _sides(table: Table, schema: Schema, options: TaskOptions) -> dict[int, Rows]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from motet.data import CellIssue, ImageCells, Schema, Table, TextCells, read_pairs, split_pairs
+from motet.data import CellIssue, ImageCells, Pairs, Schema, Table, TextCells, read_pairs, split_pairs
 from motet.data.pairs import SENTENCE
-from motet.data.splits import TEST, TRAIN, VALIDATION, split_sides
+from motet.data.questions import DistinctCells
+from motet.data.splits import TEST, TRAIN, VALIDATION, picture_units, split_sides
 from motet.errors import TableError
 from motet.training.pretrain_rows import PretrainRows
 from motet.training.pretrain_settings import PretrainSettings
@@ -46,10 +48,11 @@ def read_cells(
         pairs, table, schema, test_size=0.0, validation_size=validation_size, seed=settings.seed
     )
     pictures = ImageCells(table, schema.inputs("image"))
-    lone_pictures, lone_rows = _alone(table, schema, pictures)
+    lone_pictures, lone_rows = _alone(table, schema, pictures, pairs, sides)
     # Only what is masked can be learned of one modality.
     lone_pictures = lone_pictures if PICTURES_TERM in settings.terms else lone_pictures[:0]
     lone_rows = lone_rows if TEXTS_TERM in settings.terms else lone_rows[:0]
+    alone = {PICTURES_TERM: len(lone_pictures), TEXTS_TERM: len(lone_rows)}
     texts = pairs.sentences.take(np.arange(len(pairs.picture))) + _texts(table, schema, lone_rows)
     words = TextCells(_one_column(table, texts), [SENTENCE])
     lone_texts = np.arange(len(pairs.picture), len(texts))
@@ -77,7 +80,7 @@ def read_cells(
     rows = PretrainRows(
         image, text, pairs.rows, pairs.picture, pairs.same, image.readable(lone_pictures), lone_texts
     )
-    notes = [*table.notes, *(_of_alone(note, schema, settings) for note in pairs.notes), *_said(said, sides)]
+    notes = [*table.notes, *(_of_alone(note, alone, settings) for note in pairs.notes), *_said(said, sides)]
     if len(broken):
         first = ", ".join(str(row) for row in broken[:10])
         notes.append(
@@ -89,16 +92,28 @@ def read_cells(
     return PretrainCells(rows, train, held, tuple(notes), pairs.issues)
 
 
-def _alone(table: Table, schema: Schema, pictures: ImageCells) -> tuple[Rows, Rows]:
-    """Rows with a picture and no words, and with words and no picture, on the training side where there are sides."""
+def _alone(
+    table: Table, schema: Schema, pictures: ImageCells, pairs: Pairs, sides: npt.NDArray[np.int8]
+) -> tuple[Rows, Rows]:
+    """Rows with a picture and no words, once for each that no pair has, and with words and no picture.
+
+    Left out is what has a row of its picture, or of its group, on another side than train.
+    """
     worded = TextCells(table, schema.inputs("text")).present
-    train = np.ones(len(table), bool)
-    if schema.split is not None:
-        train = split_sides(table, schema.split) == TRAIN
-    return (
-        np.flatnonzero(pictures.present & ~worded & train),
-        np.flatnonzero(worded & ~pictures.present & train),
-    )
+    pictured = np.flatnonzero(pictures.present & ~worded)
+    wordy = np.flatnonzero(worded & ~pictures.present)
+    if not len(pictured) + len(wordy):
+        return pictured, wordy
+    distinct, _ = DistinctCells.of(pictures)
+    _, unit = np.unique(picture_units(distinct.number, table, schema), return_inverse=True)
+    of_row = np.full(len(table), TRAIN, np.int8) if schema.split is None else split_sides(table, schema.split)
+    last = np.full(unit.max() + 1, TRAIN, np.int8)
+    np.maximum.at(last, unit, of_row)
+    np.maximum.at(last, unit[pairs.row], sides[pairs.picture])
+    number = np.where(distinct.number < 0, -1 - np.arange(len(table)), distinct.number)
+    pictured = pictured[(last[unit[pictured]] == TRAIN) & ~np.isin(number[pictured], number[pairs.rows])]
+    _, first = np.unique(number[pictured], return_index=True)
+    return pictured[np.sort(first)], wordy[last[unit[wordy]] == TRAIN]
 
 
 def _texts(table: Table, schema: Schema, rows: Rows) -> list[str]:
@@ -111,15 +126,14 @@ def _one_column(table: Table, texts: list[str]) -> Table:
     return replace(table, data=pa.table({SENTENCE: pa.array(texts, pa.large_string())}), notes=())
 
 
-def _of_alone(note: str, schema: Schema, settings: PretrainSettings) -> str:
-    """A note on rows with one modality, as it is here: they teach, or a term that would learn from them is named."""
+def _of_alone(note: str, alone: Mapping[str, int], settings: PretrainSettings) -> str:
+    """A note on rows with one modality, as it is here: how many teach, or which term would learn from them."""
     if not note.endswith(LEFT_OUT):
         return note
     term = TEXTS_TERM if note.endswith(f"words and no picture{LEFT_OUT}") else PICTURES_TERM
     if term not in settings.terms:
         return f"{note} (--term {term} would learn from them)"
-    where = " where the split column says train" if schema.split is not None else ""
-    return note.removesuffix(LEFT_OUT) + f": they teach alone{where}"
+    return note.removesuffix(LEFT_OUT) + f": {alone[term]:,} of them teach alone"
 
 
 def _said(notes: tuple[str, ...], sides: npt.NDArray[np.int8]) -> list[str]:

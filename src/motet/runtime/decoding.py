@@ -28,8 +28,9 @@ class Decoding:
     its words to this power (Wu et al., 2016): the larger, the longer.
     top_p : words are drawn among the likeliest that together have this probability (Holtzman et al., 2020), each row by
     `seed` and its own number, at a temperature; None: nothing is drawn.
-    longest : numbers at most, start and end among them; a sentence that has no room for its end has not ended.
-    no_repeat : no so many words twice in a sentence; 0: they may.
+    longest : numbers at most, start and end among them; where there is room for the end alone and another word is
+        likelier, the sentence has not ended.
+    no_repeat : no so many words twice in a sentence, a character of several tokens being one; 0: they may.
     """
 
     beams: int = 1
@@ -121,7 +122,7 @@ def _one_by_one(writing: Writing, count: int, tokens: Tokens, how: Decoding, num
     ids: list[list[int]] = [[] for _ in range(count)]
     scores, ended, state = np.zeros(count), np.zeros(count, bool), np.full(count, WHOLE, np.int8)
     going, last = np.arange(count), np.full(count, tokens.start, np.int64)
-    while len(going):
+    for length in range(how.longest - 1):
         logs = _allowed(writing.next(last), state[going], [ids[row] for row in going], tokens, how)
         if how.top_p is None:
             last = logs.argmax(axis=1)
@@ -129,15 +130,18 @@ def _one_by_one(writing: Writing, count: int, tokens: Tokens, how: Decoding, num
             last = np.array(
                 [_drawn(one, how, random[row]) for one, row in zip(logs, going, strict=True)], np.int64
             )
-        scores[going] += logs[np.arange(len(going)), last]
-        ended[going] = last == tokens.end
-        for row, word in zip(going, last.tolist(), strict=True):
-            if word != tokens.end:
-                ids[row].append(word)
-        state[going] = tokens.follows[state[going], last]
-        on = np.flatnonzero(~ended[going] & (np.array([len(ids[row]) for row in going]) < how.longest - 2))
+        ends = last == tokens.end
+        taken = ends | (length < how.longest - 2)  # at last there is room for the end alone
+        scores[going[taken]] += logs[taken, last[taken]]
+        ended[going] = ends
+        on = np.flatnonzero(taken & ~ends)
+        for row, word in zip(going[on], last[on].tolist(), strict=True):
+            ids[row].append(word)
+        if not len(on):
+            break
         if len(on) < len(going):
             going, last, writing = going[on], last[on], writing.select(on)
+        state[going] = tokens.follows[state[going], last]
     return [Sentence(tuple(ids[row]), float(scores[row]), bool(ended[row])) for row in range(count)]
 
 
@@ -157,6 +161,10 @@ def _beams(writing: Writing, count: int, tokens: Tokens, how: Decoding) -> list[
     )
     for length in range(1, how.longest):
         logs = _allowed(writing.next(last), state, ids, tokens, how) + scores[:, None]
+        if length == how.longest - 1:
+            for beam, row in enumerate(owner):
+                done[row].append(_at_last(ids[beam], scores[beam], logs[beam], length, tokens, how))
+            break
         kept: list[tuple[int, int, float]] = []  # beam that goes on, its word, its score
         for row in np.unique(owner):
             mine = np.flatnonzero(owner == row)
@@ -181,13 +189,18 @@ def _beams(writing: Writing, count: int, tokens: Tokens, how: Decoding) -> list[
         scores = np.array([score for _, _, score in kept])
         ids = [(*ids[beam], word) for beam, word, _ in kept]
         owner, state = owner[beams], tokens.follows[state[beams], last]
-        if length == how.longest - 2:  # the next would be the end alone
-            for row, said, score in zip(owner, ids, scores.tolist(), strict=True):
-                if not done[row] or not done[row][0][1].ended:
-                    done[row].append((score / length**how.length_penalty, Sentence(said, score, False)))
-            break
         writing = writing.select(beams)
     return [max(found, key=lambda one: (one[1].ended, one[0]))[1] for found in done]
+
+
+def _at_last(
+    ids: tuple[int, ...], score: float, logs: Floats, length: int, tokens: Tokens, how: Decoding
+) -> tuple[float, Sentence]:
+    """A beam with room for its end alone: it ends where nothing is likelier, as the likeliest word would."""
+    if logs.argmax() == tokens.end:
+        score = float(logs[tokens.end])
+        return score / length**how.length_penalty, Sentence(ids, score, True)
+    return float(score) / (length - 1) ** how.length_penalty, Sentence(ids, float(score), False)
 
 
 def _allowed(
@@ -201,19 +214,34 @@ def _allowed(
     logits = logits + tokens.barred[state]
     if how.no_repeat:
         for row, ids in enumerate(said):
-            repeats = repeating(ids, how.no_repeat)
-            logits[row, repeats] = -np.inf
+            if state[row] == WHOLE:
+                logits[row, repeating(words_of(ids, tokens), how.no_repeat)] = -np.inf
     logits -= logits.max(axis=1, keepdims=True)
     logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
     return logits
 
 
-def repeating(ids: Sequence[int], n: int) -> list[int]:
-    """Words after which the last n words would stand in the sentence a second time."""
-    if len(ids) < n:
+def repeating(words: Sequence[tuple[int, ...]], n: int) -> list[int]:
+    """First tokens of words after which the last n words would stand in the sentence a second time.
+
+    Of a character of several tokens the first is barred, and with it others that begin so: were it the last, another
+    character than the model's would be written.
+    """
+    if len(words) < n:
         return []
-    end = tuple(ids[len(ids) - n + 1 :])
-    return [ids[i + n - 1] for i in range(len(ids) - n + 1) if tuple(ids[i : i + n - 1]) == end]
+    end = list(words[len(words) - n + 1 :])
+    return [words[i + n - 1][0] for i in range(len(words) - n + 1) if list(words[i : i + n - 1]) == end]
+
+
+def words_of(ids: Sequence[int], tokens: Tokens) -> list[tuple[int, ...]]:
+    """The tokens of each word: those between two places where a sentence could end, mostly one."""
+    words, state, begin = [], WHOLE, 0
+    for place, token in enumerate(ids, 1):
+        state = int(tokens.follows[state, token])
+        if state == WHOLE:
+            words.append(tuple(ids[begin:place]))
+            begin = place
+    return words
 
 
 def _largest(values: npt.NDArray[np.float64], most: int) -> tuple[list[int], list[float]]:
