@@ -216,6 +216,12 @@ def test_an_interrupted_training_goes_on_exactly(
         with pytest.raises(KeyboardInterrupt):
             build(drawn_table(), tmp_path / "stopped", said)
     assert any(".up." in name for name in kept[0]) and not any("embed_tokens" in name for name in kept[0])
+    config = language["llama"] / "config.json"
+    as_it_was = config.read_bytes()
+    config.write_bytes(as_it_was + b" ")
+    with pytest.raises(UsageError, match=r"config\.json"):
+        build(drawn_table(), tmp_path / "stopped", replace(said, resume=True))
+    config.write_bytes(as_it_was)
     build(drawn_table(), tmp_path / "stopped", replace(said, resume=True))
     heads = [
         (tmp_path / name / "heads" / "decoder.safetensors").read_bytes() for name in ("whole", "stopped")

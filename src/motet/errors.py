@@ -27,5 +27,9 @@ class ModelError(MotetError):
     """A model directory is missing, damaged, changed, or of another version."""
 
 
+class TrainingError(MotetError):
+    """A training came to nothing: its loss is no number."""
+
+
 class SearchError(MotetError):
     """A search index is missing, damaged, or of another model; or what should go into it cannot."""

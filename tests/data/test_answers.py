@@ -31,6 +31,8 @@ from motet.errors import TableError, UsageError
         ("?", "?"),
         ("两个。", "两个"),
         ("ＹＥＳ", "yes"),
+        ("don’t know", "don't know"),
+        ("‘left’", "left"),
     ],
 )
 def test_answers_are_compared_as_the_vqa_evaluation_compares_them(written: str, compared: str) -> None:

@@ -69,6 +69,18 @@ def test_the_region_and_the_word_that_decide_are_found() -> None:
     assert regions[:, :3].max() == 0 and regions[5:].max() == 0
 
 
+def test_a_large_picture_is_compared_with_itself_made_smaller() -> None:
+    """A model of the size alone: hiding takes nothing off, though what is hidden in was made smaller."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((1100, 1100, 3), 90, np.uint8)).save(file, format="PNG")
+
+    def size(questions: Sequence[str | None], pictures: Sequence[bytes | None]) -> np.ndarray:
+        return np.array([Image.open(io.BytesIO(one or b"")).width / 2000 for one in pictures])
+
+    found = occlude(size, "how large ?", file.getvalue(), "yes")
+    assert found.whole == pytest.approx(0.55) and not np.array(found.regions).any()
+
+
 def test_a_question_or_a_picture_alone() -> None:
     without = occlude(redness, "red", None, "yes")
     assert without.regions is None and without.words == (("red", pytest.approx(0.2)),)

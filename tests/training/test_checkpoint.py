@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from motet.errors import UsageError
+from motet.errors import TrainingError, UsageError
 from motet.fusion.dropout import Dropout, draw_from
 from motet.training.checkpoint import ABOUT, Checkpoint, Checkpoints, Learning
 from motet.training.epoch import Epoch
@@ -139,3 +139,15 @@ def test_a_disk_that_refuses_is_said_and_training_goes_on(
     made, history, _ = train(Checkpoints(tmp_path / ".model.training", "{}").of("one"))
     assert len(history) == EPOCHS and torch.equal(made.last.weight, train(None)[0].last.weight)
     assert "could not be kept" in caplog.text
+
+
+def test_a_training_that_diverges_keeps_what_was_best_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    losses = [3.0, 1.0, math.inf, 0.5, 0.1]
+    _, history, best = train(None, held=lambda epoch: losses[epoch - 1])
+    assert len(history) == best == 2
+    assert "diverged in epoch 3" in caplog.text and "epoch 2 are kept" in caplog.text
+
+
+def test_one_that_diverges_at_once_is_an_error() -> None:
+    with pytest.raises(TrainingError, match="diverged in epoch 1: its loss is no finite number"):
+        train(None, held=lambda epoch: math.nan)

@@ -94,7 +94,9 @@ class AnswerCounts:
     def unseen_share(self, rows: Rows) -> float:
         """Share of the references of the given rows that are not in the vocabulary; 0 without any."""
         total = int(self.totals[rows].sum())
-        return 1 - float(self.dense(rows).sum()) / total if total else 0.0
+        before = np.concatenate([[0], np.cumsum(self.counts)])
+        known = int((before[self.start[rows + 1]] - before[self.start[rows]]).sum())
+        return 1 - known / total if total else 0.0
 
 
 def read_answers(table: Table, schema: Schema) -> Answers:

@@ -47,6 +47,7 @@ from motet.training.answering import Answering, finish_heads, fit_answers
 Rows = npt.NDArray[np.int64]
 STRATA = 50  # most common answers whose shares sides keep
 CHOSEN_ON = 5000  # validation rows at most
+ROWS_AT_ONCE = 4096  # whose counts of each answer stand in memory
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     seconds["train"] = round(time.perf_counter() - clock, 3)
     if made.cut:
         read.notes.append(f"training was cut short by the time limit after {len(made.history)} epochs")
-    targets = answer_targets(read.counts.dense(read.split.train), read.counts.totals[read.split.train])
-    prior = targets.sum(axis=0, dtype=np.float64) / max(float(targets.sum()), 1.0)
+    prior = _prior(read.counts, read.split.train)
     entries = _entries(made)
     selection = _select(made, read, entries, prior, options)
     write_learned(asked)
@@ -185,6 +185,14 @@ def read_asked_table(table: Table, schema: Schema, options: AnswerOptions) -> As
             notes.append(f"{share:.1%} of the answers of {name} rows are other ones, never learned")
     issues = tuple(issue for one in by_modality.values() for issue in one.issues)
     return AskedTable(answers, vocabulary, counts, distinct, split, notes, (*answers.issues, *issues))
+
+
+def _prior(counts: AnswerCounts, rows: Rows) -> npt.NDArray[np.float64]:
+    """Shares [C] of the answers in what the given rows teach."""
+    total = np.zeros(counts.size)
+    for some in np.array_split(rows, max(1, -(-len(rows) // ROWS_AT_ONCE))):
+        total += answer_targets(counts.dense(some), counts.totals[some]).sum(axis=0, dtype=np.float64)
+    return total / max(float(total.sum()), 1.0)
 
 
 def _known(questions: Cells, read: AskedTable) -> KnownQuestions:

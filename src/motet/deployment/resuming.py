@@ -1,4 +1,7 @@
-"""What a training follows from, so that an interrupted one goes on only where it would end the same."""
+"""What a training follows from, so that an interrupted one goes on only where it would end the same.
+
+Of pictures in files their names are compared, not what is in them: reading all would take as long as encoding them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any, Protocol
 from motet import __version__
 from motet.data import Schema, Table
 from motet.deployment.versions import package_versions
-from motet.model import table_digest
+from motet.encoders import FROM_SCRATCH
+from motet.model import sha256, table_digest
 from motet.training.checkpoint import Checkpoints
 
 
@@ -32,6 +36,21 @@ def checkpoints_beside(place: Path, table: Table, schema: Schema, options: Resum
         "table": table_digest(table),
         "columns": schema.to_json(),
         **{name: value for name, value in said.items() if name not in ("resume", "cache")},
+        "files": {name: _files(name) for name in _named(options)},
         "versions": {"motet": __version__, **package_versions()},
     }
     return Checkpoints.begin(place, about, resume=options.resume)
+
+
+def _named(options: ResumableOptions) -> list[str]:
+    """What options name that may be a directory of weights."""
+    said = [getattr(options, name, ()) for name in ("image_encoders", "text_encoders")]
+    decoder = getattr(options, "decoder", None)
+    return [*(one for some in said for one in some), *([decoder] if decoder else [])]
+
+
+def _files(name: str) -> dict[str, str]:
+    """Hashes of the files in a directory of weights by their names; none where it is no directory."""
+    folder = Path(name.removeprefix(f"{FROM_SCRATCH}:")).expanduser()
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}

@@ -10,6 +10,7 @@ from motet.model.directory import (
     file_name,
     new_model_directory,
     read_files,
+    sha256,
     write_files,
     write_manifest,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "model_card",
     "new_model_directory",
     "read_files",
+    "sha256",
     "table_digest",
     "write_files",
     "write_manifest",

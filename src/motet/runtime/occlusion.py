@@ -61,16 +61,16 @@ def occlude(
     pieces = question_pieces(question) if question is not None and question.strip() else []
     places = [i for i, (_, word) in enumerate(pieces) if word]
     without = ["".join(text for i, (text, _) in enumerate(pieces) if i != place) for place in places]
-    hidden = hidden_pictures(decode_image(picture)) if picture is not None else []
-    questions = [question, *without, *[question] * len(hidden)]
-    found = answers(questions, [*[picture] * (1 + len(without)), *hidden])
-    falls = found[0] - found
-    of_word = dict(zip(places, falls[1:].tolist(), strict=False))
+    shown = hidden_pictures(decode_image(picture)) if picture is not None else []
+    questions = [question, *without, *[question] * len(shown)]
+    found = answers(questions, [*[picture] * (1 + len(without)), *shown])
+    words, regions = np.split(found[1:], [len(without)])
+    of_word = dict(zip(places, (found[0] - words).tolist(), strict=True))
     return Occlusion(
         answer,
         float(found[0]),
         tuple((text, of_word.get(i)) for i, (text, _) in enumerate(pieces)),
-        cell_means(falls[1 + len(without) :]) if hidden else None,
+        cell_means(regions[0] - regions[1:]) if shown else None,
     )
 
 
@@ -96,21 +96,28 @@ def question_pieces(question: str) -> list[tuple[str, bool]]:
 
 
 def hidden_pictures(picture: Image.Image) -> list[bytes]:
-    """The picture once for every place of the window, which is filled with the picture's mean colour."""
+    """The picture as it is, at LONGEST, and once for every place of the window, filled with the picture's mean colour.
+
+    The first is what the others are compared with: that a picture was made smaller hides nothing of it.
+    """
     small = picture.convert("RGB")
     small.thumbnail((LONGEST, LONGEST))
     pixels = np.asarray(small)
     mean = pixels.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
     down, across = (np.linspace(0, side, GRID + 1).round().astype(int) for side in pixels.shape[:2])
-    made = []
+    made = [pixels]
     for row in range(GRID - WINDOW + 1):
         for column in range(GRID - WINDOW + 1):
             hidden = pixels.copy()
             hidden[down[row] : down[row + WINDOW], across[column] : across[column + WINDOW]] = mean
-            file = io.BytesIO()
-            Image.fromarray(hidden).save(file, format="PNG", compress_level=1)
-            made.append(file.getvalue())
-    return made
+            made.append(hidden)
+    return [_file(one) for one in made]
+
+
+def _file(pixels: npt.NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG", compress_level=1)
+    return file.getvalue()
 
 
 def cell_means(falls: Floats) -> tuple[tuple[float, ...], ...]:

@@ -41,8 +41,8 @@ MEASURED_AT_ONCE = 512
 class AnswerNetwork(nn.Module):
     """Encoders that are learned, a fused head, and a head for each modality by itself: a batch -> logits by head.
 
-    Heads of one modality take the encoders as they find them: their loss moves no weight of an encoder, so that the
-    fused head is what it would be without them.
+    Heads of one modality take the encoders as they find them: their loss moves no weight of an encoder. What they share
+    with the fused head is the clipping of gradients and the stream of dropout.
     """
 
     def __init__(

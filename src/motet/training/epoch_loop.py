@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from motet.errors import TrainingError
 from motet.training.checkpoint import Checkpoint, Learning, Progress, changing
 from motet.training.epoch import Epoch
 
+log = logging.getLogger("motet")
 Held = tuple[float | None, float | None]  # held-out loss and accuracy, as far as they can be told
 
 
@@ -31,6 +34,8 @@ def learn_epochs(
 
     patience : epochs without a better one after which no other begins. enough : true when none but the first shall.
     learn : one epoch -> its mean training loss; measure : after it, in eval mode.
+    A loss that is no finite number ends it: TrainingError in the first epoch, else what was best stays, and it is said.
+
     checkpoint : where the state is kept after each epoch, and taken from where it is there already: the weights are
         then those of a training that was never interrupted.
     """
@@ -46,6 +51,9 @@ def learn_epochs(
         train_loss = learn()
         learned.eval()
         loss, accuracy = measure()
+        if not math.isfinite(train_loss) or (loss is not None and not math.isfinite(loss)):
+            _diverged(len(now.history) + 1, now.best_epoch)
+            break
         epoch = Epoch(len(now.history) + 1, train_loss, loss, accuracy)
         history = [*now.history, epoch]
         if loss is None or loss < now.lowest:
@@ -59,6 +67,16 @@ def learn_epochs(
     learned.load_state_dict(now.best, strict=False)  # what is frozen is as it was
     learned.eval()
     return now.history, now.best_epoch
+
+
+def _diverged(epoch: int, best: int) -> None:
+    """Say that the loss is no number any more; TrainingError where no epoch before it can be kept."""
+    said = f"training diverged in epoch {epoch}: its loss is no finite number"
+    if not best:
+        raise TrainingError(
+            f"{said}: look for extreme values in what it learns from, or train with a smaller learning rate"
+        )
+    log.warning("%s; the weights of epoch %d are kept", said, best)
 
 
 def _copied(learned: nn.Module) -> dict[str, Tensor]:
