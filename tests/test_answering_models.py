@@ -255,6 +255,42 @@ def test_broken_pictures_are_listed_also_where_pictures_are_not_kept(
     assert evaluation["issues"]["broken"] == 3
 
 
+def test_one_pixel_is_picture_enough_even_where_all_are_one(tmp_path: Path) -> None:
+    """Its map of one cell would have no deviation, which batch norm needs."""
+    table = asked(tmp_path, 20)
+    Image.new("RGB", (1, 1), COLOURS["red"]).save(tmp_path / "0.png")
+    table["picture"] = ["0.png"] * 60
+    small = replace(SMALL, vision=VisionConfig(side=96, widths=(8, 8, 8, 8)), words=TINY.small.words)
+    made = build_answer_model(
+        *read(table, tmp_path), tmp_path / "model", options(training=replace(TINY, epochs=2, small=small))
+    )
+    assert made["data"]["rows"]["train"] == 60
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "no such file"), (b"no picture", "not a known kind of picture")]
+)
+@pytest.mark.parametrize("encoder", ["small", "descriptor"])
+def test_pictures_that_all_are_missing_or_broken_are_refused(
+    tmp_path: Path, content: bytes | None, reason: str, encoder: str
+) -> None:
+    table = asked(tmp_path, 10)
+    for number in range(10):
+        (tmp_path / f"{number}.png").unlink()
+        if content is not None:
+            (tmp_path / f"{number}.png").write_bytes(content + str(number).encode())
+    with pytest.raises(TableError, match=rf"no training row has a usable picture .*picture.*{reason}"):
+        build_answer_model(*read(table, tmp_path), tmp_path / "model", options(image_encoders=(encoder,)))
+
+
+@pytest.mark.parametrize(("column", "what"), [("picture", "pictures"), ("asked", "questions")])
+def test_a_column_that_is_named_and_empty_is_said_to_be(tmp_path: Path, column: str, what: str) -> None:
+    table = asked(tmp_path, 10)
+    table[column] = [""] * 30
+    with pytest.raises(TableError, match=f"no row has {what} to answer from: column '{column}' is empty"):
+        build_answer_model(*read(table, tmp_path), tmp_path / "model", options())
+
+
 def test_a_vocabulary_that_overflows_is_told_and_counted(tmp_path: Path) -> None:
     table = asked(tmp_path, 30)
     for row in range(0, 90, 9):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Schema, Split, Table, TextCells, cells, column_slices
+from motet.data import CellIssue, Cells, ImageCells, Schema, Split, Table, TextCells, cells, column_slices
 from motet.data.answers import (
     AnswerCounts,
     Answers,
@@ -22,7 +22,7 @@ from motet.data.answers import (
 from motet.data.question_words import KnownQuestions, known_of
 from motet.data.questions import DistinctCells, split_questions
 from motet.deployment.answer_options import AnswerOptions
-from motet.deployment.answer_sources import ask_sources, broken_pictures, write_learned
+from motet.deployment.answer_sources import ask_sources, broken_pictures, refuse_unread, write_learned
 from motet.deployment.heads import export_head
 from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
@@ -78,7 +78,11 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
         column_slices(table, name, read.split.test)
     clock = time.perf_counter()
     by_modality = cells(table, schema)
+    pictures, rows = by_modality["image"], np.arange(len(table))
+    assert isinstance(pictures, ImageCells)
+    refuse_unread(pictures, read.distinct["image"].number >= 0, read.split.train, schema)
     asked = ask_sources(by_modality, read.distinct, read.split, options)
+    refuse_unread(pictures, asked.decoded("image", rows), read.split.train, schema)
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     clock = time.perf_counter()
     settings = replace(options.training, seed=options.seed)
@@ -104,7 +108,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     selection = _select(made, read, entries, prior, options)
     write_learned(asked)
     used = np.concatenate([read.split.train, read.split.validation])
-    broken = broken_pictures(asked, by_modality["image"], used, made.rows.decoded("image", used))
+    broken = broken_pictures(asked, pictures, used, asked.decoded("image", used))
     heads = finish_heads(made.network, asked.bases)
     with new_model_directory(place) as making:
         (making / "heads").mkdir()
@@ -144,10 +148,17 @@ def read_asked_table(table: Table, schema: Schema, options: AnswerOptions) -> As
     """What a table says; TableError where it has nothing to answer from."""
     by_modality = cells(table, schema)
     for modality, what in (("image", "pictures"), ("text", "questions")):
-        if modality not in by_modality or not by_modality[modality].present.any():
-            option = "--image" if modality == "image" else "--question"
+        option = "--image" if modality == "image" else "--question"
+        if modality not in by_modality:
             raise TableError(
-                f"{table.name}: no row has {what} to answer from: name their column with {option} COLUMN"
+                f"{table.name}: no column has {what} to answer from: name it with {option} COLUMN"
+            )
+        if not by_modality[modality].present.any():
+            columns = schema.inputs(modality)
+            named = f"column{'s' if len(columns) > 1 else ''} {', '.join(map(repr, columns))}"
+            raise TableError(
+                f"{table.name}: no row has {what} to answer from: {named} "
+                f"{'are' if len(columns) > 1 else 'is'} empty; fill the cells, or name another with {option} COLUMN"
             )
     beside = [modality for modality in by_modality if modality not in ("image", "text")]
     if beside:
