@@ -190,6 +190,41 @@ def test_a_question_unlike_all_that_were_learned_is_told(built: tuple[Path, dict
     assert "picture" in (both.issue or "") and "script" in (both.issue or "")
 
 
+def test_a_question_that_is_not_read_whole_is_told(
+    built: tuple[Path, dict[str, Any], Path], tmp_path: Path
+) -> None:
+    """TINY reads 16 tokens."""
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    told = "question: longer than the 16 tokens that are read of it"
+    assert told in (model.ask("is it red " * 3334, image=folder / "2.png").issue or "")
+    assert model.ask("is it red", image=folder / "2.png").issue is None
+    table = asked(tmp_path, 20)
+    table["asked"] = ["is it red?"] * 60
+    table["asked"][0] = table["asked"][1] = "is it red " * 3334
+    made = build_answer_model(
+        *read(table, tmp_path),
+        tmp_path / "model",
+        options(training=replace(TINY, epochs=2), test_size=0),
+    )
+    assert "2 questions are longer than the 16 tokens that are read of one" in made["notes"]
+
+
+def test_why_nothing_could_be_held_out_or_chosen_on_is_told(tmp_path: Path) -> None:
+    table = asked(tmp_path, 20)
+    table["split"] = ["train"] * 45 + ["validation"] * 15
+    table["said"][45:] = [f"rare {row}" for row in range(15)]
+    few = options(training=replace(TINY, epochs=2))
+    made = build_answer_model(*read(table, tmp_path), tmp_path / "rare", few)
+    why = made["selection"]["image+text"]["why"]
+    assert "only 0 held-out rows whose most common answer is in the vocabulary have image+text" in why
+    table["picture"] = ["0.png"] * 60
+    del table["split"]
+    made = build_answer_model(*read(table, tmp_path), tmp_path / "one", few)
+    assert any(note.startswith("every row asks about one picture") for note in made["notes"])
+
+
 def test_the_card_shows_on_what_the_answer_rests(
     built: tuple[Path, dict[str, Any], Path], motet: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -255,6 +290,42 @@ def test_broken_pictures_are_listed_also_where_pictures_are_not_kept(
     assert evaluation["issues"]["broken"] == 3
 
 
+def test_one_pixel_is_picture_enough_even_where_all_are_one(tmp_path: Path) -> None:
+    """Its map of one cell would have no deviation, which batch norm needs."""
+    table = asked(tmp_path, 20)
+    Image.new("RGB", (1, 1), COLOURS["red"]).save(tmp_path / "0.png")
+    table["picture"] = ["0.png"] * 60
+    small = replace(SMALL, vision=VisionConfig(side=96, widths=(8, 8, 8, 8)), words=TINY.small.words)
+    made = build_answer_model(
+        *read(table, tmp_path), tmp_path / "model", options(training=replace(TINY, epochs=2, small=small))
+    )
+    assert made["data"]["rows"]["train"] == 60
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "no such file"), (b"no picture", "not a known kind of picture")]
+)
+@pytest.mark.parametrize("encoder", ["small", "descriptor"])
+def test_pictures_that_all_are_missing_or_broken_are_refused(
+    tmp_path: Path, content: bytes | None, reason: str, encoder: str
+) -> None:
+    table = asked(tmp_path, 10)
+    for number in range(10):
+        (tmp_path / f"{number}.png").unlink()
+        if content is not None:
+            (tmp_path / f"{number}.png").write_bytes(content + str(number).encode())
+    with pytest.raises(TableError, match=rf"no training row has a usable picture .*picture.*{reason}"):
+        build_answer_model(*read(table, tmp_path), tmp_path / "model", options(image_encoders=(encoder,)))
+
+
+@pytest.mark.parametrize(("column", "what"), [("picture", "pictures"), ("asked", "questions")])
+def test_a_column_that_is_named_and_empty_is_said_to_be(tmp_path: Path, column: str, what: str) -> None:
+    table = asked(tmp_path, 10)
+    table[column] = [""] * 30
+    with pytest.raises(TableError, match=f"no row has {what} to answer from: column '{column}' is empty"):
+        build_answer_model(*read(table, tmp_path), tmp_path / "model", options())
+
+
 def test_a_vocabulary_that_overflows_is_told_and_counted(tmp_path: Path) -> None:
     table = asked(tmp_path, 30)
     for row in range(0, 90, 9):
@@ -267,6 +338,26 @@ def test_a_vocabulary_that_overflows_is_told_and_counted(tmp_path: Path) -> None
     assert any("can never be given" in note for note in evaluation["notes"])
     test = evaluation["vocabulary"]["unseen"]["test"]
     assert test > 0 and any(f"{test:.1%} of the answers of test rows" in note for note in evaluation["notes"])
+
+
+def test_a_model_that_is_surely_worse_than_the_majority_says_so(
+    built: tuple[Path, dict[str, Any], Path],
+) -> None:
+    """One question about one picture, whose reference is always the most common training answer, and is not given."""
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    usual = model.classes[int(np.argmax(model.manifest.prior))]
+    rows = {
+        "picture": ["2.png"] * 40,
+        "asked": ["What colour is it?"] * 40,
+        "said": [usual] * 40,
+        "also": [usual] * 40,
+    }
+    found = model.evaluate(rows, image_root=folder)
+    worse = [note for note in found["notes"] if "worse than the baseline majority" in note]
+    assert bool(worse) == (found["overall"]["metrics"]["accuracy"]["value"] == 0)
+    assert model.ask("What colour is it?", image=folder / "2.png").prediction != usual and worse
 
 
 def test_measuring_again_gives_the_same_figures(built: tuple[Path, dict[str, Any], Path]) -> None:

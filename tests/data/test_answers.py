@@ -78,6 +78,26 @@ def test_an_answer_that_is_neither_text_nor_number_is_an_issue() -> None:
     assert [issue.row for issue in found.issues] == [0]
 
 
+@pytest.mark.parametrize(
+    "cell", ['{"a": 1}', '["a"', "['red', 'blue']", '[{"a": 1}]', "[[1, 2]]", '{"answer": ["a"]}', '["a"] b']
+)
+def test_a_cell_that_is_meant_as_a_list_and_is_none_is_an_issue_and_no_answer(cell: str) -> None:
+    found = answers({"q": ["a?"] * 2, "a": [cell, "no"]}, "a")
+    assert found.written == ((), ("no",))
+    assert [(issue.row, issue.column, issue.broken) for issue in found.issues] == [(0, "a", True)]
+
+
+@pytest.mark.parametrize("cell", ["[laughs]", "{x}", "[", "[5] or so", "{", "(a)"])
+def test_an_answer_in_brackets_is_an_answer(cell: str) -> None:
+    found = answers({"q": ["a?"] * 2, "a": [cell, "no"]}, "a")
+    assert found.written == ((cell,), ("no",)) and not found.issues
+
+
+def test_a_record_and_a_list_of_numbers_are_answers() -> None:
+    found = answers({"q": ["a?"] * 2, "a": ['{"answer": "net"}', "[1, 2]"]}, "a")
+    assert found.written == (("net",), ("1", "2")) and not found.issues
+
+
 def test_no_answer_column_is_said() -> None:
     read = read_table({"q": ["a?"]})
     with pytest.raises(UsageError, match="--answer"):

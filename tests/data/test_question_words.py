@@ -9,7 +9,7 @@ from motet.data.question_words import MOST_WORDS, KnownQuestions, known_of, know
 KNOWN = known_of(["How many red squares are there?", "Is it blue?"])
 
 
-@pytest.mark.parametrize("question", ["how many squares?", "IS there a green one?", "", "?!", "12 red"])
+@pytest.mark.parametrize("question", ["how many squares?", "IS there a green one?", "", " ", "12 red"])
 def test_what_is_like_the_training_questions_is_no_issue(question: str) -> None:
     assert KNOWN.issue(question) is None
 
@@ -28,6 +28,13 @@ def test_two_scripts_of_training_questions_are_both_known() -> None:
     both = known_of(["is it red?", "这是红色吗？"])
     assert both.scripts == ("chinese", "latin")
     assert both.issue("是红吗") is None and both.issue("is red") is None
+
+
+@pytest.mark.parametrize("question", ["???", "  . ", "🟥"])
+def test_a_question_without_a_word_is_told_but_where_all_were_such(question: str) -> None:
+    assert "has no word" in (KNOWN.issue(question) or "")
+    assert "has no word" in (known_questions({}).issue(question) or "")
+    assert known_of(["?", "!"]).issue(question) is None
 
 
 def test_many_words_are_not_kept_and_no_word_is_strange_then() -> None:

@@ -163,6 +163,14 @@ def test_very_long_texts(tiny: WordPreprocessor) -> None:
         assert np.array_equal(huge, preprocessor.ids(["words and " * 100])[0])
 
 
+def test_a_text_is_cut_where_it_has_more_tokens_than_are_read(tiny: WordPreprocessor) -> None:
+    whole = WordPreprocessor(Tokenizer.from_str(tiny.tokenizer.to_str()), max_length=1000)
+    texts = ["a " * count for count in range(40)]
+    wanted = [len(ids) > 24 for ids in whole.ids(texts)]
+    assert {True, False} == set(wanted) and tiny.cut(texts) == wanted
+    assert tiny.cut(["x" * 300_000]) == [True]
+
+
 def test_the_end_is_kept_where_the_start_is_cut(tmp_path: Path) -> None:
     preprocessor = WordPreprocessor.from_directory(trained(tmp_path, truncation_side="left"), 16)
     assert np.array_equal(*preprocessor.ids(["word " * 100_000 + "shirt", "word " * 100 + "shirt"]))

@@ -121,6 +121,37 @@ def test_nothing_to_resume_and_another_training_are_told(tmp_path: Path) -> None
     assert not kept.folder.exists()
 
 
+@pytest.mark.parametrize("kept", [0, 1, 100])
+def test_a_damaged_state_is_told_and_what_to_do(tmp_path: Path, kept: int) -> None:
+    checkpoints = Checkpoints.begin(tmp_path / "model", {"seed": 0}, resume=False)
+    with pytest.raises(Interrupted):
+        train(checkpoints.of("one"), 2)
+    state, about = checkpoints.folder / "one.safetensors", checkpoints.folder / ABOUT
+    state.write_bytes(state.read_bytes()[:kept])
+    again = Checkpoints.begin(tmp_path / "model", {"seed": 0}, resume=True)
+    with pytest.raises(UsageError, match=r"one\.safetensors.*damaged.*leave --resume out"):
+        train(again.of("one"))
+    for content in (about.read_text()[: min(kept, 5)], "[]"):
+        about.write_text(content)
+        with pytest.raises(UsageError, match=r"training\.json.*damaged.*leave --resume out"):
+            Checkpoints.begin(tmp_path / "model", {"seed": 0}, resume=True)
+    about.unlink()
+    with pytest.raises(UsageError, match=r"training\.json.*damaged or gone"):
+        Checkpoints.begin(tmp_path / "model", {"seed": 0}, resume=True)
+
+
+def test_from_which_epoch_a_training_goes_on_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "motet")
+    kept = Checkpoints.begin(tmp_path / "model", {}, resume=False)
+    with pytest.raises(Interrupted):
+        train(kept.of("one"), 2)
+    assert "resumed" not in caplog.text
+    train(Checkpoints.begin(tmp_path / "model", {}, resume=True).of("one"))
+    assert "one: resumed after epoch 2" in caplog.text
+
+
 def test_a_state_that_is_cut_short_while_written_leaves_the_one_before(tmp_path: Path) -> None:
     kept = Checkpoints.begin(tmp_path / "model", {}, resume=False)
     with pytest.raises(Interrupted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from motet.data.table import MAX_LISTED, CellIssue, Table, excerpt
 from motet.errors import TableError, UsageError
 
 Rows = npt.NDArray[np.int64]
+# What only a list or a record begins with; an answer may well begin with "[laughs]" or "{x}".
+_MEANT_AS_JSON = re.compile(r"""\s*(\[\s*["'\[{]|\{\s*["'])""")
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,9 @@ class AnswerCounts:
 def read_answers(table: Table, schema: Schema) -> Answers:
     """Read the answer columns: each holds one answer a row, or a list of them; in CSV a list is written as JSON.
 
-    Commas inside an answer stay. Raises UsageError where no column is named, TableError where one is not there.
+    Commas inside an answer stay. A list may hold text and numbers: `[1, 2]` is two answers. A cell that begins as a
+    list or a record and is none is an issue, and no answer. Raises UsageError where no column is named, TableError
+    where one is not there.
     """
     if not schema.answers:
         raise UsageError("no answer column is named: say which column holds the answers (--answer COLUMN)")
@@ -174,29 +179,36 @@ def _column(column: pa.ChunkedArray, name: str, issues: list[CellIssue]) -> list
         cells = [_json_list(value) for value in text.to_pylist()]
     made = []
     for row, cell in enumerate(cells):
-        texts = list(_texts(cell))
+        lost = isinstance(cell, str) and _MEANT_AS_JSON.match(cell)  # else it would be a list by now
+        texts = [None] if lost else list(_texts(cell))
         if None in texts and len(issues) < MAX_LISTED:
-            reason = "a list of answers holds something that is neither text nor a number"
-            issues.append(CellIssue(row, name, reason, excerpt(cell)))
+            issues.append(CellIssue(row, name, _reason(cell), excerpt(cell)))
         made.append(tuple(text.strip() for text in texts if text and text.strip()))
     return made
 
 
 def _json_list(value: str | None) -> Any:
-    """The list that a cell holds as JSON, else the cell."""
-    if value is not None and value.lstrip().startswith("["):
-        try:
-            made = json.loads(value)
-        except ValueError:
-            return value
-        return made if isinstance(made, list) else value
-    return value
+    """The list or the record that a cell holds as JSON, else the cell."""
+    if value is None or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _reason(cell: Any) -> str:
+    if isinstance(cell, list):
+        return "a list of answers holds something that is neither text nor a number"
+    return (
+        'neither an answer nor a list of answers that can be read: write it as JSON, such as ["net", "a net"]'
+    )
 
 
 def _texts(cell: Any) -> Iterable[str | None]:
     """The answers of a cell; None for what is none. VQA's own records are {"answer": text, ...}."""
     for one in cell if isinstance(cell, list) else [cell]:
-        value = one.get("answer") if isinstance(one, dict) else one
+        value = one.get("answer", one) if isinstance(one, dict) else one
         if isinstance(value, bool):
             yield "true" if value else "false"
         elif isinstance(value, float):

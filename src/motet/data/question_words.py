@@ -32,6 +32,8 @@ class KnownQuestions:
         if self.scripts and script is not None and script not in self.scripts:
             return "question: in a script that no training question was in, so the answer is a guess"
         words = _words(read)
+        if read.strip() and not words and self.words != frozenset():
+            return "question: has no word, so the answer is a guess"
         if self.words is not None and words and not words & self.words:
             return "question: none of its words was in a training question, so the answer is a guess"
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Schema, Split, Table, TextCells, cells, column_slices
+from motet.data import CellIssue, Cells, ImageCells, Schema, Split, Table, TextCells, cells, column_slices
 from motet.data.answers import (
     AnswerCounts,
     Answers,
@@ -22,7 +22,13 @@ from motet.data.answers import (
 from motet.data.question_words import KnownQuestions, known_of
 from motet.data.questions import DistinctCells, split_questions
 from motet.deployment.answer_options import AnswerOptions
-from motet.deployment.answer_sources import ask_sources, broken_pictures, write_learned
+from motet.deployment.answer_sources import (
+    AskedSources,
+    ask_sources,
+    broken_pictures,
+    refuse_unread,
+    write_learned,
+)
 from motet.deployment.heads import export_head
 from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
@@ -39,6 +45,7 @@ from motet.model import (
 from motet.progress import progress
 from motet.runtime.answer_model import AnswerModel
 from motet.runtime.evaluate_answers import evaluate_answers
+from motet.runtime.long_questions import unread_tokens
 from motet.runtime.target import ClassTarget
 from motet.selection import Selection, select
 from motet.tasks.answer import answer_targets
@@ -79,7 +86,11 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
         column_slices(table, name, read.split.test)
     clock = time.perf_counter()
     by_modality = cells(table, schema)
+    pictures, rows = by_modality["image"], np.arange(len(table))
+    assert isinstance(pictures, ImageCells)
+    refuse_unread(pictures, read.distinct["image"].number >= 0, read.split.train, schema)
     asked = ask_sources(by_modality, read.distinct, read.split, options)
+    refuse_unread(pictures, asked.decoded("image", rows), read.split.train, schema)
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     clock = time.perf_counter()
     settings = replace(options.training, seed=options.seed)
@@ -104,7 +115,8 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     selection = _select(made, read, entries, prior, options)
     write_learned(asked)
     used = np.concatenate([read.split.train, read.split.validation])
-    broken = broken_pictures(asked, by_modality["image"], used, made.rows.decoded("image", used))
+    read.notes.extend(_long_questions(by_modality["text"], read, asked))
+    broken = broken_pictures(asked, pictures, used, asked.decoded("image", used))
     heads = finish_heads(made.network, asked.bases)
     with new_model_directory(place) as making:
         (making / "heads").mkdir()
@@ -144,10 +156,17 @@ def read_asked_table(table: Table, schema: Schema, options: AnswerOptions) -> As
     """What a table says; TableError where it has nothing to answer from."""
     by_modality = cells(table, schema)
     for modality, what in (("image", "pictures"), ("text", "questions")):
-        if modality not in by_modality or not by_modality[modality].present.any():
-            option = "--image" if modality == "image" else "--question"
+        option = "--image" if modality == "image" else "--question"
+        if modality not in by_modality:
             raise TableError(
-                f"{table.name}: no row has {what} to answer from: name their column with {option} COLUMN"
+                f"{table.name}: no column has {what} to answer from: name it with {option} COLUMN"
+            )
+        if not by_modality[modality].present.any():
+            columns = schema.inputs(modality)
+            named = f"column{'s' if len(columns) > 1 else ''} {', '.join(map(repr, columns))}"
+            raise TableError(
+                f"{table.name}: no row has {what} to answer from: {named} "
+                f"{'are' if len(columns) > 1 else 'is'} empty; fill the cells, or name another with {option} COLUMN"
             )
     beside = [modality for modality in by_modality if modality not in ("image", "text")]
     if beside:
@@ -171,6 +190,7 @@ def read_asked_table(table: Table, schema: Schema, options: AnswerOptions) -> As
         seed=options.seed,
     )
     notes += split.notes
+    notes += _one_picture(distinct["image"], split)
     vocabulary = answer_vocabulary(answers, split.train, options.vocabulary)
     counts = count_answers(answers, vocabulary.answers)
     if vocabulary.left_out:
@@ -193,6 +213,33 @@ def _prior(counts: AnswerCounts, rows: Rows) -> npt.NDArray[np.float64]:
     for some in np.array_split(rows, max(1, -(-len(rows) // ROWS_AT_ONCE))):
         total += answer_targets(counts.dense(some), counts.totals[some]).sum(axis=0, dtype=np.float64)
     return total / max(float(total.sum()), 1.0)
+
+
+def _one_picture(pictures: DistinctCells, split: Split) -> list[str]:
+    """A note where no row could be held out, since all rows ask about one picture."""
+    rows = np.concatenate([split.train, split.validation, split.test])
+    numbers = np.unique(pictures.number[rows])
+    if len(numbers) > 1 or numbers[0] < 0 or (len(split.validation) and len(split.test)):
+        return []
+    return [
+        "every row asks about one picture, and rows about one picture stay on one side: questions about other pictures "
+        "are needed to choose and to measure"
+    ]
+
+
+def _long_questions(questions: Cells, read: AskedTable, asked: AskedSources) -> list[str]:
+    """A note that counts questions which are not read whole, where there are any."""
+    assert isinstance(questions, TextCells)
+    mine = read.distinct["text"]
+    number = mine.number[np.concatenate([read.split.train, read.split.validation])]
+    different, counts = np.unique(number[number >= 0], return_counts=True)
+    unread = unread_tokens(asked.opened.encoders.values(), questions.take(mine.rows[different]))
+    long = sum(int(count) for count, tokens in zip(counts, unread, strict=True) if tokens)
+    if not long:
+        return []
+    most = next(filter(None, unread))
+    which = "1 question is" if long == 1 else f"{long:,} questions are"
+    return [f"{which} longer than the {most} tokens that are read of one"]
 
 
 def _known(questions: Cells, read: AskedTable) -> KnownQuestions:
@@ -222,7 +269,9 @@ def _select(
 ) -> Selection:
     """Who answers each pattern, chosen and calibrated on validation rows, which trained nothing."""
     rows = read.split.validation
-    rows = rows[read.counts.common[rows] >= 0]
+    known_answer = read.counts.common[rows] >= 0
+    which = "" if known_answer.all() else "whose most common answer is in the vocabulary"
+    rows = rows[known_answer]
     rows = rows[:: max(1, -(-len(rows) // CHOSEN_ON))]
     known: dict[tuple[str, frozenset[str]], npt.NDArray[np.floating]] = {}
 
@@ -242,6 +291,7 @@ def _select(
         prior,
         target=ClassTarget(read.vocabulary.answers),
         forced=None if options.fusion == "auto" else made.network.fused,
+        which=which,
         seed=options.seed,
     )
 

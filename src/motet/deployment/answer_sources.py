@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from motet.data import CellIssue, Cells, ImageCells, Split, TextCells
+from motet.data import CellIssue, Cells, ImageCells, Schema, Split, TextCells
 from motet.data.questions import DistinctCells
 from motet.data.table import MAX_LISTED
 from motet.deployment.answer_options import AnswerOptions
+from motet.deployment.cell_issues import refuse_unseen
 from motet.deployment.sources import Sources, open_sources
 from motet.encoders import (
     FROM_SCRATCH,
@@ -36,7 +37,7 @@ from motet.training.small import make_small
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-SIDES, LEAST_SIDE = 64, 16  # pictures whose size is looked at; pixels
+SIDES = 64  # pictures whose size is looked at
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,13 @@ class AskedSources:
     sources: list[AskedSource]
     bases: Bases
     moments: Mapping[str, tuple[Floats, Floats]]
+
+    def decoded(self, modality: str, rows: Rows) -> Bools:
+        """Which of the given rows have a modality, as far as is known now: some cells are first read in training."""
+        have: Bools = np.any(
+            [one.present(rows) for one in self.sources if one.source.modality == modality], axis=0
+        )
+        return have
 
 
 def ask_sources(
@@ -114,6 +122,18 @@ def write_learned(asked: AskedSources) -> None:
             asked.opened.engines[one.source.name] = {"chosen": encoder.engine_name}
 
 
+def refuse_unread(cells: ImageCells, read: Bools, rows: Rows, schema: Schema) -> None:
+    """Raise TableError where no picture of the given rows is read, by what `read` [N] says, with the first reason."""
+    issues: list[CellIssue] = []
+    if not read[rows].any():
+        for cell in (cell for row in cells.take(rows[cells.present[rows]][:1]) for cell in row):
+            try:
+                cell.picture(cell.read())
+            except MediaError as error:
+                issues.append(CellIssue(cell.row, cell.column, str(error)))
+    refuse_unseen("image", read[rows], issues, schema)
+
+
 def broken_pictures(asked: AskedSources, cells: Cells, rows: Rows, seen: Bools) -> tuple[CellIssue, ...]:
     """What is wrong with the pictures of some rows that have one, but of which `seen` [n] says that none was read."""
     lost = rows[cells.present[rows] & ~seen][:MAX_LISTED]
@@ -124,14 +144,16 @@ def broken_pictures(asked: AskedSources, cells: Cells, rows: Rows, seen: Bools) 
 def not_enlarged(vision: VisionConfig, cells: ImageCells, rows: Rows) -> VisionConfig:
     """The network with a side that is the usual longer side of training pictures, where these are smaller.
 
-    A picture that is enlarged says nothing more, and costs more with each pixel.
+    A picture that is enlarged says nothing more, and costs more with each pixel. But the last map keeps more than one
+    cell: batch norm has no deviation of one cell of a batch's only picture.
     """
     sides = []
     for cell in (cell for row in cells.take(rows[:: max(1, len(rows) // SIDES)]) for cell in row):
         with contextlib.suppress(MediaError):  # what cannot be read is told where it is encoded
             sides.append(max(cell.picture(cell.read()).size))
     longer = int(np.median(sides)) if sides else vision.side
-    return replace(vision, side=min(vision.side, max(LEAST_SIDE, -(-longer // 16) * 16)))
+    least = 2 ** len(vision.widths) + 1
+    return replace(vision, side=min(vision.side, -(-max(least, longer) // 16) * 16))
 
 
 def _kept(

@@ -137,6 +137,18 @@ class WordPreprocessor:
         """Return each text's token numbers, with special tokens, cut to ``max_length``, unpadded."""
         return [ids for ids, _ in self._encode(texts)]
 
+    def cut(self, texts: Sequence[str]) -> list[bool]:
+        """Return whether each text is longer than what ``ids`` gives of it."""
+        made = []
+        for start in range(0, len(texts), 1024):
+            some = texts[start : start + 1024]
+            encoded = self.tokenizer.encode_batch_fast([_valid_text(self._cut(text)) for text in some])
+            made += [
+                len(text) > _LONGEST_TEXT or bool(one.overflowing)
+                for text, one in zip(some, encoded, strict=True)
+            ]
+        return made
+
     def batches(
         self, texts: Sequence[str], batch_size: int, *, token_type_ids: bool = False
     ) -> Iterator[Batch]:

@@ -13,6 +13,7 @@ from motet.data import Table, TextCells, cells
 from motet.data.media import decode_image, read_media
 from motet.data.question_words import known_questions
 from motet.errors import MediaError, UsageError
+from motet.runtime.long_questions import unread_tokens
 from motet.runtime.model import Floats, Model
 from motet.runtime.occlusion import Occlusion, occlude
 from motet.runtime.prediction import Prediction
@@ -59,7 +60,7 @@ class AnswerModel(Model):
         return occlude(answers, question, picture, answer)
 
     def predict_windows(self, table: Table, **asked: Any) -> Iterator[list[Prediction]]:
-        """As `Model` has it; a question unlike all that were learned is an issue too."""
+        """As `Model` has it; a question unlike all that were learned, or that is not read whole, is an issue too."""
         known = known_questions(self.manifest.training)
         questions = cells(table, self.manifest.schema)["text"]
         assert isinstance(questions, TextCells)
@@ -67,10 +68,13 @@ class AnswerModel(Model):
         for window in super().predict_windows(table, **asked):
             rows = np.arange(begin, begin + len(window))
             begin += len(window)
-            found = [known.issue(text) for text in questions.take(rows)]
+            texts = questions.take(rows)
+            unread = unread_tokens(map(self.encoder, self.answering_sources), texts)
             yield [
-                one if strange is None else replace(one, issue="; ".join(filter(None, (one.issue, strange))))
-                for one, strange in zip(window, found, strict=True)
+                replace(
+                    one, issue="; ".join(filter(None, (one.issue, known.issue(text), _cut(tokens)))) or None
+                )
+                for one, text, tokens in zip(window, texts, unread, strict=True)
             ]
 
     def evaluate(
@@ -96,6 +100,10 @@ class AnswerModel(Model):
         if pictures is not None:
             columns[self.manifest.schema.inputs("image")[0]] = pictures
         return columns
+
+
+def _cut(tokens: int | None) -> str | None:
+    return None if tokens is None else f"question: longer than the {tokens} tokens that are read of it"
 
 
 def _read(image: str | Path | bytes) -> bytes:

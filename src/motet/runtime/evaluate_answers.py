@@ -29,10 +29,12 @@ from motet.runtime.known_answers import KnownAnswers
 from motet.runtime.measured_rows import rows_to_measure
 from motet.runtime.provenance import provenance
 from motet.runtime.shown_cells import shown_cells
+from motet.runtime.surely_worse import worse_notes
 from motet.runtime.table_notes import pattern_notes
 
 if TYPE_CHECKING:
     from motet.runtime.answer_model import AnswerModel
+    from motet.runtime.model import EncodedRows
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -78,6 +80,7 @@ def evaluate_answers(
     known = KnownAnswers(model, encoded)
     places = np.arange(len(rows))
     measured, given = evaluate_patterns(known, encoded.present, places, seed=manifest.seed, measure=measure)
+    notes += _worse(model, encoded, given, measure.truth)
     mine = set(rows.tolist())
     broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
     parted = {QUESTION_TYPE: _types(table, model, rows)} | {n: column_slices(table, n, rows) for n in slices}
@@ -146,6 +149,19 @@ class _Measure:
             scores = vqa_scores(matches, self.counts.totals[rows])
             found["vqa_accuracy"] = bootstrap_mean(scores, seed=seed, draws=draws)
         return found
+
+
+def _worse(model: AnswerModel, encoded: EncodedRows, given: Floats, truth: Rows) -> list[str]:
+    """Notes where the model's answers [n, C] are surely worse than those of a baseline."""
+    manifest = model.manifest
+    baselines = {"majority": (np.arange(len(truth)), np.asarray(truth == np.argmax(manifest.prior), float))}
+    for name, head in manifest.baselines.items():
+        have = np.flatnonzero(encoded.present[manifest.sources[manifest.heads[head].sources[0]].modality])
+        if len(have):
+            answers = model.head_probabilities(head, encoded, have)
+            baselines[name] = have, np.asarray(answers.argmax(axis=1) == truth[have], float)
+    right = np.asarray(given.argmax(axis=1) == truth, float)
+    return worse_notes("accuracy", right, baselines, seed=manifest.seed)
 
 
 def _windows(rows: Rows, best: Rows) -> list[tuple[Rows, Rows]]:

@@ -10,11 +10,13 @@ import numpy.typing as npt
 
 from motet.data import CellIssue, ImageCells, Pairs, Table, read_pairs
 from motet.errors import TableError
-from motet.evaluation.caption_words import TOKENIZER
+from motet.evaluation.caption_words import TOKENIZER, caption_words
 from motet.evaluation.captions import caption_faults, caption_metrics
+from motet.evaluation.cider import cider_d
 from motet.runtime.caption_match import MatchedPictures, told_space
 from motet.runtime.evaluate_matches import pictures_to_measure
 from motet.runtime.provenance import provenance
+from motet.runtime.surely_worse import worse_notes
 
 if TYPE_CHECKING:
     from motet.runtime.caption_model import CaptionModel
@@ -69,6 +71,9 @@ def evaluate_captions(
     if len(pictures) < FEW_PICTURES:
         notes.append(f"only {len(pictures)} pictures were measured: these figures say little")
     references = sentences_by_picture(pairs, pictures)
+    scores, theirs = (_cider(captions, references) for captions in (said, near))
+    beside = {NEIGHBOUR: (np.arange(len(near)), theirs)}
+    notes += worse_notes("CIDEr-D", scores, beside, seed=manifest.seed)
     matched: MatchedPictures | None = None
     scored_by: dict[str, Any] = {}
     if space is not None:
@@ -116,6 +121,11 @@ def evaluate_captions(
     }
     made["seconds"]["decode"] = round(decoding, 3)
     return made
+
+
+def _cider(captions: list[str], references: list[list[str]]) -> npt.NDArray[np.float64]:
+    theirs = [[caption_words(text) for text in several] for several in references]
+    return cider_d([caption_words(text) for text in captions], theirs)
 
 
 def sentences_by_picture(pairs: Pairs, pictures: Rows) -> list[list[str]]:

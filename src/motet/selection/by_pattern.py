@@ -83,6 +83,7 @@ def select(
     *,
     target: Target | None = None,
     forced: str | None = None,
+    which: str = "",
     seed: int = 0,
 ) -> Selection:
     """Choose for each pattern of `modalities`.
@@ -91,6 +92,7 @@ def select(
     rows when only some modalities are shown. present [N], labels [N] : of the selection rows. prior [C] : the answer
     to rows that have nothing. target : what is answered (default: one of C classes).
     forced : a fusion or `late` rule to answer with wherever it can: wherever two modalities are present.
+    which : what sets these rows apart from other held-out ones, in words such as "with a known answer".
     """
     target = ClassTarget(tuple(map(str, range(len(prior))))) if target is None else target
     chosen: dict[str, PatternEntry] = {}
@@ -122,7 +124,9 @@ def select(
             for name in {head for way in found for head in way.heads}
         }
         measured = [_measure(target, way, logits, labels[rows], halves[rows]) for way in found]
-        best, why = _choose(target, measured, pattern, len(rows), forced if len(shown) > 1 else None, seed)
+        best, why = _choose(
+            target, measured, pattern, len(rows), forced if len(shown) > 1 else None, which, seed
+        )
         if len(shown) == 1:
             single = min((m for m in measured if m[0].kind == SINGLE), key=lambda m: m[0].loss)[0]
             experts[pattern] = Expert(single.name, tuple(member.head for member in single.members))
@@ -234,11 +238,13 @@ def _choose(
     pattern: str,
     rows: int,
     forced: str | None,
+    which: str,
     seed: int,
 ) -> tuple[Candidate, str]:
     """The candidate that answers a pattern, and why."""
     ranked = sorted(measured, key=lambda m: m[0].loss)
-    few = "1 held-out row has" if rows == 1 else f"{rows} held-out rows have"
+    those = f" {which}" if which else ""
+    few = f"1 held-out row{those} has" if rows == 1 else f"{rows} held-out rows{those} have"
     if forced is not None:
         named = [m for m in ranked if m[0].name == forced or m[0].name.split("-")[0] == forced]
         why = f"{forced} was asked for"

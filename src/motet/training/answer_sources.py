@@ -76,12 +76,6 @@ class AskedRows:
         have: Bools = np.any([self._present[name][rows] for name in mine], axis=0)
         return have
 
-    def decoded(self, modality: str, rows: Rows) -> Bools:
-        """Which of the given rows have a modality, as far as is known now: some cells are first read in training."""
-        mine = [one.present(rows) for one in self.sources if one.source.modality == modality]
-        have: Bools = np.any(mine, axis=0)
-        return have
-
     def read(
         self,
         rows: Rows,

@@ -65,16 +65,18 @@ class Checkpoints:
 
         about : what the training follows from (table, options, versions), as JSON.
 
-        Raises UsageError where there is nothing to resume, or it followed from something else.
+        Raises UsageError where there is nothing to resume, it is damaged, or it followed from something else.
         """
         folder = folder_beside(place)
         said = json.dumps(about, default=str)
         if resume:
-            found = _said(folder / ABOUT)
-            if found is None:
+            if not folder.exists():
                 raise UsageError(
                     f"{place}: no interrupted training lies beside it, or it was written to the end: leave --resume out"
                 )
+            found = _said(folder / ABOUT)
+            if found is None:
+                raise damaged(folder / ABOUT)
             other = sorted(_differing(found, json.loads(said)))
             if other:
                 raise UsageError(
@@ -92,6 +94,14 @@ class Checkpoints:
     def remove(self) -> None:
         """The model is written: nothing is left to go on with."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def damaged(path: Path) -> UsageError:
+    """What is said of a file of an interrupted training that cannot be read."""
+    return UsageError(
+        f"{path}: this file of the interrupted training is damaged or gone, so it cannot go on: leave --resume out to "
+        "begin anew"
+    )
 
 
 def folder_beside(place: Path) -> Path:
@@ -142,10 +152,21 @@ class Checkpoint:
         making.replace(self.folder / f"{self.name}.safetensors")
 
     def load(self, learning: Learning) -> Progress | None:
-        """Put everything back as `save` found it; None where no epoch was finished."""
+        """Put everything back as `save` found it, and log from where it goes on; None where no epoch was finished.
+
+        Raises UsageError where the state cannot be read.
+        """
         state = self.folder / f"{self.name}.safetensors"
         if not state.is_file():
             return None
+        try:
+            progress = self._read(state, learning)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise damaged(state) from error
+        log.info("%s: resumed after epoch %d", self.name, len(progress.history))
+        return progress
+
+    def _read(self, state: Path, learning: Learning) -> Progress:
         with safe_open(state, framework="pt") as opened:
             said = json.loads(opened.metadata()[SAID])
         tensors = load_file(state)
@@ -182,10 +203,10 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _said(path: Path) -> dict[str, Any] | None:
     try:
-        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return said
+    return said if isinstance(said, dict) else None
 
 
 def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> list[str]:
