@@ -75,7 +75,7 @@ class Checkpoints:
                 raise UsageError(
                     f"{place}: no interrupted training lies beside it, or it was written to the end: leave --resume out"
                 )
-            other = sorted(_differing(found, json.loads(said)))
+            other = sorted({_in_words(name) for name in _differing(found, json.loads(said))})
             if other:
                 raise UsageError(
                     f"{place}: the interrupted training had another {', '.join(other)}: say the same as then, or leave "
@@ -186,6 +186,18 @@ def _said(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return said
+
+
+def _in_words(name: str) -> str:
+    """What a training followed from, as a user would say it: `training.width` is the width of training."""
+    group, _, what = name.partition(".")
+    if group == "table":
+        return "table (its columns or cells)"
+    if group == "columns":
+        return "choice of columns"
+    if group == "versions":
+        return f"version of {what}"
+    return f"{what} of {group}".replace("_", " ") if what else group.replace("_", " ")
 
 
 def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> list[str]:
