@@ -239,7 +239,7 @@ def test_the_command_line_hands_over_what_it_was_told(
         (("--task-weight", "match=1", "--task-weight", "match=2"), "names match twice"),
         (("--resume",), "leave --resume out"),
         (("--lora", "0"), "name one with --decoder"),
-        (("--decoder", "/no/such/folder"), "--decoder /no/such/folder: no such folder"),
+        (("--decoder", "/no/such/folder"), "--decoder /no/such/folder: no such directory"),
         (("--pooling", "median"), "no pooling 'median'"),
         (("--seed", "-1"), "the seed is a whole number"),
         (("--vocabulary", "0"), "--vocabulary is of --task answer"),

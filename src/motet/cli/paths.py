@@ -34,9 +34,13 @@ def check_decoder(decoder: Path | None, lora: int | None) -> None:
     """Raise UsageError where no folder could hold the language model, or none is named that --lora changes."""
     if decoder is None and lora is not None:
         raise UsageError("--lora changes the attention of a language model: name one with --decoder")
+    if lora is not None and lora < 0:
+        raise UsageError(f"--lora: a rank is 0 or more, not {lora}")
     if decoder is not None and not _is(Path.is_dir, decoder.expanduser()):
-        what = "is a file, not a folder" if _is(Path.is_file, decoder.expanduser()) else "no such folder"
-        raise UsageError(f"--decoder {decoder}: {what}; name the folder of a language model, as GPT-2's")
+        what = (
+            "is a file, not a directory" if _is(Path.is_file, decoder.expanduser()) else "no such directory"
+        )
+        raise UsageError(f"--decoder {decoder}: {what}; name that of a language model, as GPT-2's")
 
 
 def check_picture(image: Path) -> None:

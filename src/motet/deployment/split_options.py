@@ -7,13 +7,18 @@ import numpy as np
 from motet.errors import UsageError
 
 
+def check_seed(seed: int) -> None:
+    """Raise UsageError for a seed that draws nothing."""
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise UsageError(f"the seed is a whole number from 0 to {2**32 - 1}, not {seed!r}")
+
+
 def check_split(test_size: float, validation_size: float, seed: int, *, of: str) -> None:
     """Raise UsageError for shares that are none or leave nothing to train on, and for a seed that draws nothing.
 
     of : what is shared out, in the plural: `rows`, `pictures`.
     """
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise UsageError(f"the seed is a whole number from 0 to {2**32 - 1}, not {seed!r}")
+    check_seed(seed)
     for name, size in (("test_size", test_size), ("validation_size", validation_size)):
         if isinstance(size, bool) or not isinstance(size, int | float | np.number):
             raise UsageError(f"{name} is a share of the {of}, from 0 to below 1, not {size!r}")
