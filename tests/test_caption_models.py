@@ -299,6 +299,9 @@ def test_wrong_usage_of_train(
         (("--top-p", "0"), "above 0 and at most 1"),
         (("--temperature", "2"), "add --top-p"),
         (("--longest", "1000"), "at most 24"),
+        (("--seed", "1"), "--seed is of words that are drawn: add --top-p"),
+        (("--length-penalty", "2", "--top-p", "0.9"), "--length-penalty chooses among beams"),
+        (("--length-penalty", "2", "--beams", "1"), "--length-penalty chooses among beams"),
     ],
 )
 def test_wrong_usage_of_describe(
@@ -312,6 +315,32 @@ def test_wrong_usage_of_describe(
     picture.write_bytes(drawn_table()["photo"][0])
     done = motet("describe", captioner[0], "--image", picture, *arguments)
     assert done.code == 2 and said in done.err, done.err
+
+
+def test_python_refuses_what_would_change_nothing(captioner: tuple[Path, dict[str, Any]]) -> None:
+    model = motet.load(captioner[0])
+    assert isinstance(model, CaptionModel) and model.entry.beams > 1
+    with pytest.raises(UsageError, match="temperature is of words that are drawn"):
+        model.describe({"photo": [None]}, temperature=2.0)
+    assert model.decoding(top_p=0.9, temperature=2.0, seed=1).beams == 1
+    assert model.decoding(length_penalty=2.0).length_penalty == 2
+
+
+def test_a_picture_that_is_not_there_does_not_hold_up_the_others(
+    motet: Callable[..., Any], captioner: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(drawn_table()["photo"][0])
+    gone = tmp_path / "gone.png"
+    done = motet("describe", captioner[0], "--image", gone, "--image", picture)
+    assert done.code == 0 and f"{gone}: no such file" in done.err, done.err
+    assert done.out.startswith(f"{picture}: ") and len(done.out.splitlines()) == 1
+    one, other = json.loads(
+        motet("describe", captioner[0], "--image", gone, "--image", picture, "--json").out
+    )
+    assert one["caption"] is None and "no such file" in one["issue"] and other["caption"]
+    done = motet("describe", captioner[0], "--image", gone)
+    assert done.code == 2 and f"--image {gone}: no such file" in done.err
 
 
 def test_models_of_another_task_say_so(

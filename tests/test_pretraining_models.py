@@ -290,6 +290,18 @@ def test_settings_that_leave_nothing(epochs: int, size: float) -> None:
         PretrainOptions(size, PretrainSettings(epochs=epochs))
 
 
+def test_the_command_refuses_before_it_reads(
+    motet: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motet.data.read_table", lambda *_, **__: pytest.fail("the table was read"))
+    (tmp_path / "t.csv").write_text("photo,said\na.png,a\n")
+    (tmp_path / "file").write_text("")
+    asked = ("pretrain", tmp_path / "t.csv", "--image", "photo", "--text", "said", "-o")
+    assert "a file stands where" in motet(*asked, tmp_path / "file").err
+    done = motet(*asked, tmp_path / "m", "--seed", "-1")
+    assert done.code == 2 and "the seed is a whole number" in done.err
+
+
 def test_the_command(motet: Callable[..., Any], tmp_path: Path) -> None:
     rows = drawn_table(2)
     lines = ["photo,title"]

@@ -123,6 +123,15 @@ def test_the_table_shows_each_alone_against_together(models: tuple[Path, dict[st
     assert not found["notes"]  # the split column gives all tasks the same sides
 
 
+def test_what_is_written_names_no_folder_that_is_gone(models: tuple[Path, dict[str, Any]]) -> None:
+    place, _ = models
+    for name in NAMES:
+        assert motet.load(place / name).manifest.training["options"]["image_encoders"] == ["shared"]
+    for path in place.rglob("*"):
+        if path.suffix in (".json", ".md", ".html"):
+            assert ".making-" not in path.read_text(encoding="utf-8"), path
+
+
 def test_every_task_teaches_the_shared_network() -> None:
     table = read_table(asked_table())
     shared = share_pictures(table, schemas_of(table), TASKS, 0)
@@ -171,6 +180,8 @@ def test_wrong_options_are_refused(tmp_path: Path) -> None:
     table = read_table(asked_table())
     with pytest.raises(ModelError, match="choose a new name"):
         build_several(table, schemas_of(table), tmp_path / "models", SEVERAL)
+    with pytest.raises(UsageError, match="no --time-limit"):
+        SeveralOptions({**TASKS, "answer": replace(TASKS["answer"], time_limit=9.0)})
     broken = asked_table()
     broken["split"] = ["test"] * 48
     table = read_table(broken)
@@ -240,4 +251,79 @@ def test_the_command_line_hands_over_what_it_was_told(
     ((schemas, options),) = given
     assert list(options.tasks) == ["match", "caption"] and options.tasks["caption"].seed == 7
     assert options.together.weights == {"match": 0.25} and options.together.seed == 7
-    assert schemas["match"].inputs("text") == ("title",) or list(schemas["match"].inputs("text")) == ["title"]
+    assert tuple(schemas["match"].inputs("text")) == ("title",)
+    assert done.err.count("title: input, text (") == 1 and done.err.count("not read: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--time-limit", "9"), "--task match,caption has no --time-limit"),
+        (("--weighting", "nonsense"), "no weighting 'nonsense' of tasks: one of fixed"),
+        (("--task-weight", "match=nan"), "the weight of task match is a number above 0"),
+        (("--task-weight", "match=-1"), "the weight of task match is a number above 0"),
+        (("--task-weight", "match=1", "--task-weight", "match=2"), "names match twice"),
+        (("--resume",), "leave --resume out"),
+        (("--lora", "0"), "name one with --decoder"),
+        (("--decoder", "/no/such/folder"), "--decoder /no/such/folder: no such directory"),
+        (("--pooling", "median"), "no pooling 'median'"),
+        (("--seed", "-1"), "the seed is a whole number"),
+        (("--vocabulary", "0"), "--vocabulary is of --task answer"),
+    ],
+)
+def test_wrong_options_are_told_before_the_table_is_read(
+    motet: Callable[..., Any],
+    catalogue: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.setattr("motet.data.read_table", lambda *_, **__: pytest.fail("the table was read"))
+    done = motet(
+        "train", catalogue.table, "--task", "match,caption", "--image", "image", "--text", "title",
+        "-o", tmp_path / "m", *arguments,
+    )  # fmt: skip
+    assert done.code == 2 and said in done.err, done.err
+
+
+def test_a_model_is_never_replaced_by_several(
+    motet: Callable[..., Any], catalogue: Any, model_copy: Path
+) -> None:
+    done = motet(
+        "train",
+        catalogue.table,
+        "--task",
+        "match,caption",
+        "--image",
+        "image",
+        "--text",
+        "title",
+        "-o",
+        model_copy,
+    )
+    assert done.code != 0 and "give a new name" in done.err and "will be replaced" not in done.err
+
+
+def test_sizes_that_a_split_column_leaves_unused_are_said_once(
+    motet: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from motet.deployment import several
+
+    def stop(*_: Any) -> None:
+        raise TableError("far enough")
+
+    monkeypatch.setattr(several, "build_several", stop)
+    rows = ["photo,said,question,answer,split"]
+    rows += [f"{i}.png,a disc {i},is it {i}?,yes,{'train' if i % 4 else 'test'}" for i in range(24)]
+    table = tmp_path / "asked.csv"
+    table.write_text("\n".join(rows) + "\n")
+    done = motet(
+        "train", table, "--task", "answer,caption,match", "--image", "photo", "--text", "said",
+        "--question", "question", "--answer", "answer", "--test-size", "0.3", "-o", tmp_path / "m",
+    )  # fmt: skip
+    assert done.err.count("--test-size is not used") == 1, done.err
+    assert "far enough" in done.err
+    lines = done.err.splitlines()
+    assert len(lines) == len(set(lines)) and any(line.startswith("photo: input") for line in lines)
+    assert any(line.startswith("caption and match: said: ") for line in lines), done.err

@@ -155,8 +155,40 @@ def test_the_commands_run_it(folder: Path, motet: Callable[..., Any]) -> None:
         ("ask", f"hf:{place}", "--image", folder / "broken.png", "how many ?"),
         ("ask", f"hf:{place}", "--image", folder / "red.png", "how ?", "--card", folder / "card.html"),
         ("describe", f"hf:{place}", "--image", folder / "red.png", "--beams", "3"),
+        ("describe", f"hf:{place}", "--image", folder / "red.png", "--seed", "0"),
     ):
         assert motet(*wrong).code == 2, wrong
+
+
+def test_a_picture_that_cannot_be_read_is_said_and_the_others_are_described(
+    folder: Path, motet: Callable[..., Any]
+) -> None:
+    place = blip(folder / "several", "BlipForConditionalGeneration")
+    pictures = [folder / "gone.png", folder / "red.png", folder / "broken.png"]
+    asked = [part for picture in pictures for part in ("--image", picture)]
+    done = motet("describe", f"hf:{place}", *asked)
+    assert done.code == 0 and f"{pictures[0]}: no such file" in done.err and f"{pictures[2]}: " in done.err
+    assert len(done.out.splitlines()) == 1 and done.out.startswith(f"{pictures[1]}: ")
+    found = json.loads(motet("describe", f"hf:{place}", *asked, "--json").out)
+    assert [one["caption"] is None for one in found] == [one["issue"] is not None for one in found]
+    assert [one["issue"] is None for one in found] == [False, True, False]
+
+
+@pytest.mark.parametrize(("name", "said"), [("hf:", "names no model"), ("hf:/no/such", "no such directory")])
+def test_a_name_of_nothing_is_refused_before_anything_heavy_is_imported(
+    folder: Path, motet: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.setattr("motet.cli.learning.require_learning_wing", lambda: pytest.fail("imported"))
+    done = motet("describe", name, "--image", folder / "red.png")
+    assert done.code == 2 and said in done.err
+    done = motet("ask", name, "--image", folder / "red.png", "how many?")
+    assert done.code == 2 and said in done.err
+
+
+def test_a_question_where_the_model_should_stand(folder: Path, motet: Callable[..., Any]) -> None:
+    for question in ("how many apples?", "有几个苹果？", "word " * 10_000):
+        done = motet("ask", "--image", folder / "red.png", question)
+        assert done.code == 2 and "the model is missing" in done.err
 
 
 def test_a_licence_that_forbids_commercial_use_must_be_accepted(folder: Path) -> None:

@@ -152,3 +152,9 @@ def test_special_tokens_that_a_person_wrote_are_words() -> None:
     assert ids[0] == tokens.start and ids[-1] == tokens.end
     assert not {tokens.start, tokens.end, 0} & set(ids[1:-1].tolist())
     assert tokens.text(ids[1:-1]) == "a <|end|> dog <|start|><|padding|>"
+
+
+def test_few_pictures_are_seen_in_more_epochs() -> None:
+    """300 steps at least: 64 pictures are 2 batches of 32, so 150 epochs; 65 are 3, so 100; many are the 15 said."""
+    settings = CaptionSettings()
+    assert [settings.epochs_for(pictures) for pictures in (64, 65, 6400)] == [150, 100, 15]

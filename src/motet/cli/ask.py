@@ -50,10 +50,10 @@ def ask(
 
       motet ask model --image yard.jpg "how many apples?" --card answer.html
 
-      motet ask hf:HuggingFaceTB/SmolVLM-256M-Instruct --image yard.jpg "how many apples?"
+      motet ask hf:Salesforce/blip-vqa-base --image yard.jpg "how many apples?"
     """
     from motet.cli.console import bar, message, print_json, print_table, shortened
-    from motet.cli.paths import check_model, check_picture
+    from motet.cli.paths import check_model, check_picture, is_folder
     from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
     from motet.errors import UsageError
     from motet.runtime import AnswerModel, load
@@ -61,6 +61,11 @@ def ask(
 
     if named and second:
         raise UsageError("a model is named twice: first, and with --model")
+    if first and not (named or second or is_ready_made(Path(first)) or is_folder(first)):
+        raise UsageError(
+            f"{shortened(first)!r} stands where the model should, and is no directory; if it is the question, "
+            "the model is missing: motet ask MODEL --image FILE QUESTION"
+        )
     model, question = named_model("" if named else first, named), first if named else second
     if is_ready_made(model):
         if image is None or not question.strip():

@@ -31,7 +31,9 @@ def describe(
     temperature: Annotated[
         float | None, typer.Option(help="Of --top-p: below 1 surer, above 1 bolder.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of --top-p: what is drawn follows from it.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Of --top-p: what is drawn follows from it (default 0).")
+    ] = None,
     longest: Annotated[
         int | None, typer.Option(help="Tokens of a sentence at most, start and end among them.")
     ] = None,
@@ -61,26 +63,36 @@ def describe(
 
       motet describe captioner --image a.jpg --image b.jpg --match space
     """
+    from dataclasses import replace
+
     import numpy as np
 
     from motet.cli.console import message, print_json
-    from motet.cli.paths import check_model
+    from motet.cli.paths import check_model, check_pictures
     from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
     from motet.cli.space import open_space
     from motet.data import ImageCells
+    from motet.data.media import read_media
     from motet.errors import MediaError, UsageError
     from motet.runtime import CaptionModel, load
     from motet.runtime.caption_match import caption_scores
 
-    if temperature is not None and top_p is None:
-        raise UsageError("--temperature is of words that are drawn: add --top-p")
     model = named_model(first, named)
+    asked: dict[str, Any] = {
+        "beams": beams,
+        "length_penalty": length_penalty,
+        "top_p": top_p,
+        "temperature": temperature,
+        "seed": seed,
+        "longest": longest,
+        "no_repeat": no_repeat,
+    }
+    said = {name: value for name, value in asked.items() if value is not None}
     if is_ready_made(model):
-        if any(
-            one is not None for one in (beams, length_penalty, top_p, temperature, longest, no_repeat, match)
-        ):
+        given = [f"--{name.replace('_', '-')}" for name in said] + ["--match"] * (match is not None)
+        if given:
             raise UsageError(
-                "--match and options of decoding are of models that `motet train` wrote: leave them out"
+                f"{', '.join(given)}: only for models that `motet train` wrote; leave out for a ready-made one"
             )
         ask_ready_made(model, "", image, accept_licence, json)
         return
@@ -91,18 +103,19 @@ def describe(
             f"{model}: this model was trained to {opened.manifest.task}, not to describe pictures: "
             "train one with --task caption"
         )
-    asked: dict[str, Any] = {
-        "beams": beams,
-        "length_penalty": length_penalty,
-        "top_p": top_p,
-        "temperature": temperature,
-        "longest": longest,
-        "no_repeat": no_repeat,
-    }
-    said = {name: value for name, value in asked.items() if value is not None}
+    check_pictures(image)
+    opened.decoding(**said)  # what cannot be is said before a space is opened
     space = None if match is None else open_space(match)
-    read = opened.read(image)
-    found = opened.describe(read, seed=seed, **said)
+    data: list[bytes | None] = []
+    unread: dict[int, str] = {}
+    for row, path in enumerate(image):
+        try:
+            data.append(read_media(path))
+        except MediaError as error:
+            data.append(None)
+            unread[row] = str(error)
+    read = opened.read({opened.manifest.schema.inputs("image")[0]: data})
+    found = [replace(one, issue=unread.get(one.id, one.issue)) for one in opened.describe(read, **said)]
     scores: list[float | None] = [None] * len(found)
     if space is not None:
         cells = ImageCells(read, opened.manifest.schema.inputs("image"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from motet.errors import TableError, UsageError
@@ -30,11 +30,35 @@ def check_model(model: Path) -> None:
         raise UsageError(f"{model}: {what}")
 
 
+def check_decoder(decoder: Path | None, lora: int | None) -> None:
+    """Raise UsageError where no folder could hold the language model, or none is named that --lora changes."""
+    if decoder is None and lora is not None:
+        raise UsageError("--lora changes the attention of a language model: name one with --decoder")
+    if lora is not None and lora < 0:
+        raise UsageError(f"--lora: a rank is 0 or more, not {lora}")
+    if decoder is not None and not _is(Path.is_dir, decoder.expanduser()):
+        what = (
+            "is a file, not a directory" if _is(Path.is_file, decoder.expanduser()) else "no such directory"
+        )
+        raise UsageError(f"--decoder {decoder}: {what}; name that of a language model, as GPT-2's")
+
+
 def check_picture(image: Path) -> None:
     """Raise UsageError where there is no file."""
     if not _is(Path.is_file, image):
         what = "is a folder" if _is(Path.is_dir, image) else "no such file"
         raise UsageError(f"--image {image}: {what}")
+
+
+def check_pictures(images: Sequence[Path]) -> None:
+    """Raise UsageError where none of them is a file: of several, those that are there can be described."""
+    if not any(_is(Path.is_file, image) for image in images):
+        check_picture(images[0])
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder stands there; False for what no path can be."""
+    return _is(Path.is_dir, path)
 
 
 def _is(kind: Callable[[Path], bool], path: str | Path) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PREFIX = "hf:"
+
 
 def named_model(first: str, named: str | None) -> Path:
     """The model, which stands first or after --model. Raises UsageError for none, and for both."""
@@ -18,28 +20,65 @@ def named_model(first: str, named: str | None) -> Path:
 
 def is_ready_made(model: Path) -> bool:
     """Whether this names a ready-made model, not a directory that `motet train` wrote."""
-    return str(model).startswith("hf:")
+    return str(model).startswith(PREFIX)
 
 
 def ask_ready_made(model: Path, question: str, images: list[Path], accept_licence: bool, json: bool) -> None:
-    """Ask a question about each picture, or have each described where there is none, and print what is said."""
-    from motet.cli.console import print_json
-    from motet.cli.learning import require_learning_wing
-    from motet.cli.paths import check_picture
+    """Ask a question about each picture, or have each described where there is none, and print what is said.
 
-    for image in images:
-        check_picture(image)
+    A picture that cannot be read is said, and the others go on. Raises UsageError where none can be.
+    """
+    from motet.cli.console import message, print_json
+    from motet.cli.learning import require_learning_wing
+    from motet.cli.paths import check_pictures
+    from motet.data.media import decode_image, read_media
+    from motet.errors import MediaError, UsageError
+
+    _check_name(str(model).removeprefix(PREFIX))
+    check_pictures(images)
     require_learning_wing()
     from motet.deployment.ready_made import open_ready_made
 
     opened = open_ready_made(str(model), accept_licence=accept_licence)
-    said = [opened.ask(question, image) if question else opened.describe(image) for image in images]
-    if json:
+    said: list[str | None] = []
+    issues: list[str | None] = []
+    for image in images:
+        try:
+            data = read_media(image)
+            decode_image(data)
+        except MediaError as error:
+            said.append(None)
+            issues.append(str(error))
+            continue
+        said.append(opened.ask(question, data) if question else opened.describe(data))
+        issues.append(None)
+    if json and any(text is not None for text in said):
         told = {"model": opened.name, "licence": opened.licence, "megabytes": round(opened.megabytes, 2)}
         key = "prediction" if question else "caption"
         print_json(
-            [{"image": str(image), key: text, **told} for image, text in zip(images, said, strict=True)]
+            [
+                {"image": str(image), key: text, "issue": issue, **told}
+                for image, text, issue in zip(images, said, issues, strict=True)
+            ]
         )
         return
-    for image, text in zip(images, said, strict=True):
-        print(text if len(images) == 1 else f"{image}: {text}")
+    for image, text, issue in zip(images, said, issues, strict=True):
+        if issue is not None:
+            message(f"{image}: {issue}")
+        else:
+            print(text if len(images) == 1 else f"{image}: {text}")
+    if all(text is None for text in said):
+        raise UsageError("no picture could be decoded, so nothing is said of any")
+
+
+def _check_name(name: str) -> None:
+    """UsageError for what names neither a directory here nor could be of the hub, before anything heavy is imported."""
+    from motet.encoders.registry import HUB_NAME
+    from motet.errors import UsageError
+
+    if not name:
+        raise UsageError("hf: names no model: write hf:DIRECTORY, or hf:OWNER/NAME of the Hugging Face hub")
+    if not Path(name).expanduser().is_dir() and not HUB_NAME.match(name):
+        raise UsageError(
+            f"hf:{name}: no such directory, and no name of the Hugging Face hub either, which is OWNER/NAME"
+        )

@@ -24,6 +24,10 @@ def refuse_options(task: str, given: Mapping[str, object]) -> None:
     from motet.errors import UsageError
 
     tasks = task.split(",")
+    if len(tasks) > 1 and given.get("--time-limit"):
+        raise UsageError(
+            f"--task {task} has no --time-limit: it would end one of the tasks alone; train that by itself"
+        )
     for name, value in given.items():
         if value and all(one in LEARNS and one not in ALSO.get(name, ()) for one in tasks):
             raise UsageError(f"--task {task} has no {name}: {LEARNS[tasks[0]]}")
@@ -36,7 +40,8 @@ def check_task(task: str, label: str | None) -> None:
     tasks = task.split(",")
     unknown = [one for one in tasks if one not in TASKS]
     if unknown:
-        raise UsageError(f"no task {unknown[0]!r}: one of {', '.join(TASKS)}")
+        further = "; encoders are learned by `motet pretrain`" if "pretrain" in unknown else ""
+        raise UsageError(f"no task {unknown[0]!r}: one of {', '.join(TASKS)}{further}")
     if len(tasks) > 1 and ("classify" in tasks or len(set(tasks)) < len(tasks)):
         raise UsageError(f"--task {task}: several tasks at once are answer, caption and match, each once")
     if task == "classify" and label is None:
@@ -57,7 +62,7 @@ def check_columns(
 
     if task != "answer":
         given = {"--question": question, "--answer": answer, "--vocabulary": vocabulary}
-        wrong = [name for name, value in given.items() if value]
+        wrong = [name for name, value in given.items() if value is not None]
         if wrong:
             raise UsageError(f"{wrong[0]} is of --task answer")
         return

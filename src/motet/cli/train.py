@@ -140,14 +140,14 @@ def train(
     from motet.cli.balance import read_balance
     from motet.cli.console import message
     from motet.cli.learning import require_learning_wing
-    from motet.cli.paths import check_table
+    from motet.cli.paths import check_decoder, check_table
     from motet.cli.task_options import check_columns, check_task, read_terms, refuse_options
     from motet.cli.train_one import train_one
-    from motet.cli.train_several import read_together, task_schemas, train_several
-    from motet.cli.train_table import refuse_broken, say_schema, say_sizes_unused
+    from motet.cli.train_several import read_together, several_options, task_schemas, train_several
+    from motet.cli.train_table import refuse_broken, say_schemas, say_sizes_unused
     from motet.data import infer_schema, read_table
     from motet.errors import UsageError
-    from motet.model import check_place
+    from motet.model import check_new_place, check_place
 
     check_task(task, label)
     tasks = task.split(",")
@@ -156,7 +156,7 @@ def train(
     together = read_together(tasks, weighting, task_weight or (), image_encoder, columns, seed)
     # What can be wrong without a look into the table is told first: reading may take minutes, and PyTorch seconds.
     check_table(table)
-    check_place(output)
+    (check_place if together is None else check_new_place)(output)
     if columns.split_column is not None and test_size is not None:
         raise UsageError(
             f"--test-size and --split-column {columns.split_column}: the column says which rows test; "
@@ -183,7 +183,7 @@ def train(
             "--tokens": tokens,
             "--class-weights": class_weights,
             "--imbalance": imbalance != "none",
-            "--time-limit": time_limit,
+            "--time-limit": time_limit is not None,
             "--balance": balance,
             "--slice": slices,
             "--curves": curves,
@@ -196,6 +196,7 @@ def train(
         raise UsageError("--objective and --term are of --task match")
     if "caption" not in tasks and (decoder is not None or lora is not None):
         raise UsageError("--decoder and --lora are of --task caption")
+    check_decoder(decoder, lora)
     if task == "classify" and resume:
         raise UsageError(
             "--task classify has no --resume: features stay in the cache, and heads are learned from them in seconds"
@@ -261,15 +262,19 @@ def train(
         semi_supervised=semi_supervised,
         refit=not no_refit,
     )
+    several = None if together is None else several_options({name: by_task[name] for name in tasks}, together)
     if output.is_dir() and any(output.iterdir()):
         message(f"{output}: the model there will be replaced when this one is written")
     read = read_table(table, image_root=image_root)
-    if together is not None:
+    if several is not None:
         schemas = task_schemas(read, tasks, columns, question or (), answer or (), id_column)
+        say_schemas(schemas)
+        # all tasks follow the same split column, where there is one
+        say_sizes_unused(read, schemas[tasks[0]], columns.split_column, test_size, val_size)
         if strict:
             for one in schemas.values():
                 refuse_broken(read, one)
-        train_several(read, schemas, output, {name: by_task[name] for name in tasks}, together, json=json)
+        train_several(read, schemas, output, several, json=json)
         return
     schema = infer_schema(
         read,
@@ -281,7 +286,7 @@ def train(
         weight=weight,
         target=by_task["classify"].target,
     )
-    say_schema(schema)
+    say_schemas({task: schema})
     say_sizes_unused(read, schema, columns.split_column, test_size, val_size)
     if strict:
         refuse_broken(read, schema)

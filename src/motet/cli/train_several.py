@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from motet.cli.columns import Columns
     from motet.data import Schema, Table
+    from motet.deployment.several import SeveralOptions
 
 
 def read_together(
@@ -32,18 +33,28 @@ def read_together(
         raise UsageError(
             "several tasks teach a `small` picture encoder of their own: leave --image-encoder out"
         )
-    if not columns.image or (not columns.text and set(tasks) != {"answer"}):
+    if not columns.image or not columns.text:
         raise UsageError(
             "several tasks learn from named columns: say which with --image COLUMN and --text COLUMN"
         )
-    read = {}
+    read: dict[str, float] = {}
     for one in weights:
         name, _, weight = one.partition("=")
+        if name in read:
+            raise UsageError(f"--task-weight names {name} twice")
         try:
             read[name] = float(weight)
         except ValueError:
             raise UsageError(f"--task-weight {one}: write TASK=WEIGHT, as answer=0.5") from None
     return {"weighting": weighting or "fixed", "weights": read, "seed": seed}
+
+
+def several_options(tasks: Mapping[str, Any], together: Mapping[str, Any]) -> SeveralOptions:
+    """The options of all tasks, by name, with how they are learned together; UsageError for what does not fit."""
+    from motet.deployment.several import SeveralOptions
+    from motet.training.together import TogetherSettings
+
+    return SeveralOptions(tasks, TogetherSettings(**together))
 
 
 def task_schemas(
@@ -73,19 +84,17 @@ def train_several(
     table: Table,
     schemas: Mapping[str, Schema],
     output: Path,
-    tasks: Mapping[str, Any],
-    together: Mapping[str, Any],
+    options: SeveralOptions,
     *,
     json: bool,
 ) -> None:
     """Train, measure, write, and print each task alone against together."""
     from motet.cli.console import message, print_json, print_table
     from motet.cli.results import interval
-    from motet.deployment.several import SeveralOptions, build_several
+    from motet.deployment.several import build_several
     from motet.model import metric_name
-    from motet.training.together import TogetherSettings
 
-    found = build_several(table, schemas, output, SeveralOptions(tasks, TogetherSettings(**together)))
+    found = build_several(table, schemas, output, options)
     if json:
         print_json(found)
         return

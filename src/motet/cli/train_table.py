@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from motet.data import Schema, Table
 
 
-def say_schema(schema: Schema) -> None:
-    """Print which columns are read, as what and why, and which are not."""
+def say_schemas(schemas: Mapping[str, Schema]) -> None:
+    """Print which columns each task reads, as what and why, and which none reads; what is the same of all, once."""
     from motet.cli.console import listed, message
 
-    for column in schema.columns:
-        if column.role != "ignored":
-            message(f"{column.name}: {column.role}, {column.kind} ({column.why})")
-    unread = [column.name for column in schema.columns if column.role == "ignored"]
+    tasks_of: dict[str, list[str]] = {}
+    read: set[str] = set()
+    for task, schema in schemas.items():
+        for column in schema.columns:
+            if column.role != "ignored":
+                read.add(column.name)
+                tasks_of.setdefault(f"{column.name}: {column.role}, {column.kind} ({column.why})", []).append(
+                    task
+                )
+    for line, tasks in tasks_of.items():
+        message(line if len(tasks) == len(schemas) else f"{' and '.join(tasks)}: {line}")
+    (first, *_) = schemas.values()
+    unread = [column.name for column in first.columns if column.name not in read]
     if unread:
         message(f"not read: {listed(unread)} (motet inspect says why)")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from motet.deployment.pooling import SaysPooling
+from motet.deployment.split_options import check_split
 from motet.encoders import FROM_SCRATCH
 from motet.errors import UsageError
 from motet.fusion import FUSIONS
@@ -14,7 +16,7 @@ STRATEGIES = ("film", "transformer", "coattention", "bilinear", "concat")  # the
 
 
 @dataclass(frozen=True)
-class AnswerOptions:
+class AnswerOptions(SaysPooling):
     """What a user may say; every default is `motet train --task answer`'s.
 
     image_encoders, text_encoders : `auto` and `small` are learned from the questions; others as in `Options`, whose
@@ -52,10 +54,8 @@ class AnswerOptions:
             )
         if self.time_limit is not None and not self.time_limit > 0:
             raise UsageError(f"a time limit is a number of seconds above 0, not {self.time_limit!r}")
-        if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
-            raise UsageError("test and validation sizes are shares of the rows: from 0 to below 1")
-        if self.test_size + self.validation_size >= 1:
-            raise UsageError("test and validation sizes together leave no rows to train on: below 1 in sum")
+        self.check_pooling()
+        check_split(self.test_size, self.validation_size, self.seed, of="rows")
 
     @property
     def strategy(self) -> str:
@@ -66,8 +66,3 @@ class AnswerOptions:
         """What encodes a modality: `small` where nothing else is named."""
         named = self.image_encoders if modality == "image" else self.text_encoders
         return tuple(FROM_SCRATCH if name == AUTO else name for name in named)
-
-    def pooling_of(self, modality: str) -> str | None:
-        """How a modality's pretrained encoders pool; None for their own convention."""
-        said = dict(one.rpartition("=")[::2] for one in self.pooling)
-        return said.get(modality, said.get(""))

@@ -98,7 +98,7 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
         notes.append(
             f"{cut:,} of {len(texts):,} sentences are longer than {settings.longest} tokens: cut there"
         )
-    with progress("training the decoder", settings.epochs) as advance:
+    with progress("training the decoder", settings.epochs_for(len(train))) as advance:
         made = fit_captioner(
             features,
             written,

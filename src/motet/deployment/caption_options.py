@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from motet.deployment.pooling import SaysPooling
+from motet.deployment.split_options import check_split
 from motet.encoders import is_small
 from motet.errors import UsageError
 from motet.training.caption_settings import CaptionSettings
@@ -12,7 +14,7 @@ LEAST_VOCABULARY = 259  # the bytes, padding, start and end
 
 
 @dataclass(frozen=True)
-class CaptionOptions:
+class CaptionOptions(SaysPooling):
     """What a user may say; every default is `motet train --task caption`'s.
 
     image_encoders : one, frozen, whose tokens are read.
@@ -55,12 +57,8 @@ class CaptionOptions:
             raise UsageError(f"a rank is 0 or more, not {self.training.rank}")
         if self.training.rank and self.decoder is None:
             raise UsageError("--lora changes the attention of a language model: name one with --decoder")
-        if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
-            raise UsageError("test and validation sizes are shares of the pictures: from 0 to below 1")
-        if self.test_size + self.validation_size >= 1:
-            raise UsageError(
-                "test and validation sizes together leave no pictures to train on: below 1 in sum"
-            )
+        self.check_pooling()
+        check_split(self.test_size, self.validation_size, self.seed, of="pictures")
 
     @property
     def lexical(self) -> bool:
@@ -70,8 +68,3 @@ class CaptionOptions:
     def encoders_of(self, modality: str) -> tuple[str, ...]:
         """What the user names as encoders of a modality: of pictures alone."""
         return self.image_encoders if modality == "image" else ()
-
-    def pooling_of(self, modality: str) -> str | None:
-        """How a modality's pretrained encoders pool; None for their own convention."""
-        said = dict(one.rpartition("=")[::2] for one in self.pooling)
-        return said.get(modality, said.get(""))

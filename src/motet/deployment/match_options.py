@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from motet.deployment.pooling import SaysPooling
+from motet.deployment.split_options import check_split
 from motet.errors import UsageError
 from motet.tasks.match import OBJECTIVES, TERMS
 from motet.training.match_settings import MatchSettings
@@ -14,7 +16,7 @@ PARTS = MatchSettings(width=128, pictures=96, sentences=1, epochs=8, least_steps
 
 
 @dataclass(frozen=True)
-class MatchOptions:
+class MatchOptions(SaysPooling):
     """What a user may say; every default is `motet train --task match`'s.
 
     image_encoders, text_encoders, lexical, pooling, accept_licence, test_size, validation_size, seed, cache : as in
@@ -52,12 +54,8 @@ class MatchOptions:
                     "term local: what words and regions count beside the whole is chosen on validation pictures: "
                     "leave the weight out"
                 )
-        if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
-            raise UsageError("test and validation sizes are shares of the pictures: from 0 to below 1")
-        if self.test_size + self.validation_size >= 1:
-            raise UsageError(
-                "test and validation sizes together leave no pictures to train on: below 1 in sum"
-            )
+        self.check_pooling()
+        check_split(self.test_size, self.validation_size, self.seed, of="pictures")
 
     @property
     def local(self) -> bool:
@@ -67,8 +65,3 @@ class MatchOptions:
     def encoders_of(self, modality: str) -> tuple[str, ...]:
         """What the user names as encoders of a modality."""
         return self.image_encoders if modality == "image" else self.text_encoders
-
-    def pooling_of(self, modality: str) -> str | None:
-        """How a modality's pretrained encoders pool; None for their own convention."""
-        said = dict(one.rpartition("=")[::2] for one in self.pooling)
-        return said.get(modality, said.get(""))

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import get_args
 
-import numpy as np
-
 from motet.data import TargetKind
+from motet.deployment.pooling import SaysPooling
+from motet.deployment.split_options import check_split
 from motet.errors import UsageError
 from motet.fusion import DEFAULT_FUSIONS, FUSIONS
 from motet.preprocessing import Augmentation
 from motet.training import Settings
 
 AUTO_FUSION = "auto"
-ATTENTION = "attention"
-POOLING = ("cls", "mean", "max", ATTENTION)
-POOLED = ("image", "text", "audio")  # modalities that networks read
 LATE = ("late", "late-mean", "late-product", "late-stacked", "late-vote")  # `late`: the best of the others
 
 IMBALANCE = ("none", "weights", "logit-adjustment")
@@ -24,7 +21,7 @@ NOT_OF_NUMBERS = ("late-product", "late-vote")
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(SaysPooling):
     """What a user may say about training; every default is `motet train`'s.
 
     image_encoders, text_encoders, audio_encoders : `auto`, `small` (not for sounds), the name of an embedded or
@@ -99,16 +96,8 @@ class Options:
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
         self._check_tokens()
-        if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**32:
-            raise UsageError(f"the seed is a whole number from 0 to {2**32 - 1}, not {self.seed!r}")
-        sizes = {"test_size": self.test_size, "validation_size": self.validation_size}
-        for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int | float | np.number):
-                raise UsageError(f"{name} is a share of the rows, from 0 to below 1, not {size!r}")
-        if not (0 <= self.test_size < 1 and 0 <= self.validation_size < 1):
-            raise UsageError("test and validation sizes are shares of the rows: from 0 to below 1")
-        if self.test_size + self.validation_size >= 1:
-            raise UsageError("test and validation sizes together leave no rows to train on: below 1 in sum")
+        self.check_pooling()
+        check_split(self.test_size, self.validation_size, self.seed, of="rows")
 
     def _check_tokens(self) -> None:
         readers = [name for name in FUSIONS if FUSIONS[name].reads_tokens]
@@ -117,17 +106,6 @@ class Options:
                 f"tokens with fusion {self.fusion!r}, which reads pooled features: leave tokens out, or name one of "
                 + ", ".join(readers)
             )
-        for said in self.pooling:
-            modality, _, how = said.rpartition("=")
-            if how not in POOLING or modality not in ("", *POOLED):
-                raise UsageError(
-                    f"no pooling {said!r}: one of {', '.join(POOLING)}, for one modality as in {POOLED[0]}=max"
-                )
-
-    def pooling_of(self, modality: str) -> str | None:
-        """How a modality's pretrained encoders pool; None for their own convention. What is said of it alone counts."""
-        said = dict(one.rpartition("=")[::2] for one in self.pooling)
-        return said.get(modality, said.get("") if modality in POOLED else None)
 
     def encoders_of(self, modality: str) -> tuple[str, ...]:
         """What the user names as encoders of a modality."""

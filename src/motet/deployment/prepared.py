@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from motet.data import CellIssue, Split
 from motet.deployment.fused import FusedHeads
-from motet.deployment.options import ATTENTION, Options
+from motet.deployment.options import Options
+from motet.deployment.pooling import ATTENTION
 from motet.deployment.sources import Sources
 from motet.deployment.views import ViewedRows
 from motet.fusion import FUSIONS, Source, on_tokens

@@ -14,7 +14,8 @@ from motet.data.missingness import input_presence, telling_absence
 from motet.data.splits import row_units
 from motet.deployment.cell_issues import issues_of, mended_note, refuse_unseen
 from motet.deployment.cross_fitting import cross_fit, parts_to_hold, sample
-from motet.deployment.options import ATTENTION, Options
+from motet.deployment.options import Options
+from motet.deployment.pooling import ATTENTION
 from motet.deployment.prepared import Prepared
 from motet.deployment.sources import open_sources
 from motet.deployment.views import add_views, tell_cost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from motet.deployment.split_options import check_seed
 from motet.errors import UsageError
 from motet.training.pretrain_settings import PretrainSettings
 
@@ -23,6 +24,7 @@ class PretrainOptions:
     resume: bool = False
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a size that leaves nothing to train on."""
+        """Raise UsageError for a size that leaves nothing to train on, and a seed that is none."""
+        check_seed(self.seed)
         if not 0 <= self.validation_size < 1:
             raise UsageError("the validation size is a share of the pairs: from 0 to below 1")

@@ -36,7 +36,7 @@ def checkpoints_beside(place: Path, table: Table, schema: Schema, options: Resum
         "table": table_digest(table),
         "columns": schema.to_json(),
         **{name: value for name, value in said.items() if name not in ("resume", "cache")},
-        "files": {name: _files(name) for name in _named(options)},
+        "files": {path: digest for name in _named(options) for path, digest in _files(name)},
         "versions": {"motet": __version__, **package_versions()},
     }
     return Checkpoints.begin(place, about, resume=options.resume)
@@ -49,8 +49,8 @@ def _named(options: ResumableOptions) -> list[str]:
     return [*(one for some in said for one in some), *([decoder] if decoder else [])]
 
 
-def _files(name: str) -> dict[str, str]:
-    """Hashes of the files in a directory of weights by their names; none where it is no directory."""
+def _files(name: str) -> list[tuple[str, str]]:
+    """Paths and hashes of the files in a directory of weights; none where it is no directory."""
     folder = Path(name.removeprefix(f"{FROM_SCRATCH}:")).expanduser()
     files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    return [(str(path), sha256(path)) for path in files]

@@ -19,13 +19,14 @@ from typing import Any
 
 from motet.data import Schema, Table
 from motet.deployment.answer import build_answer_model
+from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.caption import build_caption_model
 from motet.deployment.lessons import Shared, TaskOptions, make_lessons, share_pictures
 from motet.deployment.match import build_match_model
 from motet.deployment.match_options import LOCAL, MatchOptions
 from motet.encoders.torch_small import write_encoder
-from motet.errors import ModelError, UsageError
-from motet.model import check_place
+from motet.errors import UsageError
+from motet.model import MANIFEST, check_new_place
 from motet.progress import progress
 from motet.training.together import Together, TogetherSettings, learn_together
 
@@ -63,6 +64,12 @@ class SeveralOptions:
             raise UsageError(
                 f"a weight is given to {lost[0]}, which is not among the tasks {', '.join(self.tasks)}"
             )
+        if any(
+            isinstance(said, AnswerOptions) and said.time_limit is not None for said in self.tasks.values()
+        ):
+            raise UsageError(
+                "several tasks at once have no --time-limit: it would end one of them alone; train that by itself"
+            )
         if any(said.resume for said in self.tasks.values()):
             raise UsageError("several tasks at once cannot be resumed: leave --resume out")
         match = self.tasks.get("match")
@@ -81,9 +88,7 @@ def build_several(
     Raises TableError where a task has nothing to learn from, ModelError where something stands at `place`.
     """
     begun = time.perf_counter()
-    check_place(place)
-    if place.exists() and any(place.iterdir()):
-        raise ModelError(f"{place}: something stands there: give a new name for a folder of several models")
+    check_new_place(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     shared = share_pictures(table, schemas, options.tasks, options.together.seed)
     notes = shared.notes
@@ -158,7 +163,15 @@ def _build(
     for name in options.tasks if names is None else names:
         said = replace(options.tasks[name], image_encoders=(str(encoder),))
         made[name] = BUILDERS[name](table, schemas[name], folder / name, said)
+        _record_encoder(folder / name / MANIFEST)
     return made
+
+
+def _record_encoder(manifest: Path) -> None:
+    """Write which encoder the pictures have by its name: the folder that it was read from is gone when all is done."""
+    said = json.loads(manifest.read_text(encoding="utf-8"))
+    said["training"]["options"]["image_encoders"] = [ENCODER]
+    manifest.write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _figure(name: str, evaluation: Mapping[str, Any]) -> dict[str, Any] | None:

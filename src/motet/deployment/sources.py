@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import Cells, ImageCells, TextCells, script_of
-from motet.deployment.options import ATTENTION
+from motet.deployment.pooling import ATTENTION
 from motet.encoders import Encoder, cache_directory, is_small, save_encoder, small_start, source_name
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder

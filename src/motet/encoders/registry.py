@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ DEFAULT = {
     "tabular": "tabular",
     "vector": "vector",
 }
+HUB_NAME = re.compile(r"^(?!\.)[\w.-]+/(?!\.)[\w.-]+$")  # of the Hugging Face hub: OWNER/NAME
 FROM_SCRATCH = "small"  # learned from the table's own rows: see motet.training.from_scratch
 
 _LANGUAGE = {"latin": "English", "chinese": "Chinese"}  # what a model of few languages reads of each script

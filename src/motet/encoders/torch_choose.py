@@ -8,7 +8,6 @@ downloaded, after its size and licence are shown.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,15 @@ from motet.data.scripts import Script
 from motet.encoders.encoder import Encoder
 from motet.encoders.licences import NOT_STATED, Licence, card_name, licence_of
 from motet.encoders.pretrained import PretrainedEncoder
-from motet.encoders.registry import DEFAULT, EMBEDDED, RECOMMENDED, Recommended, embedded, recommended
+from motet.encoders.registry import (
+    DEFAULT,
+    EMBEDDED,
+    HUB_NAME,
+    RECOMMENDED,
+    Recommended,
+    embedded,
+    recommended,
+)
 from motet.encoders.torch_files import WEIGHTS, own_name, weight_files
 from motet.encoders.torch_pretrained import prepare
 from motet.encoders.word_vectors import KIND, WordVectorsEncoder
@@ -26,7 +33,6 @@ from motet.errors import EncoderError, UsageError
 log = logging.getLogger("motet")
 AUTO = "auto"
 PRETRAINED = ("image", "text", "audio")  # what networks read
-HUB_NAME = re.compile(r"^(?!\.)[\w.-]+/(?!\.)[\w.-]+$")
 FILES = ("*.json", "*.txt", "*.model", "*.jinja", "README.md")
 _SCRIPTS = {"latin": "Latin letters", "chinese": "Chinese characters", "other": "another script"}
 

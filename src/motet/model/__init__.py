@@ -6,6 +6,7 @@ from motet.model.card import model_card
 from motet.model.directory import (
     MANIFEST,
     ModelDirectory,
+    check_new_place,
     check_place,
     file_name,
     new_model_directory,
@@ -43,6 +44,7 @@ __all__ = [
     "SourceEntry",
     "SpaceEntry",
     "TargetEntry",
+    "check_new_place",
     "check_place",
     "file_name",
     "metric_name",

@@ -130,6 +130,13 @@ def check_place(place: Path) -> None:
     _refuse_own_files(place)
 
 
+def check_new_place(place: Path) -> None:
+    """As `check_place`, where no model may be replaced either: several are written, and none says which are its."""
+    check_place(place)
+    if place.exists() and any(place.iterdir()):
+        raise ModelError(f"{place}: something stands there: give a new name for a folder of several models")
+
+
 def _refuse_unwritable(place: Path, above: Path) -> None:
     """The only sure way to learn whether a folder can be made is to make one."""
     try:

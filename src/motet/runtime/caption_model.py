@@ -104,8 +104,14 @@ class CaptionModel(OpenedModel):
     def decoding(self, **said: Any) -> Decoding:
         """How it decodes: as it was trained to, but for what is said (see `Decoding`).
 
-        Drawing (top_p) is of one sentence, so beams must then not be named. Raises UsageError for what cannot be.
+        Drawing (top_p) is of one sentence, so beams must then not be named. Raises UsageError for what cannot be, and
+        for what would change nothing.
         """
+        for name in ("temperature", "seed"):
+            if name in said and said.get("top_p") is None:
+                raise UsageError(
+                    f"--{name} is of words that are drawn: add --top-p (in Python top_p=), or leave it out"
+                )
         usual = Decoding(
             beams=1 if said.get("top_p") is not None else self.entry.beams,
             length_penalty=self.entry.length_penalty,
@@ -113,6 +119,15 @@ class CaptionModel(OpenedModel):
             no_repeat=self.entry.no_repeat,
         )
         how = replace(usual, **said)
+        if "length_penalty" in said and how.beams == 1:
+            raise UsageError(
+                "--length-penalty chooses among beams, and here is one sentence: "
+                + (
+                    "leave it out"
+                    if how.top_p is not None
+                    else "add --beams (in Python beams=), or leave it out"
+                )
+            )
         if how.longest > self.entry.longest:
             raise UsageError(f"longest is at most {self.entry.longest} for this model, not {how.longest}")
         return how

@@ -37,3 +37,7 @@ class CaptionSettings:
     warmup: float = 0.05
     patience: int = 3
     seed: int = 0
+
+    def epochs_for(self, pictures: int) -> int:
+        """Epochs at most for this many pictures to train on: more of few, for `least_steps` steps."""
+        return max(self.epochs, -(-self.least_steps // -(-pictures // self.pictures)))

@@ -6,33 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, normalizers
 
 from motet.runtime.caption_tokens import END, PADDING, START, CaptionTokens
+from motet.training.byte_level import learn_byte_level_bpe
 
 Ids = npt.NDArray[np.int64]
 
 
 def learn_caption_tokenizer(texts: Sequence[str], *, vocabulary: int) -> Tokenizer:
-    """Learn byte-level BPE on sentences: any language can be written, unspaced ones too. Sentences become lower-case.
+    """Learn byte-level BPE on sentences that will be written: characters stay what they are, but for their case.
 
     vocabulary : tokens at most, of which 256 are the bytes and three are padding, start and end.
-
-    Source: Sennrich et al., 2016; on bytes: Radford et al., 2019.
     """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        min_frequency=2,
-        special_tokens=[PADDING, START, END],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
+    return learn_byte_level_bpe(
+        texts, vocabulary=vocabulary, special=(PADDING, START, END), normalised=normalizers.NFC()
     )
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
 
 
 def sentence_ids(tokens: CaptionTokens, texts: Sequence[str], longest: int) -> list[Ids]:

@@ -128,7 +128,7 @@ def _learn(
         fused=True,
     )
     batches = -(-len(train) // settings.pictures)
-    epochs = max(settings.epochs, -(-settings.least_steps // batches))
+    epochs = settings.epochs_for(len(train))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
     )

@@ -77,7 +77,7 @@ class Checkpoints:
             found = _said(folder / ABOUT)
             if found is None:
                 raise damaged(folder / ABOUT)
-            other = sorted(_differing(found, json.loads(said)))
+            other = sorted({_in_words(name) for name in _differing(found, json.loads(said))})
             if other:
                 raise UsageError(
                     f"{place}: the interrupted training had another {', '.join(other)}: say the same as then, or leave "
@@ -207,6 +207,20 @@ def _said(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return said if isinstance(said, dict) else None
+
+
+def _in_words(name: str) -> str:
+    """What a training followed from, as a user would say it: `training.width` is the width of training."""
+    group, _, what = name.partition(".")
+    if group == "table":
+        return "table (its columns or cells)"
+    if group == "columns":
+        return "choice of columns"
+    if group == "files":
+        return what
+    if group == "versions":
+        return f"version of {what}"
+    return f"{what} of {group}".replace("_", " ") if what else group.replace("_", " ")
 
 
 def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> list[str]:

@@ -159,32 +159,23 @@ def moved_and_lit(pixels: Pixels, random: np.random.Generator, shift: int, light
 def learn_tokenizer(
     cells: TextCells, train: Rows, *, vocabulary: int, max_length: int, random: np.random.Generator
 ) -> WordPreprocessor:
-    """Learn byte-level BPE on the texts of the training rows: any language can be read, unspaced ones too.
+    """Learn byte-level BPE on texts of the training rows that will be read: full-width letters are plain ones.
 
     vocabulary : tokens at most, of which 256 are the bytes; max_length : tokens read of a text.
-
-    Source: Sennrich et al., 2016; on bytes: Radford et al., 2019.
     """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import normalizers
+
+    from motet.training.byte_level import learn_byte_level_bpe
 
     if len(train) > TEXTS_FOR_VOCABULARY:
         train = np.sort(random.choice(train, TEXTS_FOR_VOCABULARY, replace=False))
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        min_frequency=2,
-        special_tokens=[PADDING, MASKED],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
     texts = (
         [text[:CHARACTERS_READ] for text in cells.take(train[begin : begin + READ_AT_ONCE])]
         for begin in range(0, len(train), READ_AT_ONCE)
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer = learn_byte_level_bpe(
+        texts, vocabulary=vocabulary, special=(PADDING, MASKED), normalised=normalizers.NFKC()
+    )
     return WordPreprocessor(tokenizer, max_length=max_length, pad_id=0)
 
 
