@@ -222,7 +222,7 @@ def test_why_nothing_could_be_held_out_or_chosen_on_is_told(tmp_path: Path) -> N
     table["picture"] = ["0.png"] * 60
     del table["split"]
     made = build_answer_model(*read(table, tmp_path), tmp_path / "one", few)
-    assert any(note.startswith("every row asks about one picture") for note in made["notes"])
+    assert any("side: every row asks about one picture" in note for note in made["notes"])
 
 
 def test_the_card_shows_on_what_the_answer_rests(

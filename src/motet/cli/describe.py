@@ -39,7 +39,7 @@ def describe(
     ] = None,
     no_repeat: Annotated[
         int | None,
-        typer.Option(help="No so many tokens twice in a sentence; 0: they may (default: the model's own)."),
+        typer.Option(help="No so many words twice in a sentence; 0: they may (default: the model's own)."),
     ] = None,
     accept_licence: AcceptLicenceOption = False,
     match: MatchOption = None,
@@ -68,11 +68,10 @@ def describe(
     import numpy as np
 
     from motet.cli.console import message, print_json
-    from motet.cli.paths import check_model, check_pictures
+    from motet.cli.paths import check_model, check_pictures, read_pictures
     from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
     from motet.cli.space import open_space
     from motet.data import ImageCells
-    from motet.data.media import read_media
     from motet.errors import MediaError, UsageError
     from motet.runtime import CaptionModel, load
     from motet.runtime.caption_match import caption_scores
@@ -106,16 +105,10 @@ def describe(
     check_pictures(image)
     opened.decoding(**said)  # what cannot be is said before a space is opened
     space = None if match is None else open_space(match)
-    data: list[bytes | None] = []
-    unread: dict[int, str] = {}
-    for row, path in enumerate(image):
-        try:
-            data.append(read_media(path))
-        except MediaError as error:
-            data.append(None)
-            unread[row] = str(error)
-    read = opened.read({opened.manifest.schema.inputs("image")[0]: data})
-    found = [replace(one, issue=unread.get(one.id, one.issue)) for one in opened.describe(read, **said)]
+    files, issues = read_pictures(image)
+    read = opened.read({opened.manifest.schema.inputs("image")[0]: files})
+    described = zip(opened.describe(read, **said), issues, strict=True)
+    found = [replace(one, issue=issue or one.issue) for one, issue in described]
     scores: list[float | None] = [None] * len(found)
     if space is not None:
         cells = ImageCells(read, opened.manifest.schema.inputs("image"))

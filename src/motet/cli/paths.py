@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from motet.errors import TableError, UsageError
+from motet.errors import MediaError, TableError, UsageError
 
 # Endings of files that people take for tables; what is in a file with another ending is looked at.
 NO_TABLES = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".docx", ".pdf", ".zip", ".gz", ".db", ".sqlite"}
@@ -54,6 +54,25 @@ def check_pictures(images: Sequence[Path]) -> None:
     """Raise UsageError where none of them is a file: of several, those that are there can be described."""
     if not any(_is(Path.is_file, image) for image in images):
         check_picture(images[0])
+
+
+def read_pictures(images: Sequence[Path]) -> tuple[list[bytes | None], list[str | None]]:
+    """The files of pictures, None for one that cannot be decoded; and what is wrong with each, None for nothing."""
+    from motet.data.media import decode_image, read_media
+
+    files: list[bytes | None] = []
+    issues: list[str | None] = []
+    for image in images:
+        try:
+            data = read_media(image)
+            decode_image(data)
+        except MediaError as error:
+            files.append(None)
+            issues.append(str(error))
+        else:
+            files.append(data)
+            issues.append(None)
+    return files, issues
 
 
 def is_folder(path: str) -> bool:

@@ -30,9 +30,8 @@ def ask_ready_made(model: Path, question: str, images: list[Path], accept_licenc
     """
     from motet.cli.console import message, print_json
     from motet.cli.learning import require_learning_wing
-    from motet.cli.paths import check_pictures
-    from motet.data.media import decode_image, read_media
-    from motet.errors import MediaError, UsageError
+    from motet.cli.paths import check_pictures, read_pictures
+    from motet.errors import UsageError
 
     _check_name(str(model).removeprefix(PREFIX))
     check_pictures(images)
@@ -40,18 +39,11 @@ def ask_ready_made(model: Path, question: str, images: list[Path], accept_licenc
     from motet.deployment.ready_made import open_ready_made
 
     opened = open_ready_made(str(model), accept_licence=accept_licence)
-    said: list[str | None] = []
-    issues: list[str | None] = []
-    for image in images:
-        try:
-            data = read_media(image)
-            decode_image(data)
-        except MediaError as error:
-            said.append(None)
-            issues.append(str(error))
-            continue
-        said.append(opened.ask(question, data) if question else opened.describe(data))
-        issues.append(None)
+    files, issues = read_pictures(images)
+    said = [
+        None if data is None else opened.ask(question, data) if question else opened.describe(data)
+        for data in files
+    ]
     if json and any(text is not None for text in said):
         told = {"model": opened.name, "licence": opened.licence, "megabytes": round(opened.megabytes, 2)}
         key = "prediction" if question else "caption"

@@ -24,10 +24,6 @@ def refuse_options(task: str, given: Mapping[str, object]) -> None:
     from motet.errors import UsageError
 
     tasks = task.split(",")
-    if len(tasks) > 1 and given.get("--time-limit"):
-        raise UsageError(
-            f"--task {task} has no --time-limit: it would end one of the tasks alone; train that by itself"
-        )
     for name, value in given.items():
         if value and all(one in LEARNS and one not in ALSO.get(name, ()) for one in tasks):
             raise UsageError(f"--task {task} has no {name}: {LEARNS[tasks[0]]}")

@@ -17,8 +17,7 @@ from motet.data.splits import (
     TRAIN,
     VALIDATION,
     assign_sides,
-    group_numbers,
-    joined,
+    picture_units,
     refuse_parted_groups,
     split_sides,
 )
@@ -159,12 +158,11 @@ def split_pairs(
 
 def _picture_units(pairs: Pairs, table: Table, schema: Schema) -> Rows:
     """A number [P], below P, that is equal for pictures which some row puts in one group."""
-    alone = np.arange(len(pairs.rows))
-    if schema.group is None:
-        return alone
-    of_sentence = joined(pairs.picture, group_numbers(table, schema.group)[pairs.row])
+    number = np.full(len(table), -1, np.int64)
+    number[pairs.row] = pairs.picture
     _, first = np.unique(pairs.picture, return_index=True)
-    return np.unique(of_sentence[first], return_inverse=True)[1].astype(np.int64)
+    units = picture_units(number, table, schema)[pairs.row[first]]
+    return np.unique(units, return_inverse=True)[1].astype(np.int64)
 
 
 def _refuse_none(table: Table, schema: Schema, pictures: ImageCells, worded: npt.NDArray[np.bool_]) -> None:

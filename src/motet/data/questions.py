@@ -92,9 +92,15 @@ def split_questions(
             inner = np.flatnonzero(sides == TRAIN)
             sides[inner] = assign_sides(units[inner], classes[inner], (validation_size, 0.0), generator)
             notes.append(f"{(sides == VALIDATION).sum():,} validation rows were taken from train")
+    one = len(np.unique(units)) == 1
+    why = (
+        ": every row asks about one picture, or about those of one group, which stay on one side"
+        if one
+        else ""
+    )
     for side, size in ((VALIDATION, validation_size), (TEST, test_size)):
         if size > 0 and not (sides == side).any():
-            notes.append(f"there is no row on the {NAMES[side]} side")
+            notes.append(f"there is no row on the {NAMES[side]} side{why}")
     made = [rows[sides == side] for side in (TRAIN, VALIDATION, TEST)]
     return Split(made[0], made[1], made[2], tuple(notes))
 
@@ -102,11 +108,10 @@ def split_questions(
 def _across(picture: Rows, sides: npt.NDArray[np.int8], column: str) -> list[str]:
     """A note on pictures [n] that a split column has on several sides."""
     shown = picture >= 0
-    one = np.unique(
-        np.stack([picture[shown], sides[shown]]), axis=1
-    )  # each picture once for each side that has it
-    across = np.bincount(one[0])[one[0]] > 1
-    count, tests = len(np.unique(one[0][across])), int((one[1][across] == TEST).sum())
+    # each picture once for each side that has it
+    number, side = np.unique(np.stack([picture[shown], sides[shown]]), axis=1)
+    across = np.bincount(number)[number] > 1
+    count, tests = len(np.unique(number[across])), int((side[across] == TEST).sum())
     if not count:
         return []
     pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"

@@ -86,11 +86,11 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
         column_slices(table, name, read.split.test)
     clock = time.perf_counter()
     by_modality = cells(table, schema)
-    pictures, rows = by_modality["image"], np.arange(len(table))
+    pictures, every = by_modality["image"], np.arange(len(table))
     assert isinstance(pictures, ImageCells)
     refuse_unread(pictures, read.distinct["image"].number >= 0, read.split.train, schema)
     asked = ask_sources(by_modality, read.distinct, read.split, options)
-    refuse_unread(pictures, asked.decoded("image", rows), read.split.train, schema)
+    refuse_unread(pictures, asked.decoded("image", every), read.split.train, schema)
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     clock = time.perf_counter()
     settings = replace(options.training, seed=options.seed)
@@ -190,7 +190,6 @@ def read_asked_table(table: Table, schema: Schema, options: AnswerOptions) -> As
         seed=options.seed,
     )
     notes += split.notes
-    notes += _one_picture(distinct["image"], split)
     vocabulary = answer_vocabulary(answers, split.train, options.vocabulary)
     counts = count_answers(answers, vocabulary.answers)
     if vocabulary.left_out:
@@ -213,18 +212,6 @@ def _prior(counts: AnswerCounts, rows: Rows) -> npt.NDArray[np.float64]:
     for some in np.array_split(rows, max(1, -(-len(rows) // ROWS_AT_ONCE))):
         total += answer_targets(counts.dense(some), counts.totals[some]).sum(axis=0, dtype=np.float64)
     return total / max(float(total.sum()), 1.0)
-
-
-def _one_picture(pictures: DistinctCells, split: Split) -> list[str]:
-    """A note where no row could be held out, since all rows ask about one picture."""
-    rows = np.concatenate([split.train, split.validation, split.test])
-    numbers = np.unique(pictures.number[rows])
-    if len(numbers) > 1 or numbers[0] < 0 or (len(split.validation) and len(split.test)):
-        return []
-    return [
-        "every row asks about one picture, and rows about one picture stay on one side: questions about other pictures "
-        "are needed to choose and to measure"
-    ]
 
 
 def _long_questions(questions: Cells, read: AskedTable, asked: AskedSources) -> list[str]:

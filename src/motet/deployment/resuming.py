@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from motet import __version__
 from motet.data import Schema, Table
+from motet.deployment.answer_options import AUTO
 from motet.deployment.versions import package_versions
 from motet.encoders import FROM_SCRATCH
 from motet.model import sha256, table_digest
@@ -46,7 +47,8 @@ def _named(options: ResumableOptions) -> list[str]:
     """What options name that may be a directory of weights."""
     said = [getattr(options, name, ()) for name in ("image_encoders", "text_encoders")]
     decoder = getattr(options, "decoder", None)
-    return [*(one for some in said for one in some), *([decoder] if decoder else [])]
+    named = [*(one for some in said for one in some), *([decoder] if decoder else [])]
+    return [name for name in named if name not in (AUTO, FROM_SCRATCH)]
 
 
 def _files(name: str) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ from motet.deployment.match import build_match_model
 from motet.deployment.match_options import LOCAL, MatchOptions
 from motet.encoders.torch_small import write_encoder
 from motet.errors import UsageError
-from motet.model import MANIFEST, check_new_place
+from motet.model import ModelDirectory, check_new_place, write_manifest
 from motet.progress import progress
 from motet.training.together import Together, TogetherSettings, learn_together
 
@@ -163,15 +163,15 @@ def _build(
     for name in options.tasks if names is None else names:
         said = replace(options.tasks[name], image_encoders=(str(encoder),))
         made[name] = BUILDERS[name](table, schemas[name], folder / name, said)
-        _record_encoder(folder / name / MANIFEST)
+        _record_encoder(folder / name)
     return made
 
 
-def _record_encoder(manifest: Path) -> None:
+def _record_encoder(place: Path) -> None:
     """Write which encoder the pictures have by its name: the folder that it was read from is gone when all is done."""
-    said = json.loads(manifest.read_text(encoding="utf-8"))
-    said["training"]["options"]["image_encoders"] = [ENCODER]
-    manifest.write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    manifest = ModelDirectory(place).manifest
+    options = {**manifest.training["options"], "image_encoders": [ENCODER]}
+    write_manifest(place, replace(manifest, training={**manifest.training, "options": options}))
 
 
 def _figure(name: str, evaluation: Mapping[str, Any]) -> dict[str, Any] | None:

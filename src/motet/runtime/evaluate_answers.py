@@ -80,7 +80,8 @@ def evaluate_answers(
     known = KnownAnswers(model, encoded)
     places = np.arange(len(rows))
     measured, given = evaluate_patterns(known, encoded.present, places, seed=manifest.seed, measure=measure)
-    notes += _worse(model, encoded, given, measure.truth)
+    beside = _baselines(model, encoded)
+    notes += _worse(manifest.seed, beside, given, measure.truth)
     mine = set(rows.tolist())
     broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
     parted = {QUESTION_TYPE: _types(table, model, rows)} | {n: column_slices(table, n, rows) for n in slices}
@@ -92,20 +93,8 @@ def evaluate_answers(
         "n": len(rows),
         **measured,
         "baselines": {
-            "majority": {
-                "pattern": "none",
-                "n": len(rows),
-                "metrics": measure(np.tile(np.asarray(manifest.prior), (len(rows), 1)), places),
-            },
-            **{
-                name: {
-                    "pattern": (pattern := manifest.sources[manifest.heads[head].sources[0]].modality),
-                    "n": int((have := encoded.present[pattern]).sum()),
-                    "metrics": measure(model.head_probabilities(head, encoded, places[have]), places[have]),
-                }
-                for name, head in manifest.baselines.items()
-                if encoded.present[manifest.sources[manifest.heads[head].sources[0]].modality].any()
-            },
+            name: {"pattern": pattern, "n": len(have), "metrics": measure(theirs, have)}
+            for name, (pattern, have, theirs) in beside.items()
         },
         **insight(known, given, measure.truth),
         "slices": {
@@ -151,17 +140,29 @@ class _Measure:
         return found
 
 
-def _worse(model: AnswerModel, encoded: EncodedRows, given: Floats, truth: Rows) -> list[str]:
-    """Notes where the model's answers [n, C] are surely worse than those of a baseline."""
+def _baselines(model: AnswerModel, encoded: EncodedRows) -> dict[str, tuple[str, Rows, Floats]]:
+    """By name: the pattern that a baseline answers, the measured rows [n] that have it, and its answers [n, C]."""
     manifest = model.manifest
-    baselines = {"majority": (np.arange(len(truth)), np.asarray(truth == np.argmax(manifest.prior), float))}
+    prior = np.tile(np.asarray(manifest.prior), (len(encoded), 1))
+    found: dict[str, tuple[str, Rows, Floats]] = {"majority": ("none", np.arange(len(encoded)), prior)}
     for name, head in manifest.baselines.items():
-        have = np.flatnonzero(encoded.present[manifest.sources[manifest.heads[head].sources[0]].modality])
+        modality = manifest.sources[manifest.heads[head].sources[0]].modality
+        have = np.flatnonzero(encoded.present[modality])
         if len(have):
-            answers = model.head_probabilities(head, encoded, have)
-            baselines[name] = have, np.asarray(answers.argmax(axis=1) == truth[have], float)
+            found[name] = modality, have, model.head_probabilities(head, encoded, have)
+    return found
+
+
+def _worse(
+    seed: int, baselines: Mapping[str, tuple[str, Rows, Floats]], given: Floats, truth: Rows
+) -> list[str]:
+    """Notes where the model's answers [n, C] are surely worse than those of a baseline."""
     right = np.asarray(given.argmax(axis=1) == truth, float)
-    return worse_notes("accuracy", right, baselines, seed=manifest.seed)
+    theirs = {
+        name: (have, np.asarray(answers.argmax(axis=1) == truth[have], float))
+        for name, (_, have, answers) in baselines.items()
+    }
+    return worse_notes("accuracy", right, theirs, seed=seed)
 
 
 def _windows(rows: Rows, best: Rows) -> list[tuple[Rows, Rows]]:

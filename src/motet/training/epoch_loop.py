@@ -30,12 +30,10 @@ def learn_epochs(
     """Learn for so many epochs at most, in place; return what each gave and the epoch whose weights stay.
 
     The weights of the epoch with the lowest held-out loss stay, or those of the last where that cannot be told. They
-    are left in eval mode.
+    are left in eval mode. A loss that is no finite number ends it, which is said; TrainingError in the first epoch.
 
     patience : epochs without a better one after which no other begins. enough : true when none but the first shall.
     learn : one epoch -> its mean training loss; measure : after it, in eval mode.
-    A loss that is no finite number ends it: TrainingError in the first epoch, else what was best stays, and it is said.
-
     checkpoint : where the state is kept after each epoch, and taken from where it is there already: the weights are
         then those of a training that was never interrupted.
     """
