@@ -184,6 +184,7 @@ def test_train_and_evaluate_on_the_command_line(
         (("--task", "match", "--term", "near"), "no term 'near'"),
         (("--task", "match", "--term", "distance=much"), "a number above 0"),
         (("--task", "match", "--term", "distance=-1"), "a number above 0"),
+        (("--task", "match", "--term", "distance=inf"), "a number above 0"),
     ],
 )
 def test_wrong_usage(

@@ -208,6 +208,25 @@ def test_rows_with_one_modality_teach_too(tmp_path: Path) -> None:
     assert any("3 rows have a picture and no words: 3 of them teach alone" in note for note in found["notes"])
 
 
+def test_much_that_stands_alone_fills_batches_of_its_own(tmp_path: Path) -> None:
+    """Of 4 pairs with 40 pictures and 12 texts alone, no batch of 8 holds more than 12 of a kind."""
+    rows = drawn_table(7)
+    rows["title"][:40], rows["photo"][40:52] = [None] * 40, [None] * 12
+    terms = {"masked-words": 1.0, "masked-patches": 1.0, "contrastive": 1.0}
+    settings = replace(SETTINGS, epochs=2, terms=terms, pictures=8)
+    table = read_table(rows)
+    found = read_cells(table, infer_schema(table, image=["photo"], text=["title"]), 0.0, settings)
+    parts = list(found.rows.parts(found.train, found.rows.sampler(found.train), 8, np.random.default_rng(0)))
+    assert len(parts) == 5
+    for kind in ("pictures", "lone_pictures", "lone_texts"):
+        asked = [getattr(part, kind) for part in parts]
+        assert max(len(one) for one in asked) <= 12
+        wanted = found.train if kind == "pictures" else getattr(found.rows, kind)
+        assert sorted(np.concatenate(asked).tolist()) == sorted(wanted.tolist())
+    made = pretrain(rows, tmp_path / "made", settings, validation_size=0.0)
+    assert set(made["history"][-1]["train"]) == set(terms)
+
+
 def test_what_no_term_learns_from_is_left_out_and_told(tmp_path: Path) -> None:
     rows = drawn_table(3)
     rows["title"][:3] = [None] * 3
@@ -267,9 +286,12 @@ def test_broken_and_tiny_pictures(tmp_path: Path) -> None:
     pixel = io.BytesIO()
     Image.new("RGB", (1, 1), (9, 9, 9)).save(pixel, format="PNG")
     rows["photo"][1] = pixel.getvalue()
-    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1))
-    assert sum(found["data"]["pairs"].values()) == 23
-    assert any("1 of 24 pictures cannot be decoded" in note for note in found["notes"])
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1), validation_size=0.0)
+    assert sum(found["data"]["pairs"].values()) == 23 and found["data"]["texts_alone"] == 1
+    assert any(
+        "1 of 24 pictures cannot be decoded" in note and "their words teach alone" in note
+        for note in found["notes"]
+    )
 
 
 def test_one_pair_is_too_little(tmp_path: Path) -> None:

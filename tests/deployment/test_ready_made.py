@@ -13,6 +13,7 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from motet.deployment.ready_made import SENTENCE, open_ready_made
@@ -111,23 +112,92 @@ def test_a_captioner_without_a_chat_template_describes(folder: Path) -> None:
     assert opened.licence == "not stated" and opened.megabytes > 0
 
 
+def florence(place: Path) -> Path:
+    """Florence-2: no chat template; tasks are named by tokens."""
+    torch.manual_seed(0)
+    vision = transformers.Florence2VisionConfig(
+        embed_dim=[8, 8], num_heads=[2, 2], num_groups=[2, 2], depths=[1, 1], patch_size=[7, 3], patch_stride=[4, 2],
+        patch_padding=[3, 1], patch_prenorm=[False, True], window_size=2, projection_dim=16,
+    )  # fmt: skip
+    text = transformers.BartConfig(
+        vocab_size=len(WORDS), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=128, pad_token_id=0,
+        bos_token_id=2, eos_token_id=3, decoder_start_token_id=3, forced_eos_token_id=3,
+    )  # fmt: skip
+    config = transformers.Florence2Config(
+        vision_config=vision, text_config=text, image_token_id=WORDS.index("<image>")
+    )
+    transformers.Florence2ForConditionalGeneration(config).save_pretrained(place)
+    images = transformers.CLIPImageProcessorPil(size={"height": 32, "width": 32}, do_center_crop=False)
+    images.image_seq_length = 17
+    words = tokenizer(extra_special_tokens={"image_token": "<image>"})
+    transformers.Florence2Processor(images, words).save_pretrained(place)
+    return place
+
+
+def test_florence_is_told_its_task(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_ready_made(f"hf:{florence(folder / 'florence')}")
+    told: list[Any] = []
+    plain = type(opened.processor).__call__
+    monkeypatch.setattr(
+        type(opened.processor),
+        "__call__",
+        lambda self, **said: told.append(said["text"]) or plain(self, **said),
+    )
+    assert isinstance(opened.describe(folder / "red.png"), str)
+    assert isinstance(opened.ask("how many apples ?", folder / "red.png"), str)
+    assert told == ["<CAPTION>", "how many apples ?"]
+
+
 def test_a_model_that_answers_questions_is_asked(folder: Path) -> None:
     opened = open_ready_made(f"hf:{blip(folder / 'blip-vqa', 'BlipForQuestionAnswering')}")
     assert type(opened.model).__name__ == "BlipForQuestionAnswering"
     said = opened.ask("how many apples ?", folder / "red.png")
     assert set(said.split()) <= set(WORDS)
+    with pytest.raises(UsageError, match="use `motet ask`"):
+        opened.describe(folder / "red.png")
+
+
+def test_words_that_a_model_cannot_read_are_refused(folder: Path) -> None:
+    opened = open_ready_made(f"hf:{llava(folder / 'words-for')}")
+    with pytest.raises(UsageError, match="at most 64 tokens"):
+        opened.ask("how " * 10_000, folder / "red.png")
+    with pytest.raises(UsageError, match="fails on this question or picture"):
+        opened.ask("how many <image> ?", folder / "red.png")
+
+
+def test_a_model_with_weights_missing_is_refused(folder: Path) -> None:
+    """transformers would draw them at random, and the answers with them."""
+    place = blip(folder / "half", "BlipForConditionalGeneration")
+    weights = load_file(place / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if "crossattention" not in name}
+    assert 0 < len(kept) < len(weights)
+    save_file(kept, place / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EncoderError, match="weights are missing"):
+        open_ready_made(f"hf:{place}")
+
+
+def test_a_model_that_writes_nothing_is_refused(folder: Path) -> None:
+    place = folder / "vilt"
+    config = transformers.ViltConfig(**TEXT, image_size=32, patch_size=8, num_labels=3)
+    transformers.ViltForQuestionAnswering(config).save_pretrained(place)
+    images = transformers.ViltImageProcessorPil(size={"shortest_edge": 32})
+    transformers.ViltProcessor(images, tokenizer()).save_pretrained(place)
+    with pytest.raises(EncoderError, match="writes no text"):
+        open_ready_made(f"hf:{place}")
 
 
 def test_a_chat_template_gets_messages_and_the_prompt_is_not_repeated(folder: Path) -> None:
     opened = open_ready_made(f"hf:{llava(folder / 'llava')}")
-    inputs = opened._inputs("how many apples ?", folder / "red.png")
+    red = Image.open(folder / "red.png")
+    inputs = opened._inputs("how many apples ?", red)
     prompt = opened.processor.decode(inputs["input_ids"][0])
     assert prompt.count("<image>") == 4 and "how many apples ?" in prompt  # 2 x 2 patches
     with torch.inference_mode():
         whole = opened.model.generate(**inputs, max_new_tokens=40, do_sample=False)[0]
     added = opened.processor.decode(whole[inputs["input_ids"].shape[1] :], skip_special_tokens=True)
     assert opened.ask("how many apples ?", folder / "red.png") == added.strip()
-    asked = opened.processor.decode(opened._inputs("", folder / "red.png")["input_ids"][0])
+    asked = opened.processor.decode(opened._inputs("", red)["input_ids"][0])
     assert len(asked.split()) == 4 + len(SENTENCE.split()) + 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -220,7 +221,8 @@ def test_words_are_drawn_among_the_likeliest_as_often_as_they_are_likely() -> No
     [
         ({"beams": 0}, "beams"), ({"top_p": 1.5}, "top-p"), ({"top_p": 0.5, "beams": 2}, "leave one"),
         ({"temperature": 0}, "temperature"), ({"longest": 2}, "longest"), ({"no_repeat": -1}, "no_repeat"),
-        ({"seed": -1}, "seed"),
+        ({"seed": -1}, "seed"), ({"length_penalty": math.nan}, "penalty"), ({"length_penalty": 1e300}, "penalty"),
+        ({"temperature": math.inf}, "temperature"), ({"temperature": 1e-320}, "temperature"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(wrong: dict[str, float], said: str) -> None:

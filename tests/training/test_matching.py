@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motet.encoders import ArrayRows, FeatureTable
+from motet.errors import TrainingError
 from motet.evaluation import both_directions
+from motet.tasks.match import MatchBatch
+from motet.tasks.match.registry import WeightedObjective
 from motet.training.canonical import fit_cca
 from motet.training.match_settings import MatchSettings
 from motet.training.match_side import embed
@@ -161,3 +166,28 @@ def test_positives_equal_the_slow_way(data: st.DataObject) -> None:
         for one in chosen
     ]
     assert sampler.positives(chosen, drawn).tolist() == slow
+
+
+def test_the_callers_generator_is_left_as_it_was() -> None:
+    torch.manual_seed(5)
+    wanted = torch.rand(2)
+    torch.manual_seed(5)
+    fit_match(planted(), TRAIN, HELD, replace(SMALL, epochs=1))
+    assert torch.equal(torch.rand(2), wanted)
+
+
+def test_what_diverges_is_said_and_the_best_epoch_kept(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Vectors that are no numbers cannot be compared, so the loss of training must be looked at first."""
+    plain, steps = WeightedObjective.forward, itertools.count(1)
+
+    def once_wrong(self: WeightedObjective, batch: MatchBatch) -> torch.Tensor:
+        return plain(self, batch) * (math.nan if next(steps) == 9 else 1)
+
+    monkeypatch.setattr(WeightedObjective, "forward", once_wrong)
+    made = fit_match(planted(), TRAIN, HELD, replace(SMALL, epochs=12))
+    assert "diverged in epoch" in caplog.text and len(made.history) < 12
+    assert found(planted(), made) > 0
+    with pytest.raises(TrainingError, match="epoch 1"):
+        fit_match(planted(), TRAIN, HELD, replace(SMALL, learning_rate=1e30, dropout=0.0))

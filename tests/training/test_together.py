@@ -96,7 +96,7 @@ def test_uncertainty_weights_are_learned_and_told() -> None:
 
 
 def test_the_epoch_stays_whose_held_losses_are_lowest_each_by_its_first() -> None:
-    """By the first: (1 + 1) / 2, then (.5 + 1.2) / 2 = .85, then (.9 + .9) / 2 = .9: the second is kept."""
+    """With .1 added, by the first: (.50 + 1.10) / 2 = .80, then (.90 + .95) / 2 = .93: the second is kept."""
     shared = nn.Linear(1, 1, bias=False)
     lessons = {
         "large": Towards(shared, 5.0, [100.0, 50.0, 90.0, 95.0, 99.0]),
@@ -105,6 +105,32 @@ def test_the_epoch_stays_whose_held_losses_are_lowest_each_by_its_first() -> Non
     made = learn_together(lessons, options(epochs=5, patience=2))
     assert made.best_epoch == 2 and len(made.history) == 4
     assert made.history[1].held == {"large": 50.0, "small": 0.12}
+
+
+def test_a_task_that_is_perfect_at_first_does_not_decide_alone() -> None:
+    """(.02 + .1) / .1 = 1.2 beside (.7 + .1) / (5 + .1) = .16: their mean is below the first epoch's 1."""
+    shared = nn.Linear(1, 1, bias=False)
+    lessons = {
+        "perfect": Towards(shared, 5.0, [0.0, 0.02, 0.02]),
+        "learning": Towards(shared, 5.0, [5.0, 2.0, 0.7]),
+    }
+    assert learn_together(lessons, options(epochs=3)).best_epoch == 3
+
+
+def test_an_epoch_that_diverged_is_not_told() -> None:
+    shared = nn.Linear(1, 1, bias=False)
+    made = learn_together({"a": Towards(shared, 5.0, [2.0, 1.0, math.nan])}, options(epochs=3))
+    assert made.best_epoch == 2 and [epoch.held["a"] for epoch in made.history] == [2.0, 1.0]
+
+
+def test_a_task_alone_learns_as_many_batches_as_it_did_beside_a_larger() -> None:
+    shared = nn.Linear(1, 1, bias=False)
+    for weighting in ("fixed", "round-robin"):
+        lessons = {"a": Towards(shared, 1.0, batches=3), "b": Towards(shared, 1.0, batches=1)}
+        made = learn_together(lessons, options(weighting=weighting, epochs=2))
+        alone = Towards(shared, 1.0, batches=1)
+        learn_together({"b": alone}, options(epochs=2), batches=made.batches)
+        assert len(alone.steps) == len(lessons["b"].steps) == 6, weighting
 
 
 def test_without_held_rows_the_last_epoch_stays() -> None:

@@ -47,7 +47,7 @@ class MatchOptions(SaysPooling):
         for term, weight in self.terms.items():
             if term not in TERMS:
                 raise UsageError(f"no term {term!r}: one of {', '.join(TERMS)}")
-            if not weight > 0:
+            if not 0 < weight < float("inf"):
                 raise UsageError(f"term {term}: a weight is a number above 0, not {weight!r}")
             if term == LOCAL and weight != 1:
                 raise UsageError(

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-TOLD = {
-    "contrastive": "pairs of a batch find each other",
-    "masked-words": "hidden words, told from the others and the picture",
-    "masked-patches": "hidden patches, told from the others and the words",
-    "matching": "whether picture and words belong together, against near ones",
-    "words-from-picture": "the words, written from the picture",
-    "picture-from-words": "a mean picture of 32 px, regressed from the words: a baseline, no generator",
-}
+from motet.tasks.pretrain import TERMS
 
 
 def pretrain_card(found: Mapping[str, Any]) -> str:
@@ -45,7 +38,7 @@ def pretrain_card(found: Mapping[str, Any]) -> str:
     for name, weight in found["terms"].items():
         figures = (best[side].get(name) for side in ("train", "validation"))
         shown = " | ".join("-" if figure is None else f"{figure:.3f}" for figure in figures)
-        lines.append(f"| {name} | {weight:g} | {shown} | {TOLD[name]} |")
+        lines.append(f"| {name} | {weight:g} | {shown} | {TERMS[name].asks} |")
     if best["reciprocal_rank"] is not None:
         lines += [
             "",

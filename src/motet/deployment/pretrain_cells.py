@@ -69,9 +69,12 @@ def read_cells(
         text = make_small("text", words, trained, seen, settings.small, random)
     asked = np.concatenate([pairs.rows[train], pairs.rows[held], lone_pictures])
     broken = np.setdiff1d(asked, image.readable(asked))
+    lost = train[~np.isin(pairs.rows[train], image.readable(pairs.rows[train]))]
     train, held = (
         some[np.isin(pairs.rows[some], image.readable(pairs.rows[some]))] for some in (train, held)
     )
+    if TEXTS_TERM in settings.terms:  # a picture that cannot be decoded is one that is not there
+        lone_texts = np.concatenate([np.flatnonzero(np.isin(pairs.picture, lost)), lone_texts])
     if len(train) < 2:
         raise TableError(
             f"{table.name}: {len(train)} training {'pair has' if len(train) == 1 else 'pairs have'} a picture that can "
@@ -86,6 +89,7 @@ def read_cells(
         notes.append(
             f"{len(broken):,} of {len(asked):,} pictures cannot be decoded and are left out (rows {first}"
             f"{', ...' if len(broken) > 10 else ''})"
+            + ("; their words teach alone" if len(lost) and TEXTS_TERM in settings.terms else "")
         )
     if not len(held):
         notes.append("no validation pairs: nothing could say when to stop, so training ran to its end")

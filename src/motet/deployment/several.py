@@ -4,7 +4,7 @@
    validation picture of any task teaches none.
 2. The network becomes an encoder like any other, and each task's own builder learns, chooses, measures and writes its
    model on it. So each directory is a whole model, and every command opens it.
-3. The same once more for each task by itself, for the table of alone against together.
+3. The same once more for each task by itself, with as many steps of it, for the table of alone against together.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from motet.data import Schema, Table
 from motet.deployment.answer import build_answer_model
@@ -108,7 +110,7 @@ def build_several(
         for name in options.tasks if options.alone else ():
             beside = Path(folder) / f"alone-{name}"
             only = replace(shared, small=shared.again())
-            _learn(table, schemas, [name], only, options, beside / ENCODER)
+            _learn(table, schemas, [name], only, options, beside / ENCODER, learned.batches)
             (made,) = _build(table, schemas, options, beside / ENCODER, beside, [name]).values()
             found["tasks"][name]["alone"] = _figure(name, made)
         found |= {
@@ -129,6 +131,7 @@ def build_several(
     return found
 
 
+@torch.random.fork_rng()
 def _learn(
     table: Table,
     schemas: Mapping[str, Schema],
@@ -136,14 +139,15 @@ def _learn(
     shared: Shared,
     options: SeveralOptions,
     folder: Path,
+    batches: int | None = None,
 ) -> Together:
-    """Teach the network by the named tasks, and write it as an encoder."""
+    """Teach the network by the named tasks, so many batches of each an epoch, and write it as an encoder."""
     lessons = make_lessons(table, schemas, {name: options.tasks[name] for name in names}, shared)
     settings = options.together
     if len(names) == 1:
         settings = replace(settings, weighting="fixed", weights={})
     with progress(f"learning {', '.join(names)}", settings.epochs) as advance:
-        made = learn_together(lessons, settings, advance=advance)
+        made = learn_together(lessons, settings, batches=batches, advance=advance)
     written = write_encoder(shared.small.network, shared.small.preprocessor, folder.with_name("written"))
     folder.parent.mkdir(parents=True, exist_ok=True)
     written.rename(folder)

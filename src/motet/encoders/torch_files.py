@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,13 @@ def weight_files(directory: Path) -> list[Path]:
     """
     whole = directory / WEIGHTS
     return [whole] if whole.is_file() else sorted(directory.glob("*.safetensors"))
+
+
+def refuse_random_weights(directory: Path, missing: Iterable[str]) -> None:
+    """Raise EncoderError where weights of a network are missing in its files: transformers draws them at random."""
+    lacking = sorted(missing)
+    if lacking:
+        raise EncoderError(
+            f"{directory}: {len(lacking)} weights are missing ({', '.join(lacking[:3])}, ...): "
+            "they would be random numbers"
+        )

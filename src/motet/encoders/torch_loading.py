@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from motet.encoders.torch_files import model_config
+from motet.encoders.torch_files import model_config, refuse_random_weights
 from motet.encoders.torch_pooling import POOLINGS, pooled_over
 from motet.encoders.torch_sentence import sentence_pooling
 from motet.encoders.torch_sounds import PooledSound, listening_part, sound_pooling
@@ -104,12 +104,7 @@ def load(directory: Path, modality: str, pooling: str | None = None) -> nn.Modul
         raise EncoderError(
             f"{directory}: cannot be loaded as a model: {next(iter(str(error).splitlines()), type(error).__name__)}"
         ) from error
-    missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
-    if missing:
-        raise EncoderError(
-            f"{directory}: {len(missing)} weights are missing ({', '.join(missing[:3])}, ...): "
-            "they would be random numbers"
-        )
+    refuse_random_weights(directory, (key for key in info["missing_keys"] if "pooler" not in key))
     pooler_is_random = any("pooler" in key for key in info["missing_keys"])
     part, projection = _part(model, modality)
     if pooling is None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from motet.encoders.torch_files import weight_files
+from motet.encoders.torch_files import refuse_random_weights, weight_files
 from motet.errors import EncoderError
 from motet.progress import progress
 
@@ -140,7 +140,5 @@ def _load(directory: Path) -> tuple[Any, Any]:
     except Exception as error:  # damaged files fail in any way, in any of three libraries
         why = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise EncoderError(f"{directory}: cannot be loaded as a translation model: {why}") from error
-    if info["missing_keys"]:
-        lacking = len(info["missing_keys"])
-        raise EncoderError(f"{directory}: {lacking} weights are missing: they would be random numbers")
+    refuse_random_weights(directory, info["missing_keys"])
     return tokenizer, model.eval()

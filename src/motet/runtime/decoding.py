@@ -25,9 +25,9 @@ class Decoding:
     """How sentences are decoded.
 
     beams : sentences that are kept side by side; 1 is greedy. length_penalty : a beam's log-probability is divided by
-    its words to this power (Wu et al., 2016): the larger, the longer.
+    its words to this power, 0 to 10: the larger, the longer (Wu et al., 2016, eq. 14, less its constants).
     top_p : words are drawn among the likeliest that together have this probability (Holtzman et al., 2020), each row by
-    `seed` and its own number, at a temperature; None: nothing is drawn.
+    `seed` and its own number, at a temperature of .01 to 100; None: nothing is drawn.
     longest : numbers at most, start and end among them; where there is room for the end alone and another word is
         likelier, the sentence has not ended.
     no_repeat : no so many words twice in a sentence, a character of several tokens being one; 0: they may.
@@ -48,12 +48,14 @@ class Decoding:
             raise UsageError(f"top-p is above 0 and at most 1, not {self.top_p:g}")
         if self.top_p is not None and self.beams > 1:
             raise UsageError("beams look for the likeliest sentence, top-p draws one: leave one of them out")
-        if not self.temperature > 0:
-            raise UsageError(f"a temperature is above 0, not {self.temperature:g}")
+        if not 0.01 <= self.temperature <= 100:
+            raise UsageError(f"a temperature is from 0.01 to 100, not {self.temperature:g}")
         if self.seed < 0:
             raise UsageError(f"a seed is 0 or more, not {self.seed}")
-        if self.longest < 3 or self.no_repeat < 0 or self.length_penalty < 0:
-            raise UsageError("longest is 3 or more, no_repeat and length_penalty 0 or more")
+        if not 0 <= self.length_penalty <= 10:
+            raise UsageError(f"a length penalty is from 0 to 10, not {self.length_penalty:g}")
+        if self.longest < 3 or self.no_repeat < 0:
+            raise UsageError("longest is 3 or more, no_repeat 0 or more")
 
 
 class Writing(Protocol):

@@ -110,6 +110,7 @@ class Answering:
         return np.concatenate(made)
 
 
+@torch.random.fork_rng()
 def fit_answers(
     sources: Sequence[AskedSource],
     counts: AnswerCounts,

@@ -48,9 +48,11 @@ def learn_epochs(
         learned.train()
         train_loss = learn()
         learned.eval()
-        loss, accuracy = measure()
-        if not math.isfinite(train_loss) or (loss is not None and not math.isfinite(loss)):
+        # What is not finite is not measured: comparisons refuse vectors that are none.
+        loss, accuracy = measure() if math.isfinite(train_loss) else (math.nan, None)
+        if loss is not None and not math.isfinite(loss):
             _diverged(len(now.history) + 1, now.best_epoch)
+            del learning.told[len(now.history) :]
             break
         epoch = Epoch(len(now.history) + 1, train_loss, loss, accuracy)
         history = [*now.history, epoch]

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from motet.encoders.licences import licence_of
-from motet.encoders.torch_files import own_name, weight_files
+from motet.encoders.torch_files import own_name, refuse_random_weights, weight_files
 from motet.encoders.torch_small import FAR_BELOW
 from motet.errors import EncoderError, UsageError
 from motet.preprocessing.configs import read_config
@@ -127,12 +127,7 @@ def _load(directory: Path) -> nn.Module:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise EncoderError(f"{directory}: cannot be loaded as a language model: {reason}") from error
     network, info = loaded
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise EncoderError(
-            f"{directory}: {len(missing)} weights are missing ({', '.join(missing[:3])}, ...): "
-            "they would be random numbers"
-        )
+    refuse_random_weights(directory, info["missing_keys"])
     numbers = sum(parameter.numel() for parameter in network.parameters())
     if numbers > MOST_NUMBERS:
         raise EncoderError(

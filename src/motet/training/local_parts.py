@@ -46,6 +46,7 @@ class MatchedParts:
     best_epoch: int
 
 
+@torch.random.fork_rng()
 def fit_parts(
     features: PairFeatures,
     train: Rows,

@@ -73,7 +73,7 @@ def train_heads(
     """
     order = np.random.default_rng(settings.seed)
     sources = [replace(s, width=max(width_of(s, fold.tables) for fold in folds)) for s in sources]
-    with _DRAWING:
+    with _DRAWING, torch.random.fork_rng():
         accelerator = Accelerator()
         torch.manual_seed(settings.seed)
         heads = [make(sources) for _ in folds for _ in range(settings.members)]

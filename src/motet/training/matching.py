@@ -93,6 +93,7 @@ def fit_match(
     )
 
 
+@torch.random.fork_rng()
 def _fit_one(
     features: PairFeatures,
     sides: Sequence[MatchSide],

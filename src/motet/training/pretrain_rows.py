@@ -58,15 +58,27 @@ class PretrainRows:
     def parts(
         self, pictures: Rows, sampler: PairSampler, size: int, random: np.random.Generator
     ) -> Iterator[Asked]:
-        """One epoch in random order: batches of about `size` pairs, and their share of what stands alone."""
-        several = max(1, round(len(pictures) / size))
-        alone = [
-            np.array_split(random.permutation(rows), several)
-            for rows in (self.lone_pictures, self.lone_texts)
-        ]
-        for part, *lone in zip(np.array_split(random.permutation(pictures), several), *alone, strict=True):
+        """One epoch in random order: batches of about `size` pairs, and as many that stand alone of each modality.
+
+        Where one of the three is more than the others, some batches hold nothing of these.
+        """
+        several = self.batches(len(pictures), size)
+        kinds = []
+        for rows in (pictures, self.lone_pictures, self.lone_texts):
+            parts = np.array_split(random.permutation(rows), batches_of(len(rows), size))
+            if len(parts) < several:
+                parts += [rows[:0]] * (several - len(parts))
+                parts = [parts[place] for place in random.permutation(several)]
+            kinds.append(parts)
+        for part, *lone in zip(*kinds, strict=True):
             part = np.sort(part)
-            yield Asked(part, sampler.draw(part, random), *lone)
+            yield Asked(part, sampler.draw(part, random) if len(part) else part, *lone)
+
+    def batches(self, pictures: int, size: int) -> int:
+        """Batches of an epoch with so many pictures of pairs."""
+        return max(
+            batches_of(count, size) for count in (pictures, len(self.lone_pictures), len(self.lone_texts))
+        )
 
     def read(
         self, asked: Asked, sampler: PairSampler, random: np.random.Generator | None = None
@@ -76,7 +88,7 @@ class PretrainRows:
         read = self.image.reader.read(rows, random)
         there = np.isin(rows[: len(asked.pictures)], read.rows)
         pictures, texts = asked.pictures[there], asked.texts[there]
-        if not len(read.rows) or not len(texts) + len(asked.lone_texts):
+        if not len(read.rows) + len(texts) + len(asked.lone_texts):
             return None
         # Of several pictures of a row the first is taken: `owner` rises.
         owner = read.owner.numpy()
@@ -89,3 +101,8 @@ class PretrainRows:
             words["attention_mask"],
             torch.from_numpy(positives),
         )
+
+
+def batches_of(count: int, size: int) -> int:
+    """Batches of about `size` that so many fall into, at least one."""
+    return max(1, round(count / size))

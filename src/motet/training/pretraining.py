@@ -18,7 +18,7 @@ from motet.training.checkpoint import Checkpoint, Learning
 from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.pairs import Rows
-from motet.training.pretrain_rows import Asked, PretrainRows
+from motet.training.pretrain_rows import Asked, PretrainRows, batches_of
 from motet.training.pretrain_settings import PretrainSettings
 from motet.training.schedule import warm_then_cosine
 from motet.training.scratch_rows import MASKED
@@ -110,7 +110,7 @@ def _learn(
     optimiser = without_compiler(torch.optim.AdamW)(_groups(model, settings), fused=True)
     sampler = rows.sampler(train)
     epochs = settings.epochs_for(len(train) + len(rows.lone_pictures))
-    steps = epochs * max(1, round(len(train) / settings.pictures))
+    steps = epochs * rows.batches(len(train), settings.pictures)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
@@ -123,14 +123,14 @@ def _learn(
             batch = rows.read(asked, sampler, random)
             losses = model(batch) if batch is not None else {}
             total = model.total(losses)
-            if total is None:
+            if batch is None or total is None:
                 continue
             optimiser.zero_grad()
             total.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-            means.add(losses, len(asked.pictures))
+            means.add(losses, len(batch.pixels) + len(batch.ids))
         return _weighted(means.all(), settings)
 
     def measured() -> Held:
@@ -170,7 +170,7 @@ def _measure(
     means, pictures, texts, owners = _Means(), [], [], []
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(settings.seed)
-        for part in np.array_split(held, max(1, round(len(held) / settings.pictures))):
+        for part in np.array_split(held, batches_of(len(held), settings.pictures)):
             batch = rows.read(Asked(part, sampler.draw(part, random), NONE, NONE), sampler)
             if batch is None:
                 continue

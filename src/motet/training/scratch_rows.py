@@ -217,9 +217,10 @@ class WordReader:
     def read(self, rows: Rows, random: np.random.Generator | None = None) -> Batch:
         """The given rows, input_ids and attention_mask [B, T], padded to the longest; some pieces hidden."""
         lengths = np.diff(self._start)[rows]
-        mask = np.arange(lengths.max()) < lengths[:, None]
+        longest = lengths.max(initial=1)
+        mask = np.arange(longest) < lengths[:, None]
         ids = np.full(mask.shape, self.pad_id, np.int64)
-        places = (self._start[rows][:, None] + np.arange(lengths.max()))[mask]
+        places = (self._start[rows][:, None] + np.arange(longest))[mask]
         ids[mask] = self._ids[places]
         if random is not None:
             ids[mask & (random.random(mask.shape) < self.masked)] = self.masked_id

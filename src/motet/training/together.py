@@ -18,6 +18,7 @@ from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.schedule import warm_then_cosine
 
 Weighting = Literal["fixed", "uncertainty", "round-robin"]
+NEAR = 0.1  # of a cross-entropy in nats, or of 1 - mean reciprocal rank: a task this near to perfect has little to win
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,12 @@ class TogetherEpoch:
 
 @dataclass(frozen=True)
 class Together:
-    """How learning together went, which epoch was kept, and the weight of each task at its end."""
+    """How learning together went, which epoch was kept, the weight of each task at its end, and batches of an epoch."""
 
     history: list[TogetherEpoch] = field(default_factory=list)
     best_epoch: int = 0
     weights: dict[str, float] = field(default_factory=dict)
+    batches: int = 0  # of each task
 
 
 class UncertaintyWeights(nn.Module):
@@ -87,11 +89,13 @@ def learn_together(
     lessons: Mapping[str, Lesson],
     settings: TogetherSettings,
     *,
+    batches: int | None = None,
     advance: Callable[[int], None] = lambda epochs: None,
 ) -> Together:
     """Learn in place; keep the epoch whose held losses, each beside that of the first epoch, are lowest in the mean.
 
     Without held rows of any task the last epoch is kept. The same seed gives the same weights on one machine.
+    batches : of each task in an epoch; None: one pass through the rows of the largest.
     """
     uncertainty = UncertaintyWeights(len(lessons)) if settings.weighting == "uncertainty" else None
     learned = nn.ModuleList([lesson.module for lesson in lessons.values()])
@@ -100,10 +104,9 @@ def learn_together(
         groups.append({"params": list(uncertainty.parameters()), "weight_decay": 0.0})
     optimiser = without_compiler(torch.optim.AdamW)(groups, lr=settings.learning_rate, fused=True)
     names = list(lessons)
-    batches = max(lesson.batches for lesson in lessons.values())
-    if settings.weighting == "round-robin":
-        batches *= len(names)
-    steps = settings.epochs * batches
+    batches = batches or max(lesson.batches for lesson in lessons.values())
+    an_epoch = batches * (len(names) if settings.weighting == "round-robin" else 1)
+    steps = settings.epochs * an_epoch
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
     )
@@ -113,7 +116,7 @@ def learn_together(
 
     def epoch() -> float:
         seen.update({name: [] for name in names})
-        for step in range(len(history) * batches, (len(history) + 1) * batches):
+        for step in range(len(history) * an_epoch, (len(history) + 1) * an_epoch):
             due = [names[step % len(names)]] if settings.weighting == "round-robin" else names
             losses = torch.stack([lessons[name].loss(step) for name in due])
             optimiser.zero_grad()
@@ -132,10 +135,11 @@ def learn_together(
         return _beside_the_first(history), None
 
     learning = Learning(learned, optimiser, schedule, random)
-    _, best_epoch = learn_epochs(
+    told, best_epoch = learn_epochs(
         learning, settings.epochs, settings.patience, epoch, measured, advance=advance
     )
-    return Together(history, best_epoch, _weights(names, settings, uncertainty))
+    del history[len(told) :]  # an epoch that diverged
+    return Together(history, best_epoch, _weights(names, settings, uncertainty), batches)
 
 
 def _one_loss(
@@ -156,11 +160,14 @@ def _weights(
 
 
 def _beside_the_first(history: list[TogetherEpoch]) -> float | None:
-    """The mean over tasks of the last held loss by that of the first epoch: so that no task counts by its unit."""
+    """The mean over tasks of the last held loss by that of the first epoch: so that no task counts by its unit.
+
+    (l + n) / (l_1 + n), n = NEAR: one that was perfect at first does not decide alone.
+    """
     first, last = history[0].held, history[-1].held
     shares = []
     for name, loss in last.items():
         begun = first[name]
         if loss is not None and begun is not None:
-            shares.append(loss / max(begun, 1e-9))
+            shares.append((loss + NEAR) / (begun + NEAR))
     return float(np.mean(shares)) if shares else None

@@ -69,7 +69,9 @@ class Encoded:
 
 
 class Term(nn.Module):
-    """A loss of a batch, and the parts that only it needs."""
+    """A loss of a batch, and the parts that only it needs. asks : what is learned, in a few words, for the card."""
+
+    asks: str
 
     def forward(self, shared: Shared, batch: PretrainBatch, encoded: Encoded) -> Tensor | None:
         """Return the loss, a number; None where the batch holds nothing to learn it from."""

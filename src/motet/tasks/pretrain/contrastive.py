@@ -16,6 +16,8 @@ class Contrastive(Term):
     Texts that say the same belong to each other's pictures.
     """
 
+    asks = "pairs of a batch find each other"
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.objective = InfoNCE()

@@ -25,6 +25,8 @@ class MaskedPatches(Term):
     patches greyed, and of the whole text; u [N, T, 192] its patches at 8 x 8 pixels, each of mean 0 and deviation 1.
     """
 
+    asks = "hidden patches, told from the others and the words"
+
     def __init__(self, shape: Shape, *, rate: float = 0.5) -> None:
         super().__init__()
         self.rate, self.grid = rate, shape.grid

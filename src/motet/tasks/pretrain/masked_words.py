@@ -20,6 +20,8 @@ class MaskedWords(Term):
     its tokens hidden, and of the whole picture; O [V, W].
     """
 
+    asks = "hidden words, told from the others and the picture"
+
     def __init__(self, shape: Shape, *, rate: float = 0.3) -> None:
         super().__init__()
         self.rate, self.masked = rate, shape.masked

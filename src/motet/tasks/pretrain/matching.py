@@ -21,6 +21,8 @@ class Matching(Term):
     text, drawn with p ~ exp(10 x.y) among those that do not belong to it (s = -1);  q = a.z_0 + b of the joint state.
     """
 
+    asks = "whether picture and words belong together, against near ones"
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.tell = nn.Linear(shape.width, 1)

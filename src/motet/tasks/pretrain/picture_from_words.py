@@ -22,6 +22,8 @@ class PictureFromWords(Term):
     1511.06434, without its adversary.
     """
 
+    asks = "a mean picture of 32 px, regressed from the words: a baseline, no generator"
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         width = shape.width

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -17,7 +17,7 @@ from motet.tasks.pretrain.picture_from_words import PictureFromWords
 from motet.tasks.pretrain.shared import Shared
 from motet.tasks.pretrain.words_from_picture import WordsFromPicture
 
-TERMS: Mapping[str, Callable[[Shape], Term]] = {
+TERMS: Mapping[str, type[Term]] = {
     "contrastive": Contrastive,
     "masked-words": MaskedWords,
     "masked-patches": MaskedPatches,

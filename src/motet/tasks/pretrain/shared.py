@@ -16,13 +16,18 @@ class Shared(nn.Module):
     def __init__(self, image: SmallVision, text: SmallWords, shape: Shape) -> None:
         super().__init__()
         self.image, self.text = image, text
+        self.cells = shape.grid[0] * shape.grid[1]
         self.joint = Joint(shape)
         self.picture_space = nn.Linear(shape.pictures, shape.width, bias=False)
         self.text_space = nn.Linear(shape.words, shape.width, bias=False)
 
     def encode(self, batch: PretrainBatch) -> Encoded:
         """Encode whole pictures and texts once."""
-        pictures, cells = self.image(batch.pixels)
+        if len(batch.pixels):
+            pictures, cells = self.image(batch.pixels)
+        else:  # a mean of nothing would spoil the running moments of batch normalisation
+            pictures = batch.pixels.new_zeros(0, self.image.width)
+            cells = batch.pixels.new_zeros(0, self.cells, self.image.width)
         texts, tokens = self.text(batch.ids, batch.mask)
         return Encoded(
             cells,

@@ -18,6 +18,8 @@ class WordsFromPicture(Term):
     vocabulary begin and end a text.
     """
 
+    asks = "the words, written from the picture"
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.start, self.end = shape.vocabulary, shape.vocabulary + 1
