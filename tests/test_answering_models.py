@@ -480,6 +480,8 @@ def test_a_model_of_another_task_cannot_be_asked(motet: Callable[..., Any], mode
     ran = motet("ask", model_directory, "is it red?")
     assert ran.code == 2 and "not to answer questions" in ran.err
     assert motet("ask", model_directory).code == 2
+    accepted = motet("ask", model_directory, "is it red?", "--accept-licence")
+    assert accepted.code == 2 and "--accept-licence is of ready-made models" in accepted.err
 
 
 def test_the_estimator_fits_asks_and_scores(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ def test_the_evaluation_is_of_the_saved_captions(captioner: tuple[Path, dict[str
         assert evaluation["metrics"][name] == pytest.approx(metric)
     for metric in evaluation["metrics"].values():
         assert metric["low"] <= metric["value"] <= metric["high"]
+    assert evaluation["overall"] == {"n": evaluation["n"], "metrics": evaluation["metrics"]}
     assert set(evaluation["baselines"]) == {"nearest-neighbour"}
     assert set(evaluation["faults"]) == {"empty", "repeated", "copied", "different", "words"}
     assert evaluation["faults"]["copied"] >= 1  # what can be said here has all been said
@@ -285,6 +287,7 @@ def test_the_command_line_trains_evaluates_and_describes(
         (("--text-encoder", "lexical"), "--task caption has no --text-encoder"),
         (("--objective", "sigmoid"), "--objective and --term are of --task match"),
         (("--image-encoder", "small"), "cannot learn from captions alone"),
+        (("--pooling", "attention"), "'attention' is learned in fused heads"),
         (("--image-encoder", "descriptor", "--image-encoder", "auto"), "one picture encoder, not of 2"),
     ],
 )
@@ -298,6 +301,7 @@ def test_wrong_usage_of_train(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--accept-licence",), "--accept-licence is of ready-made models"),
         (("--beams", "0"), "beams are 1 or more"),
         (("--beams", "2", "--top-p", "0.9"), "leave one of them out"),
         (("--top-p", "0"), "above 0 and at most 1"),
@@ -405,6 +409,23 @@ def test_rows_of_cells_keep_their_numbers(captioner: tuple[Path, dict[str, Any]]
     assert [one.id for one in found] == [40, 3, 17] and not issues
     for row, one in zip(rows, found, strict=True):
         assert one.caption == model.describe_cells(cells, np.array([row]))[0][0].caption
+
+
+def test_captions_have_the_names_of_their_rows_and_those_left_out_are_counted(tmp_path: Path) -> None:
+    rows = {**drawn_table(), "year": [1900 + at for at in range(48)]}
+    rows["photo"][1:3] = [None, b"broken"]
+    rows["said"][3] = None
+    table = read_table(rows)
+    schema = infer_schema(table, image=["photo"], text=["said"], split="split", id="year")
+    settings = replace(SETTINGS, epochs=1)
+    evaluation = build_caption_model(table, schema, tmp_path / "m", options(training=settings))
+    assert evaluation["data"]["left_out"] == 3
+    model = motet.load(tmp_path / "m")
+    broken = {"photo": [rows["photo"][0], b"nothing", None], "year": [7, 8, None]}
+    found = model.describe(broken)
+    assert [one.id for one in found] == [7, 8, 2]
+    assert found[1].issue is not None and found[0].issue is None
+    assert [one.id for one in model.describe({"photo": broken["photo"]})] == [0, 1, 2]
 
 
 def test_captions_that_are_all_equal(tmp_path: Path) -> None:

@@ -45,3 +45,16 @@ def test_both_languages_show_the_same() -> None:
         for name in ("README.md", "README.zh-CN.md")
     )
     assert english == chinese and len(english) == 2
+
+
+def test_both_languages_name_the_same_options_encoders_and_files() -> None:
+    """Placeholders are words of each language: what follows a colon is left out."""
+    english, chinese = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")
+    )
+    for named in (
+        lambda text: set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)),
+        lambda text: re.findall(r"`([\w/-]+:?)[^`]*`", " ".join(re.findall(r"^(\|[^|]*)\|", text, re.M))),
+        lambda text: re.findall(r"^  ([\w.]+/?) +\S", text.split("\nmodel/\n")[1].split("```")[0], re.M),
+    ):
+        assert named(english) == named(chinese) and len(named(english)) >= 7

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, ModelOption
+from motet.cli.options import DebugOption, JsonOption, ModelOption, ReadyMadeLicenceOption
 
 if TYPE_CHECKING:
     from motet.runtime import AnswerModel
@@ -33,7 +33,7 @@ def ask(
         Path | None,
         typer.Option("--card", help="Write a page with the regions and words on which the answer rests."),
     ] = None,
-    accept_licence: AcceptLicenceOption = False,
+    accept_licence: ReadyMadeLicenceOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -54,7 +54,7 @@ def ask(
     """
     from motet.cli.console import bar, message, print_json, print_table, shortened
     from motet.cli.paths import check_model, check_picture, is_folder
-    from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
+    from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model, refuse_licence
     from motet.errors import UsageError
     from motet.runtime import AnswerModel, load
     from motet.runtime.writing import PAGES, check_output
@@ -74,6 +74,7 @@ def ask(
             raise UsageError("--card and --explain are of models that `motet train` wrote")
         ask_ready_made(model, question, [image], accept_licence, json)
         return
+    refuse_licence(accept_licence)
     if image is None and not question.strip():
         raise UsageError("nothing is asked: give a picture with --image, a question, or both")
     check_model(model)

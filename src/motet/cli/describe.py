@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from motet.cli.options import AcceptLicenceOption, DebugOption, JsonOption, MatchOption, ModelOption
+from motet.cli.options import DebugOption, JsonOption, MatchOption, ModelOption, ReadyMadeLicenceOption
 
 
 def describe(
@@ -41,7 +41,7 @@ def describe(
         int | None,
         typer.Option(help="No so many words twice in a sentence; 0: they may (default: the model's own)."),
     ] = None,
-    accept_licence: AcceptLicenceOption = False,
+    accept_licence: ReadyMadeLicenceOption = False,
     match: MatchOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -69,7 +69,7 @@ def describe(
 
     from motet.cli.console import message, print_json
     from motet.cli.paths import check_model, check_pictures, read_pictures
-    from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model
+    from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model, refuse_licence
     from motet.cli.space import open_space
     from motet.data import ImageCells
     from motet.errors import MediaError, UsageError
@@ -95,6 +95,7 @@ def describe(
             )
         ask_ready_made(model, "", image, accept_licence, json)
         return
+    refuse_licence(accept_licence)
     check_model(model)
     opened = load(model)
     if not isinstance(opened, CaptionModel):

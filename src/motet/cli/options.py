@@ -103,24 +103,24 @@ PoolingOption = Annotated[
     list[str] | None,
     typer.Option(
         "--pooling",
-        help="How pretrained encoders pool: cls, mean, max, or attention (learned in fused heads); for one modality "
-        "image=max (repeat). Default: each model's own way.",
+        help="How pretrained encoders pool: cls, mean, max, or attention (learned in fused heads of classify); for one "
+        "modality image=max (repeat). Default: each model's own way.",
     ),
 ]
 ImageEncoderOption = Annotated[
     list[str] | None,
     typer.Option(
         "--image-encoder",
-        help="auto, descriptor, small, small:DIRECTORY (begun with what `pretrain` wrote), a recommended name, a hub "
-        "name or a directory (repeat for several).",
+        help="auto (of --task answer: small), descriptor, small, small:DIRECTORY (begun with what `pretrain` wrote), a "
+        "recommended name, a hub name or a directory (repeat for several).",
     ),
 ]
 TextEncoderOption = Annotated[
     list[str] | None,
     typer.Option(
         "--text-encoder",
-        help="auto, lexical, small, small:DIRECTORY (begun with what `pretrain` wrote), word-vectors:FILE, a "
-        "recommended name, a hub name or a directory (repeat).",
+        help="auto (of --task answer: small), lexical, small, small:DIRECTORY (begun with what `pretrain` wrote), "
+        "word-vectors:FILE, a recommended name, a hub name or a directory (repeat).",
     ),
 ]
 AudioEncoderOption = Annotated[
@@ -132,6 +132,9 @@ NoLexicalOption = Annotated[
 ]
 AcceptLicenceOption = Annotated[
     bool, typer.Option("--accept-licence", help="Use encoders that forbid commercial use.")
+]
+ReadyMadeLicenceOption = Annotated[
+    bool, typer.Option("--accept-licence", help="Of hf: models: use one that forbids commercial use.")
 ]
 BalanceOption = Annotated[
     list[str] | None,

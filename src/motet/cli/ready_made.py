@@ -23,6 +23,16 @@ def is_ready_made(model: Path) -> bool:
     return str(model).startswith(PREFIX)
 
 
+def refuse_licence(accept_licence: bool) -> None:
+    """UsageError where a licence is accepted for a model that asks for none."""
+    from motet.errors import UsageError
+
+    if accept_licence:
+        raise UsageError(
+            "--accept-licence is of ready-made models (hf:...): leave it out for one that train wrote"
+        )
+
+
 def ask_ready_made(model: Path, question: str, images: list[Path], accept_licence: bool, json: bool) -> None:
     """Ask a question about each picture, or have each described where there is none, and print what is said.
 

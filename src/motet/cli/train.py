@@ -214,55 +214,59 @@ def train(
         "validation_size": val_share,
         "seed": seed,
     }
+    learned = target_kind(target)
     images, texts = tuple(image_encoder or ("auto",)), tuple(text_encoder or ("auto",))
-    by_task: dict[str, Any] = {
-        "match": MatchOptions(
-            **shared,
-            image_encoders=images,
-            text_encoders=texts,
-            lexical=not no_lexical,
-            objective=objective,
-            terms=terms,
-            resume=resume,
-        ),
-        "caption": CaptionOptions(
-            **shared,
-            image_encoders=images if tasks == ["caption"] else ("auto",),
-            decoder=None if decoder is None else str(decoder),
-            training=CaptionSettings(rank=lora or 0),
-            resume=resume,
-        ),
-    }
-    if answers:  # what is wrong with these is no matter of other tasks
-        by_task["answer"] = AnswerOptions(
-            **shared,
-            image_encoders=images,
-            text_encoders=texts,
-            fusion=fusion,
-            vocabulary=AnswerOptions.vocabulary if vocabulary is None else vocabulary,
-            time_limit=time_limit,
-            slices=tuple(slices or ()),
-            resume=resume,
-        )
-    by_task["classify"] = Options(
-        **shared,
-        image_encoders=images,
-        text_encoders=texts,
-        audio_encoders=tuple(audio_encoder or ("auto",)),
-        lexical=not no_lexical,
-        tokens=tokens,
-        fusion=fusion,
-        target=target_kind(target),
-        class_weights=class_weights,
-        imbalance=imbalance,
-        time_limit=time_limit,
-        training=Settings(curves=curves, balance=Balance.of(read_balance(balance or ()))),
-        slices=tuple(slices or ()),
-        augment=augmentation,
-        semi_supervised=semi_supervised,
-        refit=not no_refit,
-    )
-    several = None if together is None else several_options({name: by_task[name] for name in tasks}, together)
+    by_task: dict[str, Any] = {}  # of the tasks that are learned: what is wrong with others is no matter
+    for name in tasks:
+        if name == "match":
+            by_task[name] = MatchOptions(
+                **shared,
+                image_encoders=images,
+                text_encoders=texts,
+                lexical=not no_lexical,
+                objective=objective,
+                terms=terms,
+                resume=resume,
+            )
+        elif name == "caption":
+            by_task[name] = CaptionOptions(
+                **shared,
+                image_encoders=images if tasks == ["caption"] else ("auto",),
+                decoder=None if decoder is None else str(decoder),
+                training=CaptionSettings(rank=lora or 0),
+                resume=resume,
+            )
+        elif name == "answer":
+            by_task[name] = AnswerOptions(
+                **shared,
+                image_encoders=images,
+                text_encoders=texts,
+                fusion=fusion,
+                vocabulary=AnswerOptions.vocabulary if vocabulary is None else vocabulary,
+                time_limit=time_limit,
+                slices=tuple(slices or ()),
+                resume=resume,
+            )
+        else:
+            by_task[name] = Options(
+                **shared,
+                image_encoders=images,
+                text_encoders=texts,
+                audio_encoders=tuple(audio_encoder or ("auto",)),
+                lexical=not no_lexical,
+                tokens=tokens,
+                fusion=fusion,
+                target=learned,
+                class_weights=class_weights,
+                imbalance=imbalance,
+                time_limit=time_limit,
+                training=Settings(curves=curves, balance=Balance.of(read_balance(balance or ()))),
+                slices=tuple(slices or ()),
+                augment=augmentation,
+                semi_supervised=semi_supervised,
+                refit=not no_refit,
+            )
+    several = None if together is None else several_options(by_task, together)
     if output.is_dir() and any(output.iterdir()):
         message(f"{output}: the model there will be replaced when this one is written")
     read = read_table(table, image_root=image_root)
@@ -284,7 +288,7 @@ def train(
         answer=answer or (),
         id=id_column,
         weight=weight,
-        target=by_task["classify"].target,
+        target=learned,
     )
     say_schemas({task: schema})
     say_sizes_unused(read, schema, columns.split_column, test_size, val_size)

@@ -25,7 +25,10 @@ TestSizeOption = Annotated[
 ValSizeOption = Annotated[float | None, typer.Option(help=f"Share of rows to choose on (default {SHARE:g}).")]
 IdOption = Annotated[str | None, typer.Option("--id", help="A column that names the rows.")]
 FusionOption = Annotated[
-    str, typer.Option(help="auto (chosen for each pattern), a strategy (see compare), or late.")
+    str,
+    typer.Option(
+        help="auto (chosen for each pattern; of --task answer: film), a strategy (see compare), or, of classify, late."
+    ),
 ]
 ClassWeightsOption = Annotated[
     str | None, typer.Option(help="balanced: weigh the rows of rare classes more.")
@@ -39,7 +42,8 @@ TimeLimitOption = Annotated[
     typer.Option(
         "--time-limit",
         metavar="SECONDS",
-        help="Drop candidates that are not done by then; linear heads are always fitted.",
+        help="Drop candidates that are not done by then; linear heads are always fitted. Of --task answer: no further "
+        "epoch begins.",
     ),
 ]
 CurvesOption = Annotated[

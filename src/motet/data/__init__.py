@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from motet.data.audio_cells import AudioCell, AudioCells
 from motet.data.auditing import Audit, audit
-from motet.data.casting import row_ids
+from motet.data.casting import row_ids, row_names
 from motet.data.classes import Labels, TargetKind, encode_labels, labels
 from motet.data.folds import make_folds
 from motet.data.image_cells import ImageCell, ImageCells
@@ -67,6 +67,7 @@ __all__ = [
     "read_table",
     "read_target",
     "row_ids",
+    "row_names",
     "row_weights",
     "script_of",
     "split_pairs",

@@ -45,6 +45,13 @@ def row_ids(table: Table, name: str, rows: npt.NDArray[np.int64] | None = None) 
     return ids
 
 
+def row_names(table: Table, column: str | None) -> list[str | int]:
+    """What a column calls each row; the row's number where it is empty, and where there is no such column."""
+    if column is None or column not in table.columns:
+        return list(range(len(table)))
+    return [row if value is None else value for row, value in enumerate(row_ids(table, column))]
+
+
 def is_text_type(kind: pa.DataType) -> bool:
     """Tell whether cells of this Arrow type are text, or bytes that may be."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or is_bytes_type(kind))

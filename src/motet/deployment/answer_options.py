@@ -29,6 +29,7 @@ class AnswerOptions(SaysPooling):
     time_limit : seconds of training after which no further epoch begins.
     """
 
+    pooled = ("image", "text")
     image_encoders: tuple[str, ...] = (AUTO,)
     text_encoders: tuple[str, ...] = (AUTO,)
     lexical: bool = False

@@ -16,7 +16,7 @@ from motet.data.scripts import script_of_words
 from motet.data.splits import TEST, TRAIN, VALIDATION, side_counts
 from motet.deployment.caption_graphs import PREFIX, STEP, export_decoder
 from motet.deployment.caption_options import CaptionOptions
-from motet.deployment.results import add_broken, made_with, not_measured, write_results
+from motet.deployment.results import add_broken, data_of_pairs, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.sources import Sources, open_sources
 from motet.encoders import FeatureCache, FeatureTable, token_features
@@ -127,7 +127,7 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
         evaluation["notes"] = list(dict.fromkeys([*notes, *evaluation.get("notes", [])]))
         add_broken(evaluation, (*pairs.issues, *features.issues))
         evaluation["history"] = {"decoder": [epoch.to_json() for epoch in made.history]}
-        evaluation["data"] = {"name": table.name, "rows": side_counts(sides)}
+        evaluation["data"] = data_of_pairs(table, pairs, sides)
         evaluation["seed"] = options.seed
         evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
         write_results(making, manifest, evaluation, table, schema)

@@ -18,13 +18,15 @@ class CaptionOptions(SaysPooling):
     """What a user may say; every default is `motet train --task caption`'s.
 
     image_encoders : one, frozen, whose tokens are read.
-    pooling, accept_licence, test_size, validation_size, seed, cache : as in `Options`.
+    pooling : of the features by which the nearest training picture, the baseline, is found.
+    accept_licence, test_size, validation_size, seed, cache : as in `Options`.
     decoder : the directory of a causal language model that writes the words; None: a small one is learned.
     resume : an interrupted training of the same goes on where it was.
     training : how the decoder is learned.
     beams, length_penalty, no_repeat : how it decodes unless told otherwise, and how it is measured (`Decoding`).
     """
 
+    pooled = ("image",)
     image_encoders: tuple[str, ...] = ("auto",)
     pooling: tuple[str, ...] = ()
     decoder: str | None = None

@@ -16,7 +16,7 @@ from motet.data.splits import TEST, TRAIN, VALIDATION, side_counts
 from motet.deployment.heads import export_head
 from motet.deployment.match_options import LOCAL, MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
-from motet.deployment.results import add_broken, made_with, not_measured, write_results
+from motet.deployment.results import add_broken, data_of_pairs, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.sources import Sources
 from motet.encoders import FeatureCache, is_small
@@ -122,7 +122,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
         broken = [issue for made in features.images.values() for issue in made.issues]  # `small` ones' too
         add_broken(evaluation, (*pairs.issues, *broken))
         evaluation["history"] = _histories(spaces[TRAINED])
-        evaluation["data"] = {"name": table.name, "rows": side_counts(sides)}
+        evaluation["data"] = data_of_pairs(table, pairs, sides)
         evaluation["seed"] = options.seed
         evaluation["seconds"] |= {**seconds, "total": round(time.perf_counter() - begun, 3)}
         write_results(making, manifest, evaluation, table, schema)

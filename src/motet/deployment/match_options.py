@@ -26,6 +26,7 @@ class MatchOptions(SaysPooling):
     training, parts : how the space of whole vectors is learned, and that of regions and words.
     """
 
+    pooled = ("image", "text")
     image_encoders: tuple[str, ...] = ("auto",)
     text_encoders: tuple[str, ...] = ("auto",)
     lexical: bool = True

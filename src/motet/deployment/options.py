@@ -96,7 +96,7 @@ class Options(SaysPooling):
         if self.class_weights not in (None, "balanced"):
             raise UsageError(f"class weights are 'balanced' or left out, not {self.class_weights!r}")
         self._check_tokens()
-        self.check_pooling()
+        self.check_pooling(learned=True)
         check_split(self.test_size, self.validation_size, self.seed, of="rows")
 
     def _check_tokens(self) -> None:

@@ -8,8 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from motet import __version__
-from motet.data import CellIssue, Schema, Table
+from motet.data import CellIssue, Pairs, Schema, Table
+from motet.data.splits import side_counts
 from motet.deployment.versions import package_versions
 from motet.model import Manifest, model_card, write_manifest
 from motet.report import shown_thumbnails, write_report
@@ -26,6 +30,12 @@ def add_broken(evaluation: dict[str, Any], issues: Iterable[CellIssue]) -> None:
     by_cell = {(one["row"], one["column"]): one for one in (*told, *evaluation.get("broken", []))}
     evaluation["broken"] = [by_cell[cell] for cell in sorted(by_cell)]
     evaluation.setdefault("issues", {})["broken"] = len(by_cell)
+
+
+def data_of_pairs(table: Table, pairs: Pairs, sides: npt.NDArray[np.int8]) -> dict[str, Any]:
+    """Pictures on each side [P], and rows of the table of which no sentence is on any."""
+    read = np.unique(pairs.row[sides[pairs.picture] >= 0])
+    return {"name": table.name, "rows": side_counts(sides), "left_out": len(table) - len(read)}
 
 
 def made_with() -> dict[str, str]:

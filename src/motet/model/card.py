@@ -149,8 +149,8 @@ def _caption_lines(manifest: Manifest, evaluation: dict[str, Any] | None) -> lis
         "",
         "# A captioner",
         "",
-        "It reads a picture and writes a sentence like those that it learned from. The directory holds a "
-        "caption of each training picture, and features of the picture, as a baseline.",
+        "It reads a picture and writes a sentence like those that it learned from. The directory holds "
+        "captions of training pictures, and features of these pictures, as a baseline.",
         "",
     ]
     language = manifest.caption.language if manifest.caption is not None else None

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from motet.data import CellIssue, ImageCells, Table, read_table
+from motet.data import CellIssue, ImageCells, Table, read_table, row_names
 from motet.data.media import read_media
 from motet.encoders import FeatureCache, FeatureTable, token_features
 from motet.errors import MediaError, ModelError, TableError, UsageError
@@ -38,10 +38,11 @@ BATCH = 32  # pictures that are described at a time
 class Caption:
     """A sentence for a row's picture: null where it has none that can be read; then `issue` may say why.
 
+    id : of the row, or its number where the table names no rows.
     log_probability : of all its words and its end, in nats. ended : by itself, not because it was too long.
     """
 
-    id: int
+    id: str | int
     caption: str | None
     log_probability: float | None = None
     ended: bool = True
@@ -162,7 +163,9 @@ class CaptionModel(OpenedModel):
         """
         table = self.read(source, image_root=image_root)
         cells = ImageCells(table, self.manifest.schema.inputs("image"))
-        return self.describe_cells(cells, cached=cached, how=self.decoding(**decoding))[0]
+        names = row_names(table, self.manifest.schema.id)
+        made, _ = self.describe_cells(cells, cached=cached, how=self.decoding(**decoding))
+        return [replace(one, id=name) for one, name in zip(made, names, strict=True)]
 
     def describe_cells(
         self, cells: ImageCells, rows: Rows | None = None, *, how: Decoding | None = None, cached: bool = True
@@ -176,7 +179,7 @@ class CaptionModel(OpenedModel):
             issues |= {(issue.row, issue.column): issue for issue in table.issues}
             made += self.captions_of(table, some, how=how, cached=cached, first=len(made))
         told = tuple(issues[key] for key in sorted(issues))
-        noted: dict[int, list[str]] = {}
+        noted: dict[str | int, list[str]] = {}
         for issue in told:
             noted.setdefault(issue.row, []).append(issue.reason)
         return [

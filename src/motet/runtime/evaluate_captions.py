@@ -90,12 +90,14 @@ def evaluate_captions(
             "faults": caption_faults(captions, model.neighbours.digests),
         }
 
+    mine = measured(said)
     shown = np.random.default_rng(manifest.seed).permutation(len(pictures))[:EXAMPLES]
     made = {
         "schema_version": 1,
         "task": manifest.task,
         "split": split,
-        **measured(said),
+        **mine,
+        "overall": {"n": mine["n"], "metrics": mine["metrics"]},
         "baselines": {NEIGHBOUR: measured(near)},
         "tokenizer": TOKENIZER,
         **({"clip_score": scored_by} if scored_by else {}),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Table, cells, read_table, row_ids
+from motet.data import CellIssue, Cells, Table, cells, read_table, row_names
 from motet.encoders import FeatureCache, FeatureTable, features_of
 from motet.errors import ModelError, UsageError
 from motet.evaluation import row_contributions, row_patterns
@@ -227,7 +227,7 @@ class Model(OpenedModel):
         """
         self._check_asked(coverage, abstain_below)
         by_modality = cells(table, self.manifest.schema)
-        names = _ids(table, self.manifest.schema.id)
+        names = row_names(table, self.manifest.schema.id)
         noted: dict[int, list[str]] = {}
         for issue in table.issues:
             noted.setdefault(issue.row, []).append(f"{issue.column}: {issue.reason}")
@@ -241,7 +241,7 @@ class Model(OpenedModel):
             given = self.contributions(encoded, answers, told) if explain else None
             yield [
                 Prediction(
-                    id=names[row] if names is not None else int(row),
+                    id=names[row],
                     pattern=pattern,
                     issue="; ".join(dict.fromkeys(noted[int(row)])) if int(row) in noted else None,
                     abstain=None if abstain_below is None else bool(one["confidence"] < abstain_below),
@@ -332,9 +332,3 @@ class Model(OpenedModel):
             logits.append(head.run(encoded.tables, rows, shown))
         combined = tempered(entry, self.target.spread(np.stack(logits)))
         return self.target.answers(combined)
-
-
-def _ids(table: Table, column: str | None) -> list[str | int] | None:
-    if column is None or column not in table.columns:
-        return None
-    return [row if value is None else value for row, value in enumerate(row_ids(table, column))]
