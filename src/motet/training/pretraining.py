@@ -21,7 +21,7 @@ from motet.training.pairs import Rows
 from motet.training.pretrain_rows import Asked, PretrainRows, batches_of
 from motet.training.pretrain_settings import PretrainSettings
 from motet.training.schedule import warm_then_cosine
-from motet.training.scratch_rows import MASKED
+from motet.training.scratch_rows import MASKED, WordReader
 
 NONE: Rows = np.zeros(0, np.int64)
 
@@ -73,14 +73,15 @@ def fit_pretraining(
     """
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        model = make_pretrainer(*rows.networks, shape_of(rows, settings), settings.terms)
+        model = make_pretrainer(*rows.networks, shape_of(rows, train, settings), settings.terms)
         return _learn(model, rows, train, held, settings, checkpoint, advance)
 
 
-def shape_of(rows: PretrainRows, settings: PretrainSettings) -> Shape:
-    """The sizes that terms are built for."""
+def shape_of(rows: PretrainRows, train: Rows, settings: PretrainSettings) -> Shape:
+    """The sizes that terms are built for, with the tokens of the texts of the pictures `train` counted."""
     (image, text), words = rows.networks, rows.text.preprocessor
-    assert isinstance(words, WordPreprocessor)
+    assert isinstance(words, WordPreprocessor) and isinstance(rows.text.reader, WordReader)
+    texts = rows.texts_of(train)
     cells = image.config.side
     for _ in image.config.widths:
         cells = -(-cells // 2)
@@ -91,6 +92,8 @@ def shape_of(rows: PretrainRows, settings: PretrainSettings) -> Shape:
         vocabulary=text.config.vocab_size,
         masked=int(words.tokenizer.token_to_id(MASKED) or 0),
         longest=words.max_length,
+        texts=len(texts),
+        texts_with=rows.text.reader.texts_with(texts, text.config.vocab_size),
         width=settings.width,
         layers=settings.layers,
         dropout=settings.dropout,
