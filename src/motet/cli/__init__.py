@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    epilog="Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped with Ctrl-C.",
+    epilog="Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped with Ctrl-C, 143 by SIGTERM.",
 )
 app.command("inspect")(inspect.inspect)
 app.command("train")(train.train)
