@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -376,6 +377,17 @@ def text_reader() -> WordReader:
         some, np.arange(60), vocabulary=300, max_length=9, random=np.random.default_rng(0)
     )
     return WordReader(some, words, np.arange(60))
+
+
+def test_texts_with_a_token_are_counted_once_each(text_reader: WordReader) -> None:
+    reader, rows = text_reader, np.arange(0, 60, 7)
+    slow: Counter[int] = Counter()
+    for row in rows.tolist():
+        read = reader.read(np.array([row])).inputs
+        slow.update(set(read["input_ids"][0][read["attention_mask"][0] > 0].tolist()))
+    counts = reader.texts_with(rows, 300)
+    assert {token: count for token, count in enumerate(counts.tolist()) if count} == dict(slow)
+    assert not reader.texts_with(rows[:0], 300).any()
 
 
 @pytest.fixture(scope="module")

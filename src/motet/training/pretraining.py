@@ -30,7 +30,8 @@ NONE: Rows = np.zeros(0, np.int64)
 class PretrainEpoch:
     """What one epoch gave: mean loss of each term in training and on held pairs, and how well those find each other.
 
-    found : mean reciprocal rank of both directions among the held pairs; None without two of them.
+    found : mean reciprocal rank of both directions among the held pairs; None without two of them, or without the
+    contrastive term.
     """
 
     epoch: int
@@ -139,7 +140,7 @@ def _learn(
     def measured() -> Held:
         held_means, found = _measure(model, rows, held, settings)
         learning.told.append(asdict(PretrainEpoch(len(learning.told) + 1, means.all(), held_means, found)))
-        if "contrastive" in settings.terms and found is not None:
+        if found is not None:
             return 1 - found, None
         return (_weighted(held_means, settings) if held_means else None), None
 
@@ -166,7 +167,10 @@ def _weighted(means: dict[str, float], settings: PretrainSettings) -> float:
 def _measure(
     model: Pretrainer, rows: PretrainRows, held: Rows, settings: PretrainSettings
 ) -> tuple[dict[str, float], float | None]:
-    """Mean loss of each term on the held pairs, and their mean reciprocal rank; the same is hidden each time."""
+    """Mean loss of each term on the held pairs, and their mean reciprocal rank; the same is hidden each time.
+
+    Without the contrastive term nothing draws the two spaces together, and the rank would be that of chance: None.
+    """
     if not len(held):
         return {}, None
     random, sampler = np.random.default_rng(settings.seed), rows.sampler(held)
@@ -178,6 +182,8 @@ def _measure(
             if batch is None:
                 continue
             means.add(model(batch), batch.pairs)
+            if "contrastive" not in settings.terms:
+                continue
             encoded = model.shared.encode(batch)
             pictures.append(encoded.pictures.numpy())
             texts.append(encoded.texts.numpy())
