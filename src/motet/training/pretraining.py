@@ -18,7 +18,7 @@ from motet.training.checkpoint import Checkpoint, Learning
 from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.pairs import Rows
-from motet.training.pretrain_rows import Asked, PretrainRows, batches_of
+from motet.training.pretrain_rows import Drawn, PretrainRows, batches_of
 from motet.training.pretrain_settings import PretrainSettings
 from motet.training.schedule import warm_then_cosine
 from motet.training.scratch_rows import MASKED, WordReader
@@ -178,7 +178,7 @@ def _measure(
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(settings.seed)
         for part in np.array_split(held, batches_of(len(held), settings.pictures)):
-            batch = rows.read(Asked(part, sampler.draw(part, random), NONE, NONE), sampler)
+            batch = rows.read(Drawn(part, sampler.draw(part, random), NONE, NONE), sampler)
             if batch is None:
                 continue
             means.add(model(batch), batch.pairs)
