@@ -50,6 +50,16 @@ def test_the_evaluation_has_the_shape_that_is_agreed(space: tuple[Path, dict[str
         assert (place / name).is_file()
 
 
+def test_rows_without_a_readable_picture_or_words_are_left_out(
+    space: tuple[Path, dict[str, Any]], catalogue: Any
+) -> None:
+    _, evaluation = space
+    table = read_table(catalogue.table)
+    whole = [bool(row["image"] and (row["title"] or row["description"])) for row in table.data.to_pylist()]
+    unread = {one["row"] for one in evaluation["broken"] if one["column"] == "image" and whole[one["row"]]}
+    assert evaluation["data"]["left_out"] == len(table) - sum(whole) + len(unread) > 0
+
+
 def test_the_figures_are_those_of_the_saved_vectors(
     space: tuple[Path, dict[str, Any]], catalogue: Any
 ) -> None:
