@@ -477,6 +477,8 @@ def test_columns_of_answering_are_of_no_other_task(motet: Callable[..., Any], tm
 
 
 def test_a_model_of_another_task_cannot_be_asked(motet: Callable[..., Any], model_directory: Path) -> None:
+    with pytest.raises(UsageError, match="trained to classify, not to answer questions"):
+        AnswerModel(model_directory)
     ran = motet("ask", model_directory, "is it red?")
     assert ran.code == 2 and "not to answer questions" in ran.err
     assert motet("ask", model_directory).code == 2

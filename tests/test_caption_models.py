@@ -346,7 +346,9 @@ def test_a_picture_that_is_not_there_does_not_hold_up_the_others(
 def test_models_of_another_task_say_so(
     motet: Callable[..., Any], model_directory: Path, captioner: tuple[Path, dict[str, Any]], catalogue: Any
 ) -> None:
-    with pytest.raises(ModelError, match="trained to classify, not to describe"):
+    with pytest.raises(
+        UsageError, match="trained to classify, not to describe pictures: name one of --task caption"
+    ):
         CaptionModel(model_directory)
     done = motet("describe", model_directory, "--image", "a.png")
     assert done.code == 2 and "trained to classify" in done.err

@@ -14,7 +14,8 @@ from typing import Any
 
 from PIL.Image import Image
 
-from motet.data.media import decode_image, read_media
+from motet.data.media import decode_image
+from motet.data.picture_files import read_picture
 from motet.encoders.torch_choose import find_model
 from motet.encoders.torch_files import refuse_random_weights, weight_files
 from motet.errors import EncoderError, MediaError, UsageError
@@ -153,7 +154,7 @@ def open_ready_made(wanted: str, *, accept_licence: bool = False) -> ReadyMade:
 
 def _picture(image: str | Path | bytes) -> Image:
     try:
-        return decode_image(image if isinstance(image, bytes) else read_media(Path(image))).convert("RGB")
+        return decode_image(read_picture(image)).convert("RGB")
     except MediaError as error:
         named = "" if isinstance(image, bytes) else f" {image}"
         raise UsageError(f"picture{named}: {error}") from error

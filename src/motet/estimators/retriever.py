@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import ImageCells, infer_schema, read_table
-from motet.data.media import read_media
-from motet.errors import MediaError, UsageError
+from motet.data.picture_files import read_picture
 from motet.estimators.base import Encoders, several
 from motet.estimators.fitted import Fitted
 from motet.estimators.parameters import Parameters
@@ -115,7 +114,7 @@ class MultimodalRetriever(Fitted[MatchModel], Parameters):
         """
         model = self._fitted()
         if isinstance(X, list | tuple) and all(isinstance(path, str | Path) for path in X):
-            X = {model.manifest.schema.inputs("image")[0]: [_read(path) for path in X]}
+            X = {model.manifest.schema.inputs("image")[0]: [read_picture(path) for path in X]}
         table = read_table(X, image_root=self.image_root)
         return model.embed_images(ImageCells(table, model.manifest.schema.inputs("image"))).vectors
 
@@ -135,10 +134,3 @@ class MultimodalRetriever(Fitted[MatchModel], Parameters):
         """Recall@1, the mean of both directions, on all pairs of a table."""
         directions = self.evaluate(X, all_rows=True)["directions"].values()
         return float(np.mean([one["metrics"]["recall@1"]["value"] for one in directions]))
-
-
-def _read(path: str | Path) -> bytes:
-    try:
-        return read_media(Path(path))
-    except MediaError as error:
-        raise UsageError(f"picture {path}: {error}") from error
