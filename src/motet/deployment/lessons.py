@@ -12,9 +12,9 @@ import torch
 from motet.data import ImageCells, Pairs, Schema, Table, TextCells, cells, read_pairs, split_pairs
 from motet.data.questions import DistinctCells
 from motet.data.splits import TEST, TRAIN, VALIDATION, picture_units
-from motet.deployment.answer import read_asked_table
 from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.answer_sources import ask_sources, not_enlarged
+from motet.deployment.asked_table import read_asked_table
 from motet.deployment.caption import written_sentences
 from motet.deployment.caption_options import CaptionOptions
 from motet.deployment.match import LIVE_PICTURES
@@ -200,7 +200,7 @@ def _answering(table: Table, schema: Schema, options: AnswerOptions, shared: Sha
         small=shared.small,
         at=mine.rows,
     )
-    train = shared.rows(read.split.train, shared.teaches)
+    train = shared.rows(read.taught, shared.teaches)
     _refuse_none(train, table, "questions")
     return AnswerLesson(
         [picture, *asked.sources],

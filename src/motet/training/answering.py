@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -126,13 +127,12 @@ def fit_answers(
 ) -> Answering:
     """Train on the rows `train`; keep the epoch whose fused head has the lowest log-loss on `held`, or else the last.
 
-    Rows about one picture come in one batch, which encodes it once. moments : mean and 1 / deviation of
-    pooled sources. time_limit : seconds after which no further epoch begins. checkpoint : see `learn_epochs`. The same
-    seed gives the same weights.
+    Each row of `train` has a known answer. Rows about one picture come in one batch, which encodes it once.
+    moments : mean and 1 / deviation of pooled sources. time_limit : seconds after which no further epoch begins.
+    checkpoint : see `learn_epochs`. The same seed gives the same weights.
     """
     begun = time.monotonic()
     asked = AskedRows(sources, len(counts.totals))
-    train = train[counts.known[train]]
     measured = held[counts.common[held] >= 0]
     torch.manual_seed(settings.seed)
     network = AnswerNetwork(sources, fusion, counts.size, settings, moments)
@@ -183,10 +183,11 @@ def fit_answers(
 
 
 def finish_heads(network: AnswerNetwork, bases: Bases) -> Mapping[str, FusedClassifier]:
-    """The heads by name, reading whole features where they were trained on few dimensions of them."""
-    for name in network.names:
-        multiply_out(network.head(name).fusion, bases)  # type: ignore[arg-type]
-    return {name: network.head(name) for name in network.names}
+    """Copies of the heads by name, reading whole features where they were trained on few dimensions of them."""
+    made = {name: copy.deepcopy(network.head(name)) for name in network.names}
+    for head in made.values():
+        multiply_out(head.fusion, bases)  # type: ignore[arg-type]
+    return made
 
 
 def _how(source: Source, tokens: bool) -> Literal["pooled", "tokens", "attention"]:

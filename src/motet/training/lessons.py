@@ -53,7 +53,10 @@ class Lesson(Protocol):
 
 
 class AnswerLesson:
-    """Questions about pictures: the fused head over tokens, as in `fit_answers`."""
+    """Questions about pictures: the fused head over tokens, as in `fit_answers`.
+
+    Each row of `train` has a known answer.
+    """
 
     def __init__(
         self,
@@ -67,7 +70,6 @@ class AnswerLesson:
         self.counts, self.settings = counts, settings
         self.asked = AskedRows(sources, len(counts.totals))
         self.held_rows = held[counts.common[held] >= 0]
-        train = train[counts.known[train]]
         size = settings.rows_a_batch(len(train))
         picture = next(one.number for one in sources if one.source.modality == "image")
         self.random = np.random.default_rng(settings.seed)
