@@ -14,7 +14,7 @@ import numpy.typing as npt
 from motet.data import Schema, Table, read_pairs, split_pairs
 from motet.data.splits import TEST, TRAIN, VALIDATION, side_counts
 from motet.deployment.heads import export_head
-from motet.deployment.match_options import LOCAL, MatchOptions
+from motet.deployment.match_options import MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
 from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
@@ -35,6 +35,7 @@ from motet.model import (
 from motet.progress import progress
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.match_model import MatchModel
+from motet.tasks.match import LOCAL
 from motet.training.canonical import fit_cca
 from motet.training.checkpoint import Checkpoints
 from motet.training.local_parts import MatchedParts, fit_parts, with_tokens

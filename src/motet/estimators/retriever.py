@@ -31,7 +31,7 @@ class MultimodalRetriever(Fitted[MatchModel], Parameters):
         Keep `text:lexical` beside a neural text encoder.
     objective : "infonce", "sigmoid" or "triplet"
     terms : dict
-        Added to the objective with these weights: `{"distance": 0.1}`; see `motet.tasks.match.TERMS`.
+        Added to the objective with these weights: `{"distance": 0.1}`; see `motet.tasks.match.TERMS`, and `local`.
     image, text : str or sequence of str
         Columns; none named means that they are inferred. Each text column holds one sentence for the row's picture.
     group, split, image_root, test_size, validation_size, accept_licence, seed

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from motet.evaluation.retrieval import first_right_ranks
+from motet.evaluation.retrieval import mean_reciprocal_rank
 from motet.preprocessing import WordPreprocessor
 from motet.tasks.pretrain import Pretrainer, Shape, make_pretrainer
 from motet.training.checkpoint import Checkpoint, Learning
@@ -183,9 +183,7 @@ def _measure(
         return means.all(), None
     numbers = np.arange(sum(owners))
     images, words = np.concatenate(pictures), np.concatenate(texts)
-    there = first_right_ranks(words, images, numbers, numbers)
-    back = first_right_ranks(images, words, numbers, numbers)
-    return means.all(), float(((1 / there).mean() + (1 / back).mean()) / 2)
+    return means.all(), mean_reciprocal_rank(images, words, numbers, numbers)
 
 
 class _Means:
