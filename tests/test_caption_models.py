@@ -18,7 +18,7 @@ import motet
 from motet.data import ImageCells, infer_schema, read_table
 from motet.deployment import CaptionOptions, build_caption_model
 from motet.errors import ModelError, TableError, UsageError
-from motet.evaluation.captions import caption_metrics
+from motet.evaluation.captions import caption_metrics, caption_scores
 from motet.runtime import CaptionModel
 from motet.training.caption_settings import CaptionSettings
 from test_running_wing import motet_bare
@@ -97,7 +97,7 @@ def test_the_evaluation_is_of_the_saved_captions(captioner: tuple[Path, dict[str
         one.caption or "" for one in motet.load(place).describe({"photo": [rows["photo"][i] for i in tested]})
     ]
     references = [[rows["said"][i], rows["said_too"][i]] for i in tested]
-    for name, metric in caption_metrics(said, references).items():
+    for name, metric in caption_metrics(caption_scores(said, references)).items():
         assert evaluation["metrics"][name] == pytest.approx(metric)
     for metric in evaluation["metrics"].values():
         assert metric["low"] <= metric["value"] <= metric["high"]

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import Schema, Table, read_pairs, split_pairs
+from motet.data import Schema, Table
 from motet.data.splits import TEST, TRAIN, VALIDATION, side_counts
+from motet.deployment.divided_pairs import divided_pairs
 from motet.deployment.heads import export_head
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
@@ -65,15 +66,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     if several() and options.resume:
         raise UsageError("a training in several processes cannot be resumed: leave --resume out")
     kept = None if several() else checkpoints_beside(place, table, schema, options)
-    pairs = read_pairs(table, schema)
-    sides, said = split_pairs(
-        pairs,
-        table,
-        schema,
-        test_size=options.test_size,
-        validation_size=options.validation_size,
-        seed=options.seed,
-    )
+    pairs, sides, said = divided_pairs(table, schema, options)
     notes = [*table.notes, *pairs.notes, *pairs.shared, *said]
     clock = time.perf_counter()
     given = MatchCells.of(table, schema, pairs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -100,11 +99,7 @@ class MultimodalRetriever(Fitted[MatchModel], Parameters):
             validation_size=self.validation_size,
             seed=self.seed,
         )
-        folder = tempfile.TemporaryDirectory(prefix="motet-")
-        place = Path(folder.name) / "model"
-        self.evaluation_ = build_match_model(table, schema, place, options)
-        self.model_ = MatchModel(place, folder=folder)
-        return self
+        return self._build(MatchModel, lambda place: build_match_model(table, schema, place, options))
 
     def embed_images(self, X: Any) -> npt.NDArray[np.float32]:
         """Unit vectors [N, W] of the pictures of a table, or of a list of paths; zeros where none can be decoded.
