@@ -13,14 +13,14 @@ from torch import Tensor
 from motet.encoders import FeatureTable
 from motet.tasks.caption import CaptionDecoder, Decoder, DecoderShape, LanguageDecoder
 from motet.training.caption_settings import CaptionSettings
-from motet.training.checkpoint import Checkpoint, Learning
+from motet.training.checkpoint import Checkpoint
 from motet.training.epoch import Epoch
 from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.language_model import LanguageModel
 from motet.training.latent_tokens import LatentTokens, TokenBasis, tokens_to_latent
+from motet.training.learning import Learning
 from motet.training.low_rank import add_low_rank, merge_low_rank
 from motet.training.optimisers import decay_matrices, without_compiler
-from motet.training.schedule import warm_then_cosine
 from motet.training.written import Written, caption_batches, mean_word_loss, sentence_losses
 
 Rows = npt.NDArray[np.int64]
@@ -111,9 +111,7 @@ def _learn(
     )
     batches = -(-len(train) // settings.pictures)
     epochs = settings.epochs_for(len(train))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
-    )
+    learning = Learning.of(decoder, optimiser, random, steps=epochs * batches, warmup=settings.warmup)
 
     def losses_of(pictures: Rows, random: np.random.Generator | None) -> Tensor:
         tokens, mask = map(torch.from_numpy, latent.dense(pictures))
@@ -123,11 +121,7 @@ def _learn(
         total, words = 0.0, 0
         for pictures in caption_batches(train, written, settings.pictures, random):
             losses = losses_of(pictures, random)
-            optimiser.zero_grad()
-            losses.mean().backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            learning.step(losses.mean().backward)
             total, words = total + float(losses.detach().sum()), words + len(losses)
         return total / words
 
@@ -136,7 +130,6 @@ def _learn(
     def measured() -> Held:
         return mean_word_loss(lambda some: losses_of(some, None), ordered, settings.pictures), None
 
-    learning = Learning(decoder, optimiser, schedule, random)
     return learn_epochs(
         learning, epochs, settings.patience, epoch, measured, checkpoint=checkpoint, advance=advance
     )

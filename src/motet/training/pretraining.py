@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from motet.evaluation.retrieval import mean_reciprocal_rank
 from motet.preprocessing import WordPreprocessor
 from motet.tasks.pretrain import Pretrainer, Shape, make_pretrainer
-from motet.training.checkpoint import Checkpoint, Learning
+from motet.training.checkpoint import Checkpoint
 from motet.training.epoch_loop import Held, learn_epochs
+from motet.training.learning import Learning
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.pairs import Rows
 from motet.training.pretrain_rows import Asked, PretrainRows, batches_of
 from motet.training.pretrain_settings import PretrainSettings
-from motet.training.schedule import warm_then_cosine
 from motet.training.scratch_rows import MASKED
 
 NONE: Rows = np.zeros(0, np.int64)
@@ -111,10 +111,7 @@ def _learn(
     sampler = rows.sampler(train)
     epochs = settings.epochs_for(len(train) + len(rows.lone_pictures))
     steps = epochs * rows.batches(len(train), settings.pictures)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
-    )
-    learning = Learning(model, optimiser, schedule, random)
+    learning = Learning.of(model, optimiser, random, steps=steps, warmup=settings.warmup)
     means = _Means()
 
     def epoch() -> float:
@@ -125,11 +122,7 @@ def _learn(
             total = model.total(losses)
             if batch is None or total is None:
                 continue
-            optimiser.zero_grad()
-            total.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            learning.step(total.backward)
             means.add(losses, len(batch.pixels) + len(batch.ids))
         return _weighted(means.all(), settings)
 
