@@ -280,7 +280,7 @@ def test_the_command_line_trains_evaluates_and_describes(
         (("--label", "category"), "--task caption has no --label"),
         (("--text-encoder", "lexical"), "--task caption has no --text-encoder"),
         (("--objective", "sigmoid"), "--objective and --term are of --task match"),
-        (("--image-encoder", "small"), "cannot learn from captions alone"),
+        (("--image-encoder", "small"), "picture encoder that stays as it is"),
         (("--image-encoder", "descriptor", "--image-encoder", "auto"), "one picture encoder, not of 2"),
     ],
 )

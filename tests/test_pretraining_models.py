@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 import motet
 from motet.data import infer_schema, read_table
-from motet.deployment import PretrainOptions, build_encoders
+from motet.deployment import CaptionOptions, PretrainOptions, build_encoders
 from motet.deployment.pretrain_cells import read_cells
 from motet.encoders import is_small, small_start
 from motet.encoders.pretrained import PretrainedEncoder
@@ -170,6 +170,23 @@ def test_a_start_that_is_none_is_told(tmp_path: Path) -> None:
     made = motet.MultimodalClassifier(image=["photo"], image_encoder=f"small:{tmp_path}")
     with pytest.raises(EncoderError, match=str(tmp_path)):
         made.fit(drawn_table(2), label="shape")
+    made = motet.MultimodalClassifier(image=["photo"], image_encoder="small:/no/such")
+    with pytest.raises(EncoderError, match="no such directory"):
+        made.fit(drawn_table(2), label="shape")
+    with pytest.raises(UsageError, match="names no directory"):
+        small_start(["small:"])
+    with pytest.raises(UsageError, match="name some/place without `small:`"):
+        CaptionOptions(image_encoders=("small:some/place",))
+    with pytest.raises(UsageError, match="terms are names with weights"):
+        motet.MultimodalPretrainer(image="photo", text="title", terms="contrastive").fit(drawn_table(1))
+
+
+def test_a_folder_of_encoders_is_told_from_an_encoder(pretrained: tuple[Path, dict[str, Any]]) -> None:
+    place, _ = pretrained
+    for name in (f"small:{place}", str(place)):
+        made = motet.MultimodalClassifier(image=["photo"], image_encoder=name)
+        with pytest.raises(EncoderError, match=f"holds encoders and is none: name {place / 'image'}"):
+            made.fit(drawn_table(2), label="shape")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +319,7 @@ def test_one_pair_is_too_little(tmp_path: Path) -> None:
 
 
 def test_no_picture_can_be_decoded(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="0 training pairs"):
+    with pytest.raises(TableError, match="no training row has a usable picture"):
         pretrain({"photo": [b"a", b"b", b"c"], "title": ["one", "two", "three"]}, tmp_path / "made")
 
 
@@ -349,7 +366,7 @@ def test_the_command(motet: Callable[..., Any], tmp_path: Path) -> None:
     assert "contrastive" in ran.out and "0.5" in ran.out
     assert (tmp_path / "made" / "image" / "model.onnx").is_file()
     again = motet("pretrain", table, *said, "-o", tmp_path / "made")
-    assert again.code == 1 and "holds other things" in again.err
+    assert again.code == 1 and "something stands there" in again.err
     ran = motet("pretrain", table, *said, "--term", "no", "-o", tmp_path / "other")
     assert ran.code == 2 and "no term 'no'" in ran.err
 

@@ -178,7 +178,7 @@ def test_wrong_options_are_refused(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "tasks.json").write_text("{}")
     table = read_table(asked_table())
-    with pytest.raises(ModelError, match="choose a new name"):
+    with pytest.raises(ModelError, match="give a new name"):
         build_several(table, schemas_of(table), tmp_path / "models", SEVERAL)
     with pytest.raises(UsageError, match="no --time-limit"):
         SeveralOptions({**TASKS, "answer": replace(TASKS["answer"], time_limit=9.0)})
@@ -229,7 +229,7 @@ def test_the_command_line_hands_over_what_it_was_told(
 ) -> None:
     from motet.deployment import several
 
-    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    figure = {"n": 7, "value": 0.5, "low": 0.4, "high": 0.6}
     given: list[Any] = []
 
     def build(table: Table, schemas: Any, place: Path, options: SeveralOptions) -> dict[str, Any]:

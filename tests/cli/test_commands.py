@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,31 @@ def test_a_bad_seed_is_refused_before_the_demo_draws(motet: Motet, tmp_path: Pat
     done = motet("demo", "-o", tmp_path / "demo", "--seed", "-1")
     assert done.code == 2 and "the seed is a whole number from 0" in done.err
     assert not any(tmp_path.iterdir())
+
+
+def test_a_training_that_is_terminated_leaves_no_half_of_a_model(
+    motet: Motet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from motet.model import new_model_directory
+
+    def terminated(place: Path, *_: object) -> None:
+        with new_model_directory(place) as making:
+            (making / "half").write_text("")
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+
+    monkeypatch.setattr(
+        "motet.deployment.build_encoders", lambda table, schema, place, options: terminated(place)
+    )
+    (tmp_path / "t.csv").write_text("photo,said\na.png,a\n")
+    asked = ("--image", "photo", "--text", "said", "-o", tmp_path / "encoders")
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        done = motet("pretrain", tmp_path / "t.csv", *asked)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done.code == 143 and "stopped: it is not finished" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 @pytest.mark.parametrize("stopped", ["inspect", "train"])

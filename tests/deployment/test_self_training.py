@@ -103,6 +103,22 @@ def test_what_held_rows_find_worse_does_not_ship(cost: float) -> None:
     assert ("answered worse with them (text+tabular, text, tabular)" in note) == worse
 
 
+def test_where_no_row_is_believed_the_supervised_model_ships() -> None:
+    data = two_views(30, 60)
+    table, schema = _read(data)
+    found = read_target(table, schema, "class")
+    split = make_split(table, schema, found, validation_size=0.0)
+    options = Options(cache=False, fusion="late")
+    alone = fit_heads(table, schema, found, split, options)
+    taught = fit_heads(table, schema, found, split, replace(options, semi_supervised=True))
+    assert taught.guesses is not None and len(taught.guesses.places)
+    none = np.zeros(0, np.int64)
+    taught.guesses = replace(taught.guesses, places=none, classes=none)
+    ships, beside = choose(taught, alone, found.classes, seed=0)
+    assert ships is alone and beside.other is taught and beside.told["ships"] == "supervised"
+    assert any("0 of 60 rows without a label were sure enough" in note for note in ships.prepared.notes)
+
+
 def test_no_teacher_sees_a_held_row() -> None:
     """Held rows whose labels are all wrong change nothing that their fold learns from; labels that are fitted do."""
     made = prepared(two_views(60, 200))

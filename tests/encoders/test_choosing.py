@@ -92,6 +92,7 @@ def test_auto_never_touches_the_network(
     monkeypatch.setattr("socket.socket.connect", network)
     monkeypatch.setattr(torch_choose, "_download", network)
     caplog.set_level(logging.INFO, "motet")
+    torch_choose._advise.cache_clear()
     assert open_encoder("auto", "text").name == "lexical"
     assert open_encoder("auto", "image").name == "descriptor"
     assert open_encoder("auto", "tabular").name == "tabular"
@@ -99,6 +100,9 @@ def test_auto_never_touches_the_network(
     said = " ".join(caplog.messages)
     assert "text encoder: lexical" in said and "--text-encoder multilingual-minilm" in said
     assert "image encoder: descriptor" in said and "--image-encoder clip-b32" in said
+    caplog.clear()
+    open_encoder("auto", "text")
+    assert not caplog.messages  # the advice is given once
 
 
 def in_cache(monkeypatch: pytest.MonkeyPatch, *hubs: str) -> list[tuple[str, str | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 
 from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, WordsConfig
 from motet.errors import UsageError
-from motet.tasks.pretrain import TERMS, PretrainBatch, Pretrainer, Shape, make_pretrainer
+from motet.tasks.pretrain import TERMS, PretrainBatch, Pretrainer, Shape, make_pretrainer, words_of_picture
 from motet.tasks.pretrain.masked_patches import SIDE, patches, whole_pictures_count
 from motet.tasks.pretrain.matching import Matching
 from motet.tasks.pretrain.shared import beside
+from motet.tasks.pretrain.words_of_picture import WordsOfPicture, parts_of
 
 VOCABULARY, MASKED = 30, 1
 SHAPE = Shape(
-    pictures=8, words=12, grid=(4, 4), vocabulary=VOCABULARY, masked=MASKED, longest=9, width=16, heads=2, dropout=0.0
+    pictures=8, words=12, grid=(4, 4), vocabulary=VOCABULARY, masked=MASKED, longest=9, texts=30,
+    texts_with=np.full(VOCABULARY, 2), width=16, heads=2, dropout=0.0,
 )  # fmt: skip
 
 
@@ -202,3 +205,49 @@ def test_a_picture_that_is_hidden_from_a_lone_text_changes_nothing() -> None:
         two = model.shared.joint(cells + 100, seen, tokens, mask).tokens
     torch.testing.assert_close(one[1], two[1])
     assert not torch.allclose(one[0], two[0])
+
+
+def test_words_of_a_picture_against_a_slow_reference() -> None:
+    """Cross-entropy of the common words of each text in even shares; a text without one teaches nothing."""
+    texts_with = np.full(VOCABULARY, 2)
+    texts_with[10:20] = 1  # of 30 texts a common word is in 2 at least
+    shape = replace(SHAPE, texts_with=texts_with)
+    model, term = pretrainer().eval(), WordsOfPicture(shape).eval()
+    given = batch_of(5, 2, 3)
+    given.ids[0], given.mask[0] = 10, 1  # ten times a word that is not common
+    with torch.no_grad():
+        encoded = model.shared.encode(given)
+        losses = []
+        for picture in range(1, 5):
+            logs = term.tell(encoded.cells[picture].mean(dim=0)).log_softmax(dim=0)
+            words = {
+                int(one) for one, there in zip(given.ids[picture], given.mask[picture], strict=True) if there
+            }
+            common = [word for word in words if word > MASKED and not 10 <= word < 20]
+            if common:
+                losses.append(-sum(float(logs[word]) for word in common) / len(common))
+        assert float(term(model.shared, given, encoded)) == pytest.approx(np.mean(losses), abs=1e-5)
+        given.ids[:] = 10
+        assert term(model.shared, given, model.shared.encode(given)) is None
+
+
+@pytest.mark.parametrize(("texts", "least"), [(24, 2), (1500, 10), (100_000, 20)])
+def test_how_often_a_word_is_common(texts: int, least: int) -> None:
+    """In one of 150 texts, but in 2 at least, and 20 are always enough."""
+    term = WordsOfPicture(replace(SHAPE, texts=texts, texts_with=np.arange(VOCABULARY)))
+    assert term.common.nonzero()[:, 0].tolist() == list(range(max(least, MASKED + 1), VOCABULARY))
+
+
+def test_parts_of_pictures_are_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part that is the whole is the picture or its mirror image; of a slope, a part is a slope less steep."""
+    torch.manual_seed(0)
+    slope = torch.linspace(-1, 1, 16).expand(12, 3, 16, 16)
+    cut = parts_of(slope)
+    steps = cut.diff(dim=3)[..., 3:-3].abs()
+    assert cut.min() >= -1 and cut.max() <= 1 and (steps < 2 / 15 + 1e-5).all()
+    monkeypatch.setattr(words_of_picture, "AREA", 1.0)
+    monkeypatch.setattr(words_of_picture, "ASPECT", 0.0)
+    whole = torch.rand(12, 3, 16, 16)
+    same = [torch.allclose(a, b, atol=1e-5) for a, b in zip(parts_of(whole), whole, strict=True)]
+    mirrored = [torch.allclose(a, b.flip(2), atol=1e-5) for a, b in zip(parts_of(whole), whole, strict=True)]
+    assert 0 < sum(same) < 12 and 0 < sum(mirrored) < 12

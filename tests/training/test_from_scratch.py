@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -378,6 +379,17 @@ def text_reader() -> WordReader:
     return WordReader(some, words, np.arange(60))
 
 
+def test_texts_with_a_token_are_counted_once_each(text_reader: WordReader) -> None:
+    reader, rows = text_reader, np.arange(0, 60, 7)
+    slow: Counter[int] = Counter()
+    for row in rows.tolist():
+        read = reader.read(np.array([row])).inputs
+        slow.update(set(read["input_ids"][0][read["attention_mask"][0] > 0].tolist()))
+    counts = reader.texts_with(rows, 300)
+    assert {token: count for token, count in enumerate(counts.tolist()) if count} == dict(slow)
+    assert not reader.texts_with(rows[:0], 300).any()
+
+
 @pytest.fixture(scope="module")
 def image_reader() -> PictureReader:
     some = ImageCells(table_of({"image": [picture(0, 0)] * 60}), ["image"])
@@ -398,7 +410,7 @@ def test_pictures_move_by_whole_pixels_and_keep_their_range():
 
 
 def test_a_directory_that_is_no_small_encoder_is_an_error(tmp_path, given_labels, text_cells):
-    with pytest.raises(EncoderError, match="cannot be loaded as a `small` encoder"):
+    with pytest.raises(EncoderError, match=r"no config\.json here"):
         load(tmp_path)
     path, _ = fit(text_cells, given_labels, tmp_path)
     said = (path / "config.json").read_text()

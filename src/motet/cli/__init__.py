@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from motet import __version__
 from motet.cli import ask, cache, compare, demo, describe, evaluate, index, inspect, predict, pretrain, train
 
-STOPPED = 130  # what shells call a command that SIGINT ended
+STOPPED, TERMINATED = 130, 143  # what shells call a command that SIGINT or SIGTERM ended
 
 app = typer.Typer(
     name="motet",
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    epilog="Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped with Ctrl-C.",
+    epilog="Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 stopped with Ctrl-C, 143 by SIGTERM.",
 )
 app.command("inspect")(inspect.inspect)
 app.command("train")(train.train)
@@ -51,7 +52,7 @@ def _say_stopped() -> None:
 def main() -> None:
     """Run the command line: exit code 0 done, 1 the job failed, 2 wrong usage, 130 stopped with Ctrl-C.
 
-    No traceback without --debug.
+    No traceback without --debug. SIGTERM stops as Ctrl-C does, so that no half of a model is left behind.
     """
     from motet.errors import MotetError, UsageError
 
@@ -59,6 +60,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # a terminal without these letters gets their codes, not an error after an hour of training
             stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     arguments = sys.argv[1:]
     debug = "--debug" in arguments or os.environ.get("MOTET_DEBUG") == "1"
     try:
@@ -72,7 +74,7 @@ def main() -> None:
         raise SystemExit(STOPPED) from None
     except SystemExit as stop:
         # typer itself turns Ctrl-C into this code, and says nothing
-        if stop.code == STOPPED:
+        if stop.code in (STOPPED, TERMINATED):
             _say_stopped()
         raise
     except MotetError as error:

@@ -160,7 +160,10 @@ def _opened(
             )
         return ZeroShot(model, read_labels(labels), templates or (PLACE,))
     if isinstance(model, CaptionModel):
-        raise UsageError(f"{place} describes pictures: motet describe {place} --image FILE")
+        raise UsageError(
+            f"{place} describes pictures: motet describe {place} --image FILE (repeat; in Python "
+            "motet.load(MODEL).describe(TABLE) describes all of a table)"
+        )
     if labels is not None or templates:
         raise UsageError(
             f"--labels and --template are for a model that matches; {place} has classes of its own"

@@ -71,10 +71,10 @@ def pretrain(
     from motet.cli.paths import check_table
     from motet.cli.task_options import read_terms
     from motet.data import infer_schema, read_table
-    from motet.model import check_place
+    from motet.model import check_new_place
 
     check_table(table)
-    check_place(output)
+    check_new_place(output, "encoders")
     require_learning_wing()
     from motet.deployment import PretrainOptions, build_encoders
     from motet.training.pretrain_settings import PretrainSettings

@@ -106,11 +106,12 @@ def train_several(
 
     print_table(
         f"one picture encoder, taught together ({found['weighting']}) or by each task alone; test rows",
-        ["task", "metric", "together", "alone", "weight"],
+        ["task", "metric", "n", "together", "alone", "weight"],
         [
             [
                 name,
                 metric_name(one["metric"]),
+                str((one["together"] or {"n": 0})["n"]),
                 shown(one["together"]),
                 shown(one.get("alone")),
                 f"{found['weights'][name]:.3g}",

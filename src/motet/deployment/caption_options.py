@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from motet.deployment.pooling import SaysPooling
 from motet.deployment.split_options import check_split
-from motet.encoders import is_small
+from motet.encoders import is_small, small_start
 from motet.errors import UsageError
 from motet.training.caption_settings import CaptionSettings
 
@@ -45,8 +45,14 @@ class CaptionOptions(SaysPooling):
                 f"captions are written over the tokens of one picture encoder, not of {len(self.image_encoders)}"
             )
         if any(map(is_small, self.image_encoders)):
+            start = small_start(self.image_encoders)
             raise UsageError(
-                "a `small` encoder cannot learn from captions alone here: name a pretrained one, or `descriptor`"
+                "captions are written over a picture encoder that stays as it is, and `small` would be learned with "
+                + (
+                    f"them: name {start} without `small:`"
+                    if start
+                    else "them: name a pretrained one, or `descriptor`"
+                )
             )
         if self.training.vocabulary < LEAST_VOCABULARY:
             raise UsageError(

@@ -15,7 +15,7 @@ from motet.deployment.pretrain_cells import PretrainCells, read_cells
 from motet.deployment.pretrain_options import PretrainOptions
 from motet.deployment.resuming import checkpoints_beside
 from motet.encoders.torch_small import write_encoder
-from motet.model import check_place, new_model_directory
+from motet.model import check_new_place, new_model_directory
 from motet.progress import progress
 from motet.training.pretraining import Pretrained, fit_pretraining
 
@@ -31,7 +31,7 @@ def build_encoders(table: Table, schema: Schema, place: Path, options: PretrainO
     Raises TableError where the table has fewer than two pairs to learn from, ModelError where `place` is taken.
     """
     begun = time.perf_counter()
-    check_place(place)
+    check_new_place(place, "encoders")
     kept = checkpoints_beside(place, table, schema, options)
     settings = replace(options.training, seed=options.seed)
     cells = read_cells(table, schema, options.validation_size, settings)

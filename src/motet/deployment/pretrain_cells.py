@@ -14,6 +14,7 @@ from motet.data import CellIssue, ImageCells, Pairs, Schema, Table, TextCells, r
 from motet.data.pairs import SENTENCE
 from motet.data.questions import DistinctCells
 from motet.data.splits import TEST, TRAIN, VALIDATION, picture_units, split_sides
+from motet.deployment.answer_sources import refuse_unread
 from motet.errors import TableError
 from motet.training.pretrain_rows import PretrainRows
 from motet.training.pretrain_settings import PretrainSettings
@@ -68,11 +69,11 @@ def read_cells(
         )  # fmt: skip
         text = make_small("text", words, trained, seen, settings.small, random)
     asked = np.concatenate([pairs.rows[train], pairs.rows[held], lone_pictures])
-    broken = np.setdiff1d(asked, image.readable(asked))
-    lost = train[~np.isin(pairs.rows[train], image.readable(pairs.rows[train]))]
-    train, held = (
-        some[np.isin(pairs.rows[some], image.readable(pairs.rows[some]))] for some in (train, held)
-    )
+    read = np.isin(np.arange(len(table)), image.readable(asked))
+    refuse_unread(pictures, read, asked, schema)
+    broken = asked[~read[asked]]
+    lost = train[~read[pairs.rows[train]]]
+    train, held = (some[read[pairs.rows[some]]] for some in (train, held))
     if TEXTS_TERM in settings.terms:  # a picture that cannot be decoded is one that is not there
         lone_texts = np.concatenate([np.flatnonzero(np.isin(pairs.picture, lost)), lone_texts])
     if len(train) < 2:
@@ -81,7 +82,7 @@ def read_cells(
             "be decoded: pretraining tells pairs from one another, so it needs two at least, and learns from thousands"
         )
     rows = PretrainRows(
-        image, text, pairs.rows, pairs.picture, pairs.same, image.readable(lone_pictures), lone_texts
+        image, text, pairs.rows, pairs.picture, pairs.same, lone_pictures[read[lone_pictures]], lone_texts
     )
     notes = [*table.notes, *(_of_alone(note, alone, settings) for note in pairs.notes), *_said(said, sides)]
     if len(broken):

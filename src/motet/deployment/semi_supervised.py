@@ -41,7 +41,8 @@ def fit_beside(
 def choose(taught: Fitted, alone: Fitted, classes: Sequence[str], *, seed: int) -> tuple[Fitted, Beside]:
     """What ships of the model that learned from rows without a label too and of the one that did not, and the other.
 
-    The first, unless for some pattern a paired bootstrap on the loss of the same held-out rows finds it worse.
+    The first, unless no row was believed, or for some pattern a paired bootstrap on the loss of the same held-out rows
+    finds it worse.
     """
     guesses = taught.guesses
     assert guesses is not None
@@ -54,8 +55,9 @@ def choose(taught: Fitted, alone: Fitted, classes: Sequence[str], *, seed: int) 
         held[pattern] = {"n": len(losses), "gain": gain, "low": low, "high": high}
         worse += [pattern] if high < 0 else []
     count = np.bincount(guesses.classes, minlength=len(classes))
+    helped = bool(count.any()) and not worse
     told = {
-        "ships": ALONE if worse else TAUGHT,
+        "ships": TAUGHT if helped else ALONE,
         "unlabelled": len(taught.prepared.views.unlabelled),
         "believed": dict(zip(classes, count.tolist(), strict=True)),
         "thresholds": dict(zip(classes, guesses.thresholds.tolist(), strict=True)),
@@ -64,10 +66,10 @@ def choose(taught: Fitted, alone: Fitted, classes: Sequence[str], *, seed: int) 
     said = f"{count.sum():,} of {told['unlabelled']:,} rows without a label were sure enough to learn from"
     if worse:
         said += f", and are not: held-out rows are answered worse with them ({', '.join(worse)})"
-    ships, other = (alone, taught) if worse else (taught, alone)
+    ships, other = (taught, alone) if helped else (alone, taught)
     ships.prepared.notes.append(said)
     ships.record["semi_supervised"] = told
-    return ships, Beside(other, TAUGHT if worse else ALONE, told)
+    return ships, Beside(other, ALONE if helped else TAUGHT, told)
 
 
 def add_row(evaluation: dict[str, Any], beside: Beside, measured: Mapping[str, Any]) -> None:

@@ -180,15 +180,19 @@ def _record_encoder(place: Path) -> None:
 
 
 def _figure(name: str, evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The metric of the table, {"value", "low", "high"}; None where no test rows measured it."""
-    key = FIGURES[name]
-    if name == "answer":
-        found = evaluation.get("overall", {}).get("metrics", {}).get(key)
-    elif name == "caption":
-        found = evaluation.get("metrics", {}).get(key)
-    else:
-        found = evaluation.get("directions", {}).get("text->image", {}).get("metrics", {}).get(key)
-    return None if found is None else {part: found[part] for part in ("value", "low", "high")}
+    """The metric of the table, {"n", "value", "low", "high"}; None where no test rows measured it.
+
+    n : questions, pictures to describe, or sentences to search by.
+    """
+    measured = {
+        "answer": evaluation.get("overall", {}),
+        "caption": evaluation,
+        "match": evaluation.get("directions", {}).get("text->image", {}),
+    }[name]
+    found = measured.get("metrics", {}).get(FIGURES[name])
+    if found is None:
+        return None
+    return {"n": measured["n"], **{part: found[part] for part in ("value", "low", "high")}}
 
 
 def _card(found: Mapping[str, Any]) -> str:
@@ -197,12 +201,13 @@ def _card(found: Mapping[str, Any]) -> str:
         "",
         f"Learned together (weights: {found['weighting']}), each folder a whole model with its own card.",
         "",
-        "| task | metric | together | alone |",
-        "|---|---|---|---|",
+        "| task | metric | n | together | alone |",
+        "|---|---|---|---|---|",
     ]
     for name, one in found["tasks"].items():
         figures = [_shown(one.get(how)) for how in ("together", "alone")]
-        lines.append(f"| [{name}]({name}/README.md) | {one['metric']} | {' | '.join(figures)} |")
+        count = (one["together"] or {"n": 0})["n"]
+        lines.append(f"| [{name}]({name}/README.md) | {one['metric']} | {count:,} | {' | '.join(figures)} |")
     return "\n".join([*lines, "", f"Test rows, 95 % intervals. More in `{TABLE}`.", ""])
 
 

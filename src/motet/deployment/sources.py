@@ -127,7 +127,8 @@ def open_sources(
                     encoder, measured = _fastest(encoder, cells, train)
             if source_name(encoder) in made.encoders:
                 raise UsageError(
-                    f"two {modality} encoders are called {encoder.name!r}: rename one of the directories"
+                    f"two {modality} encoders are called {encoder.name!r}: "
+                    + ("only one may be `small`" if is_small(name) else "rename one of the directories")
                 )
             made.encoders[source_name(encoder)] = encoder
             made.engines[source_name(encoder)] = measured

@@ -20,7 +20,7 @@ from motet.encoders.licences import forbids_commercial_use
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.tabular import TabularEncoder
 from motet.encoders.vector import VectorEncoder
-from motet.errors import EncoderError
+from motet.errors import EncoderError, UsageError
 
 # By what a modality is made of (`data.modality_kind`) and the encoder's name.
 EMBEDDED: dict[tuple[str, str], Callable[..., Encoder]] = {
@@ -92,8 +92,13 @@ def is_small(name: str) -> bool:
 
 
 def small_start(names: Iterable[str]) -> Path | None:
-    """The directory of the `small` encoder that the one among these names begins as; None from scratch."""
+    """The directory of the `small` encoder that the one among these names begins as; None from scratch.
+
+    Raises UsageError for `small:` of nothing.
+    """
     said = next((name for name in names if is_small(name)), FROM_SCRATCH)
+    if said == f"{FROM_SCRATCH}:":
+        raise UsageError("`small:` names no directory to begin with: write small:DIRECTORY, or `small` alone")
     directory = said.removeprefix(FROM_SCRATCH).removeprefix(":")
     return Path(directory).expanduser() if directory else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from motet.data import modality_kind
@@ -116,25 +117,30 @@ def _auto(modality: str, script: Script | None, pooling: str | None) -> Encoder:
         else:
             log.info("%s encoder: %s (from the local cache; %s)", modality, model.name, found.licence.name)
             return _opened(found, modality, pooling)
-    kind = modality_kind(modality)
-    choices = recommended(modality)
-    if choices:
-        better = choices[1] if modality == "text" else choices[0]
-        languages = f", {better.languages}" if better.languages else ""
-        log.info(
-            "%s encoder: %s (embedded, nothing to download). A pretrained one reads better: "
-            "add --%s-encoder %s (%d MB%s, %s)",
-            modality,
-            DEFAULT[kind],
-            modality,
-            better.name,
-            better.megabytes,
-            languages,
-            better.licence,
-        )
+    _advise(modality)
     made = embedded(modality)
     assert made is not None
     return made
+
+
+@cache
+def _advise(modality: str) -> None:
+    """Name what reads better than the embedded encoder; once, however many models a process trains."""
+    choices = recommended(modality)
+    if not choices:
+        return
+    better = choices[1] if modality == "text" else choices[0]
+    log.info(
+        "%s encoder: %s (embedded, nothing to download). A pretrained one reads better: "
+        "add --%s-encoder %s (%d MB%s, %s)",
+        modality,
+        DEFAULT[modality_kind(modality)],
+        modality,
+        better.name,
+        better.megabytes,
+        f", {better.languages}" if better.languages else "",
+        better.licence,
+    )
 
 
 def _refuse_other_modality(wanted: str, modality: str) -> None:

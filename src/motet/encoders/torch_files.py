@@ -17,9 +17,15 @@ _NAMES_OF_NONE = {"model", "models", "checkpoint", "output", "snapshot", "image"
 def model_config(directory: Path) -> dict[str, Any]:
     """The content of `config.json`; EncoderError where there is none."""
     config = read_config(directory / "config.json")
-    if config is None:
-        raise EncoderError(f"{directory}: no config.json here, so this is not a model directory")
-    return config
+    if config is not None:
+        return config
+    if not directory.is_dir():
+        raise EncoderError(f"{directory}: no such directory")
+    inside = [directory / name for name in ("image", "text") if (directory / name / "config.json").is_file()]
+    if inside:
+        named = " or ".join(map(str, inside))
+        raise EncoderError(f"{directory}: this folder holds encoders and is none: name {named}")
+    raise EncoderError(f"{directory}: no config.json here, so this is not a model directory")
 
 
 def own_name(directory: Path) -> str:

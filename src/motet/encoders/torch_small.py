@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from motet.encoders.registry import FROM_SCRATCH
 from motet.encoders.torch_export import export_onnx
+from motet.encoders.torch_files import model_config
 from motet.encoders.torch_pretrained import example_inputs
 from motet.errors import EncoderError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
@@ -201,8 +202,8 @@ def load(directory: Path) -> Network:
 
     Raises EncoderError where they are not of a `small` encoder, or do not fit each other.
     """
+    config = model_config(directory)
     try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         network = _build(config)
         network.load_state_dict(load_file(directory / "model.safetensors"))
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from motet.data import infer_schema, read_table
-from motet.errors import ModelError
+from motet.errors import ModelError, UsageError
 from motet.estimators.base import several
 from motet.estimators.parameters import Parameters
 from motet.learning_wing import require_learning_wing
@@ -75,6 +75,10 @@ class MultimodalPretrainer(Parameters):
         from motet.training.pretrain_settings import PretrainSettings
 
         settings = PretrainSettings(epochs=self.epochs)
+        if self.terms is not None and not isinstance(self.terms, Mapping):
+            raise UsageError(
+                f"terms are names with weights, such as {{'contrastive': 1}}, not {self.terms!r}"
+            )
         if self.terms is not None:
             settings = replace(settings, terms=dict(self.terms))
         options = PretrainOptions(self.validation_size, settings, self.seed)

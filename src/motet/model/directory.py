@@ -130,11 +130,11 @@ def check_place(place: Path) -> None:
     _refuse_own_files(place)
 
 
-def check_new_place(place: Path) -> None:
-    """As `check_place`, where no model may be replaced either: several are written, and none says which are its."""
+def check_new_place(place: Path, what: str = "several models") -> None:
+    """As `check_place`, where no model may be replaced either: of a folder of `what` none says which files are its."""
+    if place.resolve() != Path.cwd() and place.is_dir() and any(place.iterdir()):
+        raise ModelError(f"{place}: something stands there: give a new name for a folder of {what}")
     check_place(place)
-    if place.exists() and any(place.iterdir()):
-        raise ModelError(f"{place}: something stands there: give a new name for a folder of several models")
 
 
 def _refuse_unwritable(place: Path, above: Path) -> None:

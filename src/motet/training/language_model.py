@@ -82,8 +82,9 @@ def _check_directory(directory: Path) -> None:
     known = {name for names in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values() for name in _several(names)}
     named = _several(config.get("architectures") or [])
     if not known & set(named):
+        found = ", ".join(named) or "its config.json names no architecture"
         raise UsageError(
-            f"--decoder {directory}: this is no causal language model, but {', '.join(named) or 'of no architecture'}: "
+            f"--decoder {directory}: this is no causal language model ({found}): "
             "name one that writes text (GPT-2, Llama, Qwen, SmolLM, ...)"
         )
     if not weight_files(directory):

@@ -50,10 +50,14 @@ class PretrainRows:
         assert isinstance(image, SmallVision) and isinstance(text, SmallWords)
         return image, text
 
+    def texts_of(self, pictures: Rows) -> Rows:
+        """Numbers of the texts of some pictures."""
+        return np.flatnonzero(np.isin(self.picture, pictures))
+
     def sampler(self, pictures: Rows) -> PairSampler:
         """Draws one text for each of some pictures, and tells which belong together."""
         features = PairFeatures({}, {}, self.picture, self.same)
-        return PairSampler(features, features.sentences_of(pictures), most=1)
+        return PairSampler(features, self.texts_of(pictures), most=1)
 
     def parts(
         self, pictures: Rows, sampler: PairSampler, size: int, random: np.random.Generator

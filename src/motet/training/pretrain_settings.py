@@ -39,8 +39,8 @@ class PretrainSettings:
     def __post_init__(self) -> None:
         """Raise UsageError for terms that are none, or fewer than one epoch."""
         check_terms(self.terms)
-        if self.epochs < 1:
-            raise UsageError(f"epochs are 1 or more, not {self.epochs}")
+        if not isinstance(self.epochs, int) or self.epochs < 1:
+            raise UsageError(f"epochs are a number from 1, not {self.epochs!r}")
 
     def epochs_for(self, pictures: int) -> int:
         """Epochs at most for this many pictures to train on: at least 3, where so many are asked for."""

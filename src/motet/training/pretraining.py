@@ -21,7 +21,7 @@ from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.pairs import Rows
 from motet.training.pretrain_rows import Asked, PretrainRows, batches_of
 from motet.training.pretrain_settings import PretrainSettings
-from motet.training.scratch_rows import MASKED
+from motet.training.scratch_rows import MASKED, WordReader
 
 NONE: Rows = np.zeros(0, np.int64)
 
@@ -30,7 +30,8 @@ NONE: Rows = np.zeros(0, np.int64)
 class PretrainEpoch:
     """What one epoch gave: mean loss of each term in training and on held pairs, and how well those find each other.
 
-    found : mean reciprocal rank of both directions among the held pairs; None without two of them.
+    found : mean reciprocal rank of both directions among the held pairs; None without two of them, or without the
+    contrastive term.
     """
 
     epoch: int
@@ -73,14 +74,15 @@ def fit_pretraining(
     """
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        model = make_pretrainer(*rows.networks, shape_of(rows, settings), settings.terms)
+        model = make_pretrainer(*rows.networks, shape_of(rows, train, settings), settings.terms)
         return _learn(model, rows, train, held, settings, checkpoint, advance)
 
 
-def shape_of(rows: PretrainRows, settings: PretrainSettings) -> Shape:
-    """The sizes that terms are built for."""
+def shape_of(rows: PretrainRows, train: Rows, settings: PretrainSettings) -> Shape:
+    """The sizes that terms are built for, with the tokens of the texts of the pictures `train` counted."""
     (image, text), words = rows.networks, rows.text.preprocessor
-    assert isinstance(words, WordPreprocessor)
+    assert isinstance(words, WordPreprocessor) and isinstance(rows.text.reader, WordReader)
+    texts = rows.texts_of(train)
     cells = image.config.side
     for _ in image.config.widths:
         cells = -(-cells // 2)
@@ -91,6 +93,8 @@ def shape_of(rows: PretrainRows, settings: PretrainSettings) -> Shape:
         vocabulary=text.config.vocab_size,
         masked=int(words.tokenizer.token_to_id(MASKED) or 0),
         longest=words.max_length,
+        texts=len(texts),
+        texts_with=rows.text.reader.texts_with(texts, text.config.vocab_size),
         width=settings.width,
         layers=settings.layers,
         dropout=settings.dropout,
@@ -129,7 +133,7 @@ def _learn(
     def measured() -> Held:
         held_means, found = _measure(model, rows, held, settings)
         learning.told.append(asdict(PretrainEpoch(len(learning.told) + 1, means.all(), held_means, found)))
-        if "contrastive" in settings.terms and found is not None:
+        if found is not None:
             return 1 - found, None
         return (_weighted(held_means, settings) if held_means else None), None
 
@@ -156,7 +160,10 @@ def _weighted(means: dict[str, float], settings: PretrainSettings) -> float:
 def _measure(
     model: Pretrainer, rows: PretrainRows, held: Rows, settings: PretrainSettings
 ) -> tuple[dict[str, float], float | None]:
-    """Mean loss of each term on the held pairs, and their mean reciprocal rank; the same is hidden each time."""
+    """Mean loss of each term on the held pairs, and their mean reciprocal rank; the same is hidden each time.
+
+    Without the contrastive term nothing draws the two spaces together, and the rank would be that of chance: None.
+    """
     if not len(held):
         return {}, None
     random, sampler = np.random.default_rng(settings.seed), rows.sampler(held)
@@ -168,6 +175,8 @@ def _measure(
             if batch is None:
                 continue
             means.add(model(batch), batch.pairs)
+            if "contrastive" not in settings.terms:
+                continue
             encoded = model.shared.encode(batch)
             pictures.append(encoded.pictures.numpy())
             texts.append(encoded.texts.numpy())

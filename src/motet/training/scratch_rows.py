@@ -204,6 +204,13 @@ class WordReader:
         """The given rows: every text can be read."""
         return rows
 
+    def texts_with(self, rows: Rows, vocabulary: int) -> Rows:
+        """[V] In how many of the given rows each token is."""
+        counts = np.zeros(vocabulary, np.int64)
+        for row in rows.tolist():
+            counts[np.unique(self._ids[self._start[row] : self._start[row + 1]])] += 1
+        return counts
+
     def parts(self, rows: Rows, size: int, random: np.random.Generator) -> list[Rows]:
         """The given rows in random order, in parts of about `size` and of near lengths."""
         shuffled = random.permutation(rows)

@@ -105,14 +105,14 @@ def make_small(
     rows = np.concatenate([train, validation])
     network: Network
     if isinstance(cells, ImageCells) and modality == "image":
-        pixels = ImagePreprocessor.from_directory(start) if start else square_pixels(settings.vision.side)
         network = load_as(start, modality) if start else SmallVision(settings.vision)
+        pixels = ImagePreprocessor.from_directory(start) if start else square_pixels(settings.vision.side)
         pictures = PictureReader(cells, pixels, rows, shift=settings.shift, light=settings.light)
         return Small(network, pixels, pictures)
     if isinstance(cells, TextCells) and modality == "text":
         if start:
-            words = WordPreprocessor.from_directory(start, settings.words.max_position_embeddings)
             network = load_as(start, modality)
+            words = WordPreprocessor.from_directory(start, settings.words.max_position_embeddings)
         else:
             words = learn_tokenizer(
                 cells,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -20,8 +22,9 @@ class Shape:
     """Sizes that terms are built for.
 
     pictures, words : D_v, D_w. grid : rows and columns of the cells of a picture. vocabulary, masked, longest : V, the
-    number of the token that stands for a hidden one, and the most tokens of a text. width, layers, heads, dropout : of
-    the joint transformer; width is also W.
+    number of the token that stands for a hidden one, and the most tokens of a text. texts_with : [V] in how many of the
+    training texts, `texts` in all, each token is. width, layers, heads, dropout : of the joint transformer; width is
+    also W.
     """
 
     pictures: int
@@ -30,6 +33,8 @@ class Shape:
     vocabulary: int
     masked: int
     longest: int
+    texts: int
+    texts_with: npt.NDArray[np.int64]
     width: int = 128
     layers: int = 2
     heads: int = 4

@@ -16,6 +16,7 @@ from motet.tasks.pretrain.matching import Matching
 from motet.tasks.pretrain.picture_from_words import PictureFromWords
 from motet.tasks.pretrain.shared import Shared
 from motet.tasks.pretrain.words_from_picture import WordsFromPicture
+from motet.tasks.pretrain.words_of_picture import WordsOfPicture
 
 TERMS: Mapping[str, type[Term]] = {
     "contrastive": Contrastive,
@@ -24,6 +25,7 @@ TERMS: Mapping[str, type[Term]] = {
     "matching": Matching,
     "words-from-picture": WordsFromPicture,
     "picture-from-words": PictureFromWords,
+    "words-of-picture": WordsOfPicture,
 }
 DEFAULT_TERMS: Mapping[str, float] = {"contrastive": 1.0, "masked-words": 0.5, "words-from-picture": 0.5}
 
