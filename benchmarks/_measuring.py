@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(os.environ.get("MOTET_DATA", Path(__file__).resolve().parents[1] / ".." / "shared")).resolve()
+ROOT = Path(os.environ.get("MOTET_DATA") or Path(__file__).resolve().parents[2] / "shared").resolve()
 TABLES: dict[str, dict[str, Any]] = {
     "flipkart1050": {"text": "text", "label": "label"},
     "fashion_products": {"text": "text_masked", "label": "label"},

@@ -1,9 +1,9 @@
 """Captions of flickr8k_bilingual through `motet train --task caption`, on grid tokens of a frozen MobileNetV2.
 
-Asked of English: CIDEr-D at least .40 and BLEU-4 at least .16, training under 40 minutes on two cores; of Chinese:
-above the captions of the nearest training picture. With `--split val` the validation pictures are measured, and one
-twelfth of the training pictures takes their place; `--split test` reads the official test pictures. `--pictures N`
-trains on the first N alone. `--page DIR` keeps the reports, with eight pictures drawn by the seed and their captions.
+Measured: CIDEr-D, BLEU-4 and others of English and of Chinese, beside the captions of the nearest training picture, and
+how long training takes. With `--split val` the validation pictures are measured, and one twelfth of the training
+pictures takes their place; `--split test` reads the official test pictures. `--pictures N` trains on the first N alone.
+`--page DIR` keeps the reports, with eight pictures drawn by the seed and their captions.
 """
 
 from __future__ import annotations

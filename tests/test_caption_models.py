@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 import motet
+from bare_install import motet_bare
 from motet.data import ImageCells, infer_schema, read_table
 from motet.deployment import CaptionOptions, build_caption_model
 from motet.errors import ModelError, TableError, UsageError
 from motet.evaluation.captions import caption_metrics, caption_scores
 from motet.runtime import CaptionModel
 from motet.training.caption_settings import CaptionSettings
-from test_running_wing import motet_bare
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "white": (240, 240, 240)}
 SHAPES = ("disc", "square")
@@ -68,6 +68,21 @@ def build(rows: dict[str, list[Any]], place: Path, said: CaptionOptions) -> dict
     return build_caption_model(
         table, infer_schema(table, image=["photo"], text=text, split=split), place, said
     )
+
+
+def check_cache_and_batch(place: Path, how: dict[str, Any]) -> None:
+    """Each word read once, or all again for each; one picture alone, or among others: the same captions."""
+    model = motet.load(place)
+    assert isinstance(model, CaptionModel)
+    pictures = drawn_table()["photo"][:11]
+    whole = model.describe({"photo": pictures}, **how)
+    plain = model.describe({"photo": pictures}, cached=False, **how)
+    assert [one.caption for one in plain] == [one.caption for one in whole]
+    for one, other in zip(plain, whole, strict=True):
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-3)
+    if "top_p" not in how:  # what is drawn depends on the place in the call
+        alone = [model.describe({"photo": [one]}, **how)[0].caption for one in pictures]
+        assert alone == [one.caption for one in whole]
 
 
 @pytest.fixture(scope="module")
@@ -117,18 +132,7 @@ def test_the_evaluation_is_of_the_saved_captions(captioner: tuple[Path, dict[str
 def test_captions_do_not_depend_on_the_cache_nor_on_the_batch(
     captioner: tuple[Path, dict[str, Any]], how: dict[str, Any]
 ) -> None:
-    """Each word read once, or all again for each; one picture alone, or among others."""
-    model = motet.load(captioner[0])
-    assert isinstance(model, CaptionModel)
-    pictures = drawn_table()["photo"][:11]
-    whole = model.describe({"photo": pictures}, **how)
-    plain = model.describe({"photo": pictures}, cached=False, **how)
-    assert [one.caption for one in plain] == [one.caption for one in whole]
-    for one, other in zip(plain, whole, strict=True):
-        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-3)
-    if "top_p" not in how:  # what is drawn depends on the place in the call
-        alone = [model.describe({"photo": [one]}, **how)[0].caption for one in pictures]
-        assert alone == [one.caption for one in whole]
+    check_cache_and_batch(captioner[0], how)
 
 
 def test_what_is_drawn_follows_from_the_seed(captioner: tuple[Path, dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 import motet
+from bare_install import motet_bare
 from motet.data import ImageCells, infer_schema, read_table
 from motet.deployment import MatchOptions, build_match_model
 from motet.runtime import CaptionModel, MatchModel
@@ -20,7 +21,6 @@ from motet.runtime.caption_match import caption_scores
 from motet.training.caption_settings import CaptionSettings
 from motet.training.match_settings import MatchSettings
 from test_caption_models import SETTINGS, build, drawn_table, options
-from test_running_wing import motet_bare
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,14 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import motet
+from bare_install import motet_bare
 from motet.errors import EncoderError, ModelError, UsageError
 from motet.runtime import CaptionModel
 from motet.training import language_model
 from motet.training.caption_settings import CaptionSettings
 from motet.training.checkpoint import Checkpoint
 from motet.training.language_model import open_language_model
-from test_caption_models import COLOURS, SHAPES, build, drawn_table, options
-from test_running_wing import motet_bare
+from test_caption_models import COLOURS, SHAPES, build, check_cache_and_batch, drawn_table, options
 
 END = "<|endoftext|>"
 KINDS = ("gpt2", "llama")
@@ -119,17 +119,7 @@ def test_pictures_lead_the_language_model(captioners: dict[str, Path], kind: str
 def test_the_cache_and_the_batch_change_nothing(
     captioners: dict[str, Path], kind: str, how: dict[str, Any]
 ) -> None:
-    model = motet.load(captioners[kind])
-    assert isinstance(model, CaptionModel)
-    pictures = drawn_table()["photo"][:9]
-    whole = model.describe({"photo": pictures}, **how)
-    plain = model.describe({"photo": pictures}, cached=False, **how)
-    assert [one.caption for one in plain] == [one.caption for one in whole]
-    for one, other in zip(plain, whole, strict=True):
-        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-3)
-    if "top_p" not in how:
-        alone = [model.describe({"photo": [one]}, **how)[0].caption for one in pictures]
-        assert alone == [one.caption for one in whole]
+    check_cache_and_batch(captioners[kind], how)
 
 
 def test_only_what_was_learned_is_saved_and_told(

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import motet
+from bare_install import motet_bare, python
 from motet.data import ImageCells, infer_schema, read_table
 from motet.deployment import MatchOptions, build_match_model
 from motet.errors import ModelError, TableError, UsageError
 from motet.evaluation import both_directions
 from motet.runtime import MatchModel, Model
 from motet.training.match_settings import MatchSettings
-from test_running_wing import motet_bare, python
 
 SETTINGS = MatchSettings(width=32, hidden=32, epochs=4, least_steps=8, members=2)
 

@@ -23,7 +23,7 @@ from motet.data.table import Table
 from motet.errors import TableError, UsageError
 from motet.runtime.writing import write_predictions
 
-TOLERANCE = 1e-4  # of a probability: a row's answer must not depend on its batch (DESIGN, section 4)
+TOLERANCE = 1e-4  # of a probability: a row's answer must not depend on its batch
 GOOD_TEXTS = (
     "Tidewater baseball cap in white",
     "商务笔记本电脑",

@@ -2,19 +2,16 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from measuring_data import measuring
 from motet.data import Split, audit, infer_schema, labels, read_table
 from motet.data.duplicates import NEAR_BITS, NEAR_SHARE, near_prints, picture_hash
 from motet.data.harm import harmful_findings
-
-DATA = Path(os.environ.get("MOTET_DATA", Path(__file__).parents[2] / "../shared")) / "data"
 
 
 def drawn(seed, size=96):
@@ -164,10 +161,7 @@ def test_hashes_in_every_band_are_found():
     [("flipkart1050", 3, 7), ("noto_emoji", 0, 9), ("flickr8k_bilingual", 0, None)],
 )
 def test_real_tables(folder, absent, classes):
-    path = DATA / folder / "data.csv"
-    if not path.exists():
-        pytest.skip(f"measuring data is not there: {folder} (MOTET_DATA)")
-    table = read_table(path)
+    table = read_table(measuring(f"data/{folder}") / "data.csv")
     schema = infer_schema(table, label="label" if classes else None)
     found = audit(table, schema)
     image = next(column for column in found.columns if column["name"] == "image")

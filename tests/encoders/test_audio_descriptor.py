@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from measuring_data import measuring
 from motet.data import AudioCells, read_table, sounds
 from motet.data.sounds import Sound, decode_sound
 from motet.encoders import FeatureCache, audio_descriptor, load_encoder, save_encoder
@@ -135,9 +135,7 @@ def test_saved_opened_and_chosen(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_spoken_digits_are_told_apart() -> None:
-    place = Path(os.environ.get("MOTET_DATA", "shared")) / "data" / "fsdd_audio"
-    if not place.is_dir():
-        pytest.skip("the spoken digits are not on this machine")
+    place = measuring("data/fsdd_audio")
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

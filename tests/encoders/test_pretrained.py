@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from measuring_data import measuring
 from motet.data import cells, infer_schema, read_table
 from motet.encoders import (
     FeatureCache,
@@ -645,10 +645,7 @@ def test_real_minilm_equals_eager(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_real_mobilenet_equals_eager(tmp_path: Path) -> None:
-    data = Path(os.environ.get("MOTET_DATA") or Path(__file__).parents[3] / "shared")
-    folder = data / "encoders" / "mobilenet_v2"
-    if not folder.is_dir():
-        pytest.skip(f"no measuring data at {data}: set MOTET_DATA")
+    folder = measuring("encoders/mobilenet_v2")
     encoder = PretrainedEncoder(prepare(str(folder), "image", folder=tmp_path / "made"))
     assert encoder.width == 1280
     model = eager(folder)

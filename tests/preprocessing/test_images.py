@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from measuring_data import measuring
 from motet.data.media import decode_image
 from motet.errors import EncoderError
 from motet.preprocessing import ImagePreprocessor
@@ -297,11 +297,9 @@ def test_a_folder_without_or_with_a_damaged_file(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_real_pictures_and_a_real_encoder_are_equal_to_transformers() -> None:
-    data = Path(os.environ.get("MOTET_DATA", Path(__file__).parents[2] / ".." / "shared"))
-    folder = data / "encoders" / "mobilenet_v2"
-    pictures = sorted((data / "data" / "flipkart1050" / "images").glob("*"))[::40]
-    if not pictures or not folder.is_dir():
-        pytest.skip("the measuring data is absent: set MOTET_DATA")
+    folder = measuring("encoders/mobilenet_v2")
+    pictures = sorted(measuring("data/flipkart1050/images").glob("*"))[::40]
+    assert pictures
     config = json.loads((folder / "preprocessor_config.json").read_text())
     assert ImagePreprocessor.from_directory(folder) == ImagePreprocessor.from_config(config)
     theirs = reference(config)

@@ -16,7 +16,6 @@ from PIL import Image
 
 from motet.data import ImageCells, Table, TextCells
 from motet.data.answers import Answers, count_answers
-from motet.deployment.answer_options import STRATEGIES
 from motet.encoders import ArrayRows, FeatureTable
 from motet.encoders.torch_small import SmallWords, VisionConfig, WordsConfig
 from motet.fusion import Source
@@ -64,8 +63,8 @@ def accuracy(made: Answering, head: str, counts: Any, **shown: Any) -> float:
     return float((made.logits(head, HELD, **shown).argmax(axis=1) == counts.common[HELD]).mean())
 
 
-@pytest.mark.parametrize("fusion", STRATEGIES)
-def test_every_strategy_learns_what_neither_modality_tells_alone(fusion: str) -> None:
+@pytest.mark.parametrize("fusion", ["film", "transformer", "coattention", "bilinear", "concat"])
+def test_fusions_learn_what_neither_modality_tells_alone(fusion: str) -> None:
     """Alone the question leaves two answers that are equally frequent, and the picture three questions."""
     sources, counts = world()
     made = fit_answers(sources, counts, TRAIN, HELD, fusion, SETTINGS)

@@ -12,7 +12,7 @@ from motet.fusion import FUSIONS
 from motet.training.answer_settings import AnswerSettings
 
 AUTO = "auto"
-STRATEGIES = ("film", "transformer", "coattention", "bilinear", "concat")  # the first is `auto`'s
+STRATEGY = "film"  # of `auto`
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class AnswerOptions(SaysPooling):
     @property
     def strategy(self) -> str:
         """The fusion that is trained."""
-        return STRATEGIES[0] if self.fusion == AUTO else self.fusion
+        return STRATEGY if self.fusion == AUTO else self.fusion
 
     def encoders_of(self, modality: str) -> tuple[str, ...]:
         """What encodes a modality: `small` where nothing else is named."""

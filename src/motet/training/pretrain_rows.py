@@ -16,7 +16,7 @@ from motet.training.small import Small
 
 
 @dataclass(frozen=True)
-class Asked:
+class Drawn:
     """Numbers of the pictures [K] and texts [K] of pairs, and of pictures and texts that stand alone."""
 
     pictures: Rows
@@ -61,7 +61,7 @@ class PretrainRows:
 
     def parts(
         self, pictures: Rows, sampler: PairSampler, size: int, random: np.random.Generator
-    ) -> Iterator[Asked]:
+    ) -> Iterator[Drawn]:
         """One epoch in random order: batches of about `size` pairs, and as many that stand alone of each modality.
 
         Where one of the three is more than the others, some batches hold nothing of these.
@@ -76,7 +76,7 @@ class PretrainRows:
             kinds.append(parts)
         for part, *lone in zip(*kinds, strict=True):
             part = np.sort(part)
-            yield Asked(part, sampler.draw(part, random) if len(part) else part, *lone)
+            yield Drawn(part, sampler.draw(part, random) if len(part) else part, *lone)
 
     def batches(self, pictures: int, size: int) -> int:
         """Batches of an epoch with so many pictures of pairs."""
@@ -85,19 +85,19 @@ class PretrainRows:
         )
 
     def read(
-        self, asked: Asked, sampler: PairSampler, random: np.random.Generator | None = None
+        self, drawn: Drawn, sampler: PairSampler, random: np.random.Generator | None = None
     ) -> PretrainBatch | None:
         """A batch of what can be read; None where nothing can. Pictures are changed where `random` is given."""
-        rows = np.concatenate([self.rows[asked.pictures], asked.lone_pictures])
+        rows = np.concatenate([self.rows[drawn.pictures], drawn.lone_pictures])
         read = self.image.reader.read(rows, random)
-        there = np.isin(rows[: len(asked.pictures)], read.rows)
-        pictures, texts = asked.pictures[there], asked.texts[there]
-        if not len(read.rows) + len(texts) + len(asked.lone_texts):
+        there = np.isin(rows[: len(drawn.pictures)], read.rows)
+        pictures, texts = drawn.pictures[there], drawn.texts[there]
+        if not len(read.rows) + len(texts) + len(drawn.lone_texts):
             return None
         # Of several pictures of a row the first is taken: `owner` rises.
         owner = read.owner.numpy()
         first = torch.from_numpy(np.searchsorted(owner, np.arange(len(read.rows))))
-        words = self.text.reader.read(np.concatenate([texts, asked.lone_texts])).inputs
+        words = self.text.reader.read(np.concatenate([texts, drawn.lone_texts])).inputs
         positives: npt.NDArray[np.bool_] = sampler.positives(pictures, texts)
         return PretrainBatch(
             read.inputs["pixel_values"][first],

@@ -19,7 +19,7 @@ from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.learning import Learning
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.pairs import Rows
-from motet.training.pretrain_rows import Asked, PretrainRows, batches_of
+from motet.training.pretrain_rows import Drawn, PretrainRows, batches_of
 from motet.training.pretrain_settings import PretrainSettings
 from motet.training.scratch_rows import MASKED, WordReader
 
@@ -171,7 +171,7 @@ def _measure(
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(settings.seed)
         for part in np.array_split(held, batches_of(len(held), settings.pictures)):
-            batch = rows.read(Asked(part, sampler.draw(part, random), NONE, NONE), sampler)
+            batch = rows.read(Drawn(part, sampler.draw(part, random), NONE, NONE), sampler)
             if batch is None:
                 continue
             means.add(model(batch), batch.pairs)
