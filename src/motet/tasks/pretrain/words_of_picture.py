@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Beta
@@ -29,22 +30,20 @@ class WordsOfPicture(Term):
     of a batch. A word is common that is in 20 texts (of small tables fewer): others are learned by heart.
     """
 
-    common: Tensor
     asks = "the common words, told from the picture all at once"
 
     def __init__(self, shape: Shape, *, dropout: float = 0.2) -> None:
         super().__init__()
         least = min(MOST, max(LEAST, round(shape.texts / ONE_IN)))
-        common = torch.tensor(shape.texts_with) >= least
-        common[: shape.masked + 1] = False  # what pads and what hides is no word
-        self.register_buffer("common", common, persistent=False)
-        self.dropout = nn.Dropout(dropout)
-        self.tell = nn.Linear(shape.pictures, shape.vocabulary)
+        common = np.flatnonzero(shape.texts_with >= least)
+        self.common = common[common > shape.masked]  # what pads and what hides is no word
+        self.vocabulary, self.dropout = shape.vocabulary, nn.Dropout(dropout)
+        self.tell = nn.Linear(shape.pictures, len(self.common))
 
     def forward(self, shared: Shared, batch: PretrainBatch, encoded: Encoded) -> Tensor | None:
         """Return the loss; None where no pair has a common word. What is random comes from PyTorch's generator."""
         pairs, (ids, mask) = batch.pairs, (batch.ids[: batch.pairs], batch.mask[: batch.pairs])
-        had = torch.zeros(pairs, len(self.common)).scatter_(1, ids, mask.float()) * self.common
+        had = torch.zeros(pairs, self.vocabulary).scatter_(1, ids, mask.float())[:, self.common]
         worded = had.any(dim=1)
         if not worded.any():
             return None
