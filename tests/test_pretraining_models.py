@@ -364,6 +364,8 @@ def test_the_command(motet: Callable[..., Any], tmp_path: Path) -> None:
     ran = motet("pretrain", table, *said, "-o", tmp_path / "made")
     assert ran.code == 0, ran.err
     assert "contrastive" in ran.out and "0.5" in ran.out
+    helped = "".join(motet("pretrain", "--help").out.replace("│", "").split())
+    assert all(name in helped for name in TERMS)
     assert (tmp_path / "made" / "image" / "model.onnx").is_file()
     again = motet("pretrain", table, *said, "-o", tmp_path / "made")
     assert again.code == 1 and "something stands there" in again.err

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, WordsConfig
 from motet.errors import UsageError
 from motet.tasks.pretrain import TERMS, PretrainBatch, Pretrainer, Shape, make_pretrainer, words_of_picture
-from motet.tasks.pretrain.masked_patches import SIDE, patches, whole_pictures_count
+from motet.tasks.pretrain.masked_patches import SIDE, patches
 from motet.tasks.pretrain.matching import Matching
-from motet.tasks.pretrain.shared import beside
+from motet.tasks.pretrain.shared import beside, whole_pictures_count
 from motet.tasks.pretrain.words_of_picture import WordsOfPicture, parts_of
 
 VOCABULARY, MASKED = 30, 1

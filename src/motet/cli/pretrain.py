@@ -34,7 +34,7 @@ def pretrain(
             metavar="NAME[=WEIGHT]",
             help="What is learned (repeat; in place of the default contrastive, masked-words=0.5, "
             "words-from-picture=0.5): contrastive, masked-words, masked-patches, matching, words-from-picture, "
-            "picture-from-words.",
+            "picture-from-words, words-of-picture.",
         ),
     ] = None,
     epochs: Annotated[

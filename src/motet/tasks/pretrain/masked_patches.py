@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from motet.tasks.pretrain.batch import Encoded, PretrainBatch, Shape, Term
-from motet.tasks.pretrain.shared import Shared, beside
+from motet.tasks.pretrain.shared import Shared, beside, whole_pictures_count
 
 SIDE = 8  # pixels of a patch as it is told: its colours and coarse form
 
@@ -57,17 +54,3 @@ def patches(pixels: Tensor, grid: tuple[int, int]) -> Tensor:
         flat.var(dim=-1, keepdim=True) + 1e-3
     ).sqrt()
     return normalised
-
-
-@contextmanager
-def whole_pictures_count(network: nn.Module) -> Iterator[None]:
-    """Keep batch normalisation's running moments, which features are made with, free of hidden patches."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    before = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, before, strict=True):
-            norm.momentum = momentum

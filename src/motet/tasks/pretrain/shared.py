@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -40,3 +43,17 @@ class Shared(nn.Module):
 def beside(of_pairs: Tensor, count: int) -> Tensor:
     """[K, ...] -> [count, ...]: what stands alone has nothing beside it, zeros that a mask hides."""
     return functional.pad(of_pairs, [0, 0] * (of_pairs.dim() - 1) + [0, count - len(of_pairs)])
+
+
+@contextmanager
+def whole_pictures_count(network: nn.Module) -> Iterator[None]:
+    """Keep batch normalisation's running moments, which make features, free of pictures that a term changed."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum

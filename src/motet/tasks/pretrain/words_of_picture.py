@@ -9,8 +9,7 @@ from torch.distributions import Beta
 from torch.nn import functional
 
 from motet.tasks.pretrain.batch import Encoded, PretrainBatch, Shape, Term
-from motet.tasks.pretrain.masked_patches import whole_pictures_count
-from motet.tasks.pretrain.shared import Shared
+from motet.tasks.pretrain.shared import Shared, whole_pictures_count
 
 LEAST, MOST = 2, 20  # texts that a token must be in, between these as the table is large
 ONE_IN = 150  # of the texts
