@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,29 @@ def test_picture_and_question_together_tell_what_neither_does(
     for name, pattern in (("question-only", "text"), ("image-only", "image")):
         assert evaluation["baselines"][name]["pattern"] == pattern
         assert evaluation["baselines"][name]["metrics"]["accuracy"]["value"] < right["image+text"]
+
+
+def test_the_bar_counts_the_epochs_that_are_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the training rows a third has an answer of the vocabulary: of so few, more epochs are run."""
+    told = []
+
+    @contextmanager
+    def counted(description: str, total: int) -> Iterator[Callable[[int], None]]:
+        told.append([total, 0])
+
+        def advance(steps: int) -> None:
+            told[-1][1] += steps
+
+        yield advance
+
+    monkeypatch.setattr("motet.deployment.answer.progress", counted)
+    table = asked(tmp_path, 30)
+    table["said"] = [answer if row % 3 == 0 else f"rare {row}" for row, answer in enumerate(table["said"])]
+    training = replace(TINY, rows_shown=240, patience=99)
+    made = options(training=training, fusion="film", vocabulary=3)
+    evaluation = build_answer_model(*read(table, tmp_path), tmp_path / "model", made)
+    assert told == [[len(evaluation["history"]["film-tokens"])] * 2]
+    assert told[0][0] == training.epochs_for(evaluation["data"]["rows"]["train"] // 3)
 
 
 def test_every_row_gets_its_own_answer_in_order(
@@ -477,6 +501,8 @@ def test_columns_of_answering_are_of_no_other_task(motet: Callable[..., Any], tm
 
 
 def test_a_model_of_another_task_cannot_be_asked(motet: Callable[..., Any], model_directory: Path) -> None:
+    with pytest.raises(UsageError, match="trained to classify, not to answer questions"):
+        AnswerModel(model_directory)
     ran = motet("ask", model_directory, "is it red?")
     assert ran.code == 2 and "not to answer questions" in ran.err
     assert motet("ask", model_directory).code == 2

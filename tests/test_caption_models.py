@@ -20,7 +20,7 @@ from bare_install import motet_bare
 from motet.data import ImageCells, infer_schema, read_table
 from motet.deployment import CaptionOptions, build_caption_model
 from motet.errors import ModelError, TableError, UsageError
-from motet.evaluation.captions import caption_metrics
+from motet.evaluation.captions import caption_metrics, caption_scores
 from motet.runtime import CaptionModel
 from motet.training.caption_settings import CaptionSettings
 
@@ -113,7 +113,7 @@ def test_the_evaluation_is_of_the_saved_captions(captioner: tuple[Path, dict[str
         one.caption or "" for one in motet.load(place).describe({"photo": [rows["photo"][i] for i in tested]})
     ]
     references = [[rows["said"][i], rows["said_too"][i]] for i in tested]
-    for name, metric in caption_metrics(said, references).items():
+    for name, metric in caption_metrics(caption_scores(said, references)).items():
         assert evaluation["metrics"][name] == pytest.approx(metric)
     for metric in evaluation["metrics"].values():
         assert metric["low"] <= metric["value"] <= metric["high"]
@@ -354,7 +354,9 @@ def test_a_picture_that_is_not_there_does_not_hold_up_the_others(
 def test_models_of_another_task_say_so(
     motet: Callable[..., Any], model_directory: Path, captioner: tuple[Path, dict[str, Any]], catalogue: Any
 ) -> None:
-    with pytest.raises(ModelError, match="trained to classify, not to describe"):
+    with pytest.raises(
+        UsageError, match="trained to classify, not to describe pictures: name one of --task caption"
+    ):
         CaptionModel(model_directory)
     done = motet("describe", model_directory, "--image", "a.png")
     assert done.code == 2 and "trained to classify" in done.err

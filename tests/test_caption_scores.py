@@ -113,7 +113,7 @@ def test_another_model_is_refused(
     picture = tmp_path / "a.png"
     picture.write_bytes(drawn_table()["photo"][0])
     done = motet("describe", captioner, "--image", picture, "--match", captioner)
-    assert done.code == 2 and "was trained to caption: name one of --task match" in done.err
+    assert done.code == 2 and "was trained to caption, not to match pictures and words" in done.err
     done = motet("describe", captioner, "--image", picture, "--match", tmp_path / "nowhere")
     assert done.code == 2 and "no such model directory" in done.err
     done = motet("evaluate", model_directory, catalogue.table, "--match", space)

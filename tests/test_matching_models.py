@@ -17,7 +17,7 @@ from motet.data import ImageCells, infer_schema, read_table
 from motet.deployment import MatchOptions, build_match_model
 from motet.errors import ModelError, TableError, UsageError
 from motet.evaluation import both_directions
-from motet.runtime import MatchModel
+from motet.runtime import MatchModel, Model
 from motet.training.match_settings import MatchSettings
 
 SETTINGS = MatchSettings(width=32, hidden=32, epochs=4, least_steps=8, members=2)
@@ -207,8 +207,12 @@ def test_wrong_usage(
 def test_models_of_another_task_say_so(
     motet: Callable[..., Any], model_directory: Path, space: tuple[Path, dict[str, Any]], catalogue: Any
 ) -> None:
-    with pytest.raises(ModelError, match="trained to classify, not to match"):
+    with pytest.raises(UsageError, match="trained to classify, not to match"):
         MatchModel(model_directory)
+    with pytest.raises(
+        UsageError, match="trained to match, not to answer rows: name one of --task classify or"
+    ):
+        Model(space[0])
     done = motet("evaluate", space[0], catalogue.table, "--slice", "category")
     assert done.code == 2 and "--slice" in done.err
 

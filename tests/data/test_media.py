@@ -17,7 +17,8 @@ from PIL import Image, ImageCms, ImageDraw
 
 from motet.data import media
 from motet.data.media import decode_image, read_media, resolve_media
-from motet.errors import MediaError
+from motet.data.picture_files import read_picture
+from motet.errors import MediaError, UsageError
 
 
 @pytest.fixture
@@ -411,3 +412,11 @@ def test_cut_and_spliced_pictures_are_a_picture_or_a_media_error(name: str, draw
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check_any_bytes(data[:start] + draw.draw(st.binary(max_size=20)) + data[end:])
+
+
+def test_a_picture_that_a_caller_names_is_read_or_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"as it is")
+    assert read_picture(tmp_path / "a.png") == read_picture(str(tmp_path / "a.png")) == b"as it is"
+    assert read_picture(b"given") == b"given"
+    with pytest.raises(UsageError, match=r"picture .*gone\.png: no such file"):
+        read_picture(tmp_path / "gone.png")

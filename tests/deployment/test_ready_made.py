@@ -106,7 +106,7 @@ def llava(place: Path) -> Path:
 
 
 def test_a_captioner_without_a_chat_template_describes(folder: Path) -> None:
-    opened = open_ready_made(f"hf:{blip(folder / 'blip', 'BlipForConditionalGeneration')}")
+    opened = open_ready_made(str(blip(folder / "blip", "BlipForConditionalGeneration")))
     assert isinstance(opened.describe(folder / "red.png"), str)
     assert opened.describe(folder / "red.png") == opened.describe((folder / "red.png").read_bytes())
     assert opened.licence == "not stated" and opened.megabytes > 0
@@ -136,7 +136,7 @@ def florence(place: Path) -> Path:
 
 
 def test_florence_is_told_its_task(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = open_ready_made(f"hf:{florence(folder / 'florence')}")
+    opened = open_ready_made(str(florence(folder / "florence")))
     told: list[Any] = []
     plain = type(opened.processor).__call__
     monkeypatch.setattr(
@@ -150,7 +150,7 @@ def test_florence_is_told_its_task(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_model_that_answers_questions_is_asked(folder: Path) -> None:
-    opened = open_ready_made(f"hf:{blip(folder / 'blip-vqa', 'BlipForQuestionAnswering')}")
+    opened = open_ready_made(str(blip(folder / "blip-vqa", "BlipForQuestionAnswering")))
     assert type(opened.model).__name__ == "BlipForQuestionAnswering"
     said = opened.ask("how many apples ?", folder / "red.png")
     assert set(said.split()) <= set(WORDS)
@@ -159,7 +159,7 @@ def test_a_model_that_answers_questions_is_asked(folder: Path) -> None:
 
 
 def test_words_that_a_model_cannot_read_are_refused(folder: Path) -> None:
-    opened = open_ready_made(f"hf:{llava(folder / 'words-for')}")
+    opened = open_ready_made(str(llava(folder / "words-for")))
     with pytest.raises(UsageError, match="at most 64 tokens"):
         opened.ask("how " * 10_000, folder / "red.png")
     with pytest.raises(UsageError, match="fails on this question or picture"):
@@ -174,7 +174,7 @@ def test_a_model_with_weights_missing_is_refused(folder: Path) -> None:
     assert 0 < len(kept) < len(weights)
     save_file(kept, place / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(EncoderError, match="weights are missing"):
-        open_ready_made(f"hf:{place}")
+        open_ready_made(str(place))
 
 
 def test_a_model_that_writes_nothing_is_refused(folder: Path) -> None:
@@ -184,11 +184,11 @@ def test_a_model_that_writes_nothing_is_refused(folder: Path) -> None:
     images = transformers.ViltImageProcessorPil(size={"shortest_edge": 32})
     transformers.ViltProcessor(images, tokenizer()).save_pretrained(place)
     with pytest.raises(EncoderError, match="writes no text"):
-        open_ready_made(f"hf:{place}")
+        open_ready_made(str(place))
 
 
 def test_a_chat_template_gets_messages_and_the_prompt_is_not_repeated(folder: Path) -> None:
-    opened = open_ready_made(f"hf:{llava(folder / 'llava')}")
+    opened = open_ready_made(str(llava(folder / "llava")))
     red = Image.open(folder / "red.png")
     inputs = opened._inputs("how many apples ?", red)
     prompt = opened.processor.decode(inputs["input_ids"][0])
@@ -265,21 +265,21 @@ def test_a_licence_that_forbids_commercial_use_must_be_accepted(folder: Path) ->
     place = shutil.copytree(blip(folder / "free", "BlipForConditionalGeneration"), folder / "bound")
     (place / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
     with pytest.raises(UsageError, match="--accept-licence"):
-        open_ready_made(f"hf:{place}")
-    assert open_ready_made(f"hf:{place}", accept_licence=True).licence == "cc-by-nc-4.0"
+        open_ready_made(str(place))
+    assert open_ready_made(str(place), accept_licence=True).licence == "cc-by-nc-4.0"
 
 
 def test_what_cannot_be_opened_is_said_in_words(folder: Path) -> None:
     with pytest.raises(EncoderError, match="neither a directory here nor a hub name"):
-        open_ready_made("hf:nothing")
+        open_ready_made("nothing")
     (folder / "empty").mkdir()
     (folder / "empty" / "config.json").write_text("{}")
     with pytest.raises(EncoderError, match="no safetensors weights"):
-        open_ready_made(f"hf:{folder / 'empty'}")
+        open_ready_made(str(folder / "empty"))
     words = transformers.BertConfig(**TEXT)
     transformers.BertModel(words).save_pretrained(folder / "words")
     with pytest.raises(EncoderError, match="does not open it as a vision-language model"):
-        open_ready_made(f"hf:{folder / 'words'}")
+        open_ready_made(str(folder / "words"))
 
 
 def test_size_and_licence_are_shown_before_a_download(
@@ -297,4 +297,4 @@ def test_size_and_licence_are_shown_before_a_download(
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: info)
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
     with caplog.at_level("INFO", logger="motet"), pytest.raises(EncoderError, match="not reached"):
-        open_ready_made("hf:owner/model")
+        open_ready_made("owner/model")

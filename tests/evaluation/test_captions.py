@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from motet.data.duplicates import normalised_digests
 from motet.evaluation.bleu import bleu, bleu_counts
 from motet.evaluation.caption_words import caption_words
-from motet.evaluation.captions import caption_faults, caption_metrics, loops
+from motet.evaluation.captions import caption_faults, caption_metrics, caption_scores, loops
 from motet.evaluation.cider import cider_d
 from motet.evaluation.rouge import longest_common, rouge_l
 
@@ -131,12 +131,13 @@ def test_cider_is_that_of_vectors(corpus: list[tuple[list[str], list[list[str]]]
 def test_intervals_hold_the_value_and_follow_from_the_seed() -> None:
     said = ["a dog runs", "two cats sleep on a bed", "a red car", ""]
     references = [["a dog is running"], ["two cats sleeping on a bed", "cats"], ["a blue car"], ["a bird"]]
-    found = caption_metrics(said, references, seed=1)
+    scores = caption_scores(said, references)
+    found = caption_metrics(scores, seed=1)
     assert set(found) == {"cider_d", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l"}
     for metric in found.values():
         assert metric["low"] <= metric["value"] <= metric["high"]
-    assert found == caption_metrics(said, references, seed=1)
-    same = caption_metrics(["一只狗在跑"] * 2, [["一只狗在跑。"], ["一只狗在跑"]])
+    assert found == caption_metrics(scores, seed=1)
+    same = caption_metrics(caption_scores(["一只狗在跑"] * 2, [["一只狗在跑。"], ["一只狗在跑"]]))
     assert same["bleu_4"]["value"] == same["rouge_l"]["value"] == pytest.approx(1)
 
 

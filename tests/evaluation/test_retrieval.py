@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from motet.errors import UsageError
 from motet.evaluation import retrieval
-from motet.evaluation.retrieval import both_directions, first_right_ranks, retrieval_metrics
+from motet.evaluation.retrieval import (
+    both_directions,
+    first_right_ranks,
+    mean_reciprocal_rank,
+    retrieval_metrics,
+    scored_reciprocal_rank,
+)
 
 
 def test_two_captions_a_picture_by_hand() -> None:
@@ -39,6 +45,10 @@ def test_two_captions_a_picture_by_hand() -> None:
     assert {k: m["value"] for k, m in other["metrics"].items()} == pytest.approx(
         {"recall@1": 2 / 3, "recall@5": 1, "recall@10": 1, "median_rank": 1, "mrr": 5 / 6}
     )
+    both = (13 / 18 + 5 / 6) / 2
+    named, owner = np.array([7, 8, 9]), np.array([7, 7, 8, 8, 9, 9])
+    assert mean_reciprocal_rank(np.eye(3), texts, named, owner) == pytest.approx(both)
+    assert scored_reciprocal_rank(texts.T, named, owner) == pytest.approx(both)
 
 
 @settings(max_examples=100, deadline=None)

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from motet.errors import UsageError
-from motet.tasks.match import OBJECTIVES, TERMS, MatchBatch, make_objective
+from motet.tasks.match import OBJECTIVES, TERMS, Local, MatchBatch, late_interaction, make_objective
 from motet.tasks.match.batch import MatchObjective, over_negatives
-from motet.tasks.match.local import late_interaction
 
 W = 6
 EVERY = {**OBJECTIVES, **TERMS}
@@ -25,18 +24,17 @@ def unit(*shape: int, seed: int) -> Tensor:
 
 
 def batch(positives: list[list[int]], seed: int = 0) -> MatchBatch:
-    """N pictures, M sentences; of each sentence a row of which pictures it belongs to. With regions and words."""
+    """N pictures, M sentences; of each sentence a row of which pictures it belongs to."""
     marks = torch.tensor(positives, dtype=torch.bool).T
     n, m = marks.shape
-    return MatchBatch(
-        unit(n, W, seed=seed),
-        unit(m, W, seed=seed + 1),
-        marks,
-        unit(n, 5, W, seed=seed + 2),
-        torch.arange(5).expand(n, 5) < torch.arange(n)[:, None] + 2,
-        unit(m, 4, W, seed=seed + 3),
-        torch.arange(4).expand(m, 4) < torch.arange(m)[:, None] % 3 + 1,
-    )
+    return MatchBatch(unit(n, W, seed=seed), unit(m, W, seed=seed + 1), marks)
+
+
+def parts(n: int, m: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Regions of N pictures and words of M sentences, each with its mask."""
+    shown = torch.arange(5).expand(n, 5) < torch.arange(n)[:, None] + 2
+    said = torch.arange(4).expand(m, 4) < torch.arange(m)[:, None] % 3 + 1
+    return unit(n, 5, W, seed=2), shown, unit(m, 4, W, seed=3), said
 
 
 # Three pictures; the first has two sentences, and the last sentence is said of two pictures.
@@ -93,38 +91,37 @@ def test_distance() -> None:
 
 
 def test_local() -> None:
-    of = batch(MANY)
-    assert of.image_parts is not None and of.image_mask is not None
-    assert of.text_parts is not None and of.text_mask is not None
+    regions, shown, words, said = parts(3, 4)
     similarity = torch.zeros(3, 4)
     for n, m in product(range(3), range(4)):
-        regions, words = of.image_parts[n][of.image_mask[n]], of.text_parts[m][of.text_mask[m]]
-        each = regions @ words.T
+        each = regions[n][shown[n]] @ words[m][said[m]].T
         similarity[n, m] = (each.max(dim=0).values.mean() + each.max(dim=1).values.mean()) / 2
-    found = late_interaction(of.image_parts, of.image_mask, of.text_parts, of.text_mask)
-    torch.testing.assert_close(found, similarity)
-    assert float(TERMS["local"](W)(of).detach()) == pytest.approx(
+    torch.testing.assert_close(late_interaction(regions, shown, words, said), similarity)
+    of = batch(MANY)
+    assert float(Local()(similarity, of.positives).detach()) == pytest.approx(
         slow_infonce(of, similarity, 20.0), rel=1e-4
     )
 
 
 def test_what_has_no_part_is_like_nothing_and_its_numbers_are_never_looked_at() -> None:
-    of = batch(MANY)
-    assert of.image_parts is not None and of.image_mask is not None and of.text_parts is not None
-    shown = of.image_mask.clone()
+    regions, shown, words, said = parts(3, 4)
+    whole = late_interaction(regions, shown, words, said)
     shown[1] = False
-    regions = of.image_parts.clone()
     regions[~shown] = 9.0
-    found = late_interaction(regions, shown, of.text_parts, of.text_mask)  # type: ignore[arg-type]
+    found = late_interaction(regions, shown, words, said)
     assert (found[1] == 0).all()
-    whole = late_interaction(of.image_parts, of.image_mask, of.text_parts, of.text_mask)  # type: ignore[arg-type]
     torch.testing.assert_close(found[[0, 2]], whole[[0, 2]])
 
 
-def test_local_says_so_where_there_is_nothing_to_compare() -> None:
-    of = batch(MANY)
-    with pytest.raises(UsageError, match="features here are pooled"):
-        make_objective("infonce", W, {"local": 1.0})(MatchBatch(of.images, of.texts, of.positives))
+@pytest.mark.parametrize("positives", [[[1]], [[1], [1]], [[1, 1], [1, 1]], MANY])
+def test_local_sends_finite_gradients_to_both_sides(positives: list[list[int]]) -> None:
+    marks, objective = batch(positives).positives, Local()
+    regions, shown, words, said = parts(*marks.shape)
+    read = regions.requires_grad_(), words.requires_grad_(), *objective.parameters()
+    objective(late_interaction(regions, shown, words, said), marks).backward()
+    assert all(torch.isfinite(one.grad).all() for one in read)
+    if positives == MANY:
+        assert all(one.grad.abs().sum() > 0 for one in read)
 
 
 def test_cycle() -> None:
@@ -180,16 +177,14 @@ def test_masked_tells_what_is_hidden_from_the_other_side() -> None:
 def test_a_gradient_reaches_every_parameter_and_both_sides(name: str) -> None:
     objective: MatchObjective = EVERY[name](W)
     of = batch(MANY)
-    for tensor in (of.images, of.texts, of.image_parts, of.text_parts):
-        assert tensor is not None
+    for tensor in (of.images, of.texts):
         tensor.requires_grad_()
     torch.manual_seed(0)
     objective(of).backward()
     for parameter in objective.parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0
-    read = (of.image_parts, of.text_parts) if name == "local" else (of.images, of.texts)
-    for tensor in read:
-        assert tensor is not None and tensor.grad is not None and tensor.grad.abs().sum() > 0
+    for tensor in (of.images, of.texts):
+        assert tensor.grad is not None and tensor.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -210,13 +205,7 @@ def test_finite_whatever_a_batch_holds(name: str, positives: list[list[int]]) ->
 @pytest.mark.parametrize("name", EVERY)
 def test_all_sentences_equal(name: str) -> None:
     of = batch(MANY)
-    assert of.text_parts is not None and of.text_mask is not None
-    alike = replace(
-        of,
-        texts=of.texts[:1].expand_as(of.texts),
-        text_parts=of.text_parts[:1].expand_as(of.text_parts),
-        text_mask=of.text_mask[:1].expand_as(of.text_mask),
-    )
+    alike = replace(of, texts=of.texts[:1].expand_as(of.texts))
     assert torch.isfinite(EVERY[name](W)(alike))
 
 
@@ -251,7 +240,14 @@ def test_terms_are_added_by_weight() -> None:
     torch.testing.assert_close(whole(of), parts)
 
 
-@pytest.mark.parametrize(("name", "terms"), [("clip", {}), ("infonce", {"nearness": 1.0})])
-def test_unknown_names_are_told(name: str, terms: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="one of"):
+@pytest.mark.parametrize(
+    ("name", "terms", "said"),
+    [
+        ("clip", {}, "one of infonce"),
+        ("infonce", {"nearness": 1.0}, "one of .*triplet, local"),
+        ("infonce", {"cycle": 0.0}, "a weight is a number above 0"),
+    ],
+)
+def test_unknown_names_and_weights_of_nothing_are_told(name: str, terms: dict[str, float], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
         make_objective(name, W, terms)

@@ -22,8 +22,8 @@ from motet.fusion import Source
 from motet.tasks.answer import answer_loss, answer_targets
 from motet.training.answer_settings import SMALL, AnswerSettings
 from motet.training.answer_sources import AskedRows, AskedSource, LiveEncoders, token_rows
-from motet.training.answering import Answering, AnswerNetwork, fit_answers, question_batches
-from motet.training.latent_tokens import LatentTokens
+from motet.training.answering import Answering, AnswerNetwork, finish_heads, fit_answers, question_batches
+from motet.training.latent_tokens import LatentTokens, TokenBasis
 from motet.training.scratch_rows import Batch
 from motet.training.small import make_small
 
@@ -216,6 +216,20 @@ def test_the_loss_of_one_answer_is_cross_entropy() -> None:
         answer_loss(logits, torch.nn.functional.one_hot(truth, 3).float()),
         torch.nn.functional.cross_entropy(logits, truth),
     )
+
+
+def test_finished_heads_read_whole_features_and_leave_the_network_as_it_was() -> None:
+    sources, counts = world()
+    made = fit_answers(sources, counts, TRAIN, HELD, "film", replace(SETTINGS, epochs=1))
+    before = made.logits(made.network.fused, HELD)
+    random = np.random.default_rng(0)
+    basis = TokenBasis(
+        np.zeros(16, np.float32), np.ones(16, np.float32), random.normal(size=(16, 8)).astype("f4")
+    )
+    heads = finish_heads(made.network, {"image:a": basis})
+    widths = [source.width for name in made.network.names for source in heads[name].sources]
+    assert sorted(widths) == [16, 16, 32, 32]
+    np.testing.assert_array_equal(made.logits(made.network.fused, HELD), before)
 
 
 def test_a_time_limit_stops_between_epochs() -> None:

@@ -16,8 +16,9 @@ from motet.runtime.caption_tokens import CaptionTokens
 from motet.tasks.caption import CaptionDecoder, DecoderShape, pack, token_losses
 from motet.training.caption_settings import CaptionSettings
 from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
-from motet.training.captioning import Written, _multiplied_out, fit_captioner
+from motet.training.captioning import _multiplied_out, fit_captioner
 from motet.training.latent_tokens import _directions, tokens_to_latent
+from motet.training.written import Written
 
 SHAPE = DecoderShape(
     vocabulary=11, source=6, width=16, layers=2, memory_layers=1, heads=2, positions=12, dropout=0

@@ -16,9 +16,10 @@ from torch import nn
 
 from motet.errors import TrainingError, UsageError
 from motet.fusion.dropout import Dropout, draw_from
-from motet.training.checkpoint import ABOUT, Checkpoint, Checkpoints, Learning
+from motet.training.checkpoint import ABOUT, Checkpoint, Checkpoints
 from motet.training.epoch import Epoch
 from motet.training.epoch_loop import Held, learn_epochs
+from motet.training.learning import Learning
 
 EPOCHS = 5
 

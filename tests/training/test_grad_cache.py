@@ -105,7 +105,7 @@ def test_shares_sum_to_the_loss(pictures: int, sentences: int, name: str, data: 
     assert total == pytest.approx(float(objective(MatchBatch(x, y, marks)).detach()), rel=1e-4, abs=1e-5)
 
 
-@pytest.mark.parametrize("term", ["adversarial", "cycle", "masked", "local"])
+@pytest.mark.parametrize("term", ["adversarial", "cycle", "masked"])
 def test_what_is_no_sum_of_shares_is_refused(term: str) -> None:
     networks, x, y = made(0)
     sides = [Side(network, [lambda v=v: v]) for network, v in zip(networks, (x, y), strict=True)]

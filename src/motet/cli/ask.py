@@ -56,7 +56,7 @@ def ask(
     from motet.cli.paths import check_model, check_picture, is_folder
     from motet.cli.ready_made import ask_ready_made, is_ready_made, named_model, refuse_licence
     from motet.errors import UsageError
-    from motet.runtime import AnswerModel, load
+    from motet.runtime import AnswerModel
     from motet.runtime.writing import PAGES, check_output
 
     if named and second:
@@ -82,11 +82,7 @@ def ask(
         check_picture(image)
     if card is not None:
         check_output(card, image, suffixes=PAGES)
-    opened = load(model)
-    if not isinstance(opened, AnswerModel):
-        raise UsageError(
-            f"{model} was trained to {opened.manifest.task}, not to answer questions: train one with --task answer"
-        )
+    opened = AnswerModel(model)
     answer = opened.ask(question, image=image, explain=explain)
     if answer.issue:
         message(f"issue: {answer.issue}")

@@ -73,7 +73,7 @@ def describe(
     from motet.cli.space import open_space
     from motet.data import ImageCells
     from motet.errors import MediaError, UsageError
-    from motet.runtime import CaptionModel, load
+    from motet.runtime import CaptionModel
     from motet.runtime.caption_match import caption_scores
 
     model = named_model(first, named)
@@ -97,12 +97,7 @@ def describe(
         return
     refuse_licence(accept_licence)
     check_model(model)
-    opened = load(model)
-    if not isinstance(opened, CaptionModel):
-        raise UsageError(
-            f"{model}: this model was trained to {opened.manifest.task}, not to describe pictures: "
-            "train one with --task caption"
-        )
+    opened = CaptionModel(model)
     check_pictures(image)
     opened.decoding(**said)  # what cannot be is said before a space is opened
     space = None if match is None else open_space(match)

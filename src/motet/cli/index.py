@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from motet.cli.index_collection import read_collection
-from motet.cli.index_search import IndexArgument, match_model, model_name, search
+from motet.cli.index_search import IndexArgument, model_name, search
 from motet.cli.options import DebugOption, ImageRootOption, TableArgument
+from motet.cli.space import open_space
 
 app = typer.Typer(
     help="Search a collection of pictures with words, pictures, or both.",
@@ -53,7 +54,7 @@ def build(
     from motet.errors import SearchError
     from motet.retrieval import Index
 
-    opened = match_model(model)
+    opened = open_space(model)
     if output.exists():
         raise SearchError(f"{output}: something stands there already: give the index another name")
     read = read_collection(opened, table, id, image_root)
@@ -88,7 +89,7 @@ def add(
     from motet.cli.console import counted, message
     from motet.retrieval import Index
 
-    opened = match_model(model)
+    opened = open_space(model)
     there = Index.open(index, model=opened.fingerprint, called=model_name(opened))
     read = read_collection(opened, table, id, image_root, there)
     there.add(read.vectors, read.ids, read.metadata, about=read.about, progress=message)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from motet.cli.options import DebugOption, ImageRootOption, JsonOption
+from motet.cli.space import open_space
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +91,7 @@ def search(
         check_picture(picture)
     if sheet is not None:
         check_output(sheet, *images, suffixes=PAGES)
-    opened = match_model(model) if model is not None else None
+    opened = open_space(model) if model is not None else None
     if opened is None:
         there = Index.open(index)
     else:
@@ -130,16 +131,6 @@ def _shown_columns(names: list[str], answers: list[Answer], where: str | None) -
         if not answers or any(str(one.facts[name]) != one.id for one in answers)
     ]
     return columns[: max(SHOWN_COLUMNS, len(named))]
-
-
-def match_model(path: Path) -> MatchModel:
-    """A model that matches pictures and words, opened."""
-    from motet.cli.paths import check_model
-    from motet.encoders import FeatureCache
-    from motet.runtime import MatchModel
-
-    check_model(path)
-    return MatchModel(path, cache=FeatureCache())
 
 
 def model_name(model: MatchModel) -> str:

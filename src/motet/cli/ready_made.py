@@ -43,12 +43,13 @@ def ask_ready_made(model: Path, question: str, images: list[Path], accept_licenc
     from motet.cli.paths import check_pictures, read_pictures
     from motet.errors import UsageError
 
-    _check_name(str(model).removeprefix(PREFIX))
+    name = str(model).removeprefix(PREFIX)
+    _check_name(name)
     check_pictures(images)
     require_learning_wing()
     from motet.deployment.ready_made import open_ready_made
 
-    opened = open_ready_made(str(model), accept_licence=accept_licence)
+    opened = open_ready_made(name, accept_licence=accept_licence)
     files, issues = read_pictures(images)
     said = [
         None if data is None else opened.ask(question, data) if question else opened.describe(data)

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, ImageCells, Schema, Split, Table, TextCells, cells, column_slices
-from motet.data.answers import (
-    AnswerCounts,
-    Answers,
-    AnswerVocabulary,
-    answer_vocabulary,
-    count_answers,
-    read_answers,
-)
+from motet.data import CellIssue, Cells, ImageCells, Schema, Table, TextCells, cells, column_slices
+from motet.data.answers import AnswerCounts
 from motet.data.question_words import KnownQuestions, known_of
-from motet.data.questions import DistinctCells, split_questions
 from motet.deployment.answer_options import AnswerOptions
-from motet.deployment.answer_sources import (
-    AskedSources,
-    ask_sources,
-    broken_pictures,
-    refuse_unread,
-    write_learned,
-)
+from motet.deployment.answer_sources import ask_sources, broken_pictures, refuse_unread, with_learned
+from motet.deployment.asked_table import AskedTable, read_asked_table
 from motet.deployment.heads import export_head
 from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
+from motet.deployment.sources import Sources
 from motet.encoders import FeatureCache
-from motet.errors import TableError
 from motet.model import (
     HeadEntry,
     Manifest,
@@ -52,22 +39,8 @@ from motet.tasks.answer import answer_targets
 from motet.training.answering import Answering, finish_heads, fit_answers
 
 Rows = npt.NDArray[np.int64]
-STRATA = 50  # most common answers whose shares sides keep
 CHOSEN_ON = 5000  # validation rows at most
 ROWS_AT_ONCE = 4096  # whose counts of each answer stand in memory
-
-
-@dataclass(frozen=True)
-class AskedTable:
-    """What a table says: answers, their vocabulary and counts, the different pictures and questions, and the sides."""
-
-    answers: Answers
-    vocabulary: AnswerVocabulary
-    counts: AnswerCounts
-    distinct: dict[str, DistinctCells]
-    split: Split
-    notes: list[str]
-    issues: tuple[CellIssue, ...]
 
 
 def build_answer_model(table: Table, schema: Schema, place: Path, options: AnswerOptions) -> dict[str, Any]:
@@ -94,11 +67,11 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     clock = time.perf_counter()
     settings = replace(options.training, seed=options.seed)
-    with progress(f"training {options.strategy}", settings.epochs_for(len(read.split.train))) as advance:
+    with progress(f"training {options.strategy}", settings.epochs_for(len(read.taught))) as advance:
         made = fit_answers(
             asked.sources,
             read.counts,
-            read.split.train,
+            read.taught,
             read.split.validation,
             options.strategy,
             settings,
@@ -113,10 +86,10 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     prior = _prior(read.counts, read.split.train)
     entries = _entries(made)
     selection = _select(made, read, entries, prior, options)
-    write_learned(asked)
+    opened = with_learned(asked)
     used = np.concatenate([read.split.train, read.split.validation])
-    read.notes.extend(_long_questions(by_modality["text"], read, asked))
-    broken = broken_pictures(asked, pictures, used, asked.decoded("image", used))
+    read.notes.extend(_long_questions(by_modality["text"], read, opened))
+    broken = broken_pictures(opened, pictures, used, asked.decoded("image", used))
     heads = finish_heads(made.network, asked.bases)
     with new_model_directory(place) as making:
         (making / "heads").mkdir()
@@ -128,7 +101,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
             class_type="string",
             prior=tuple(prior.tolist()),
             schema=schema,
-            sources=asked.opened.write(making),
+            sources=opened.write(making),
             heads=entries,
             patterns=selection.patterns,
             baselines={name: name for name, head in entries.items() if head.kind == "unimodal"},
@@ -152,60 +125,6 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     return evaluation
 
 
-def read_asked_table(table: Table, schema: Schema, options: AnswerOptions) -> AskedTable:
-    """What a table says; TableError where it has nothing to answer from."""
-    by_modality = cells(table, schema)
-    for modality, what in (("image", "pictures"), ("text", "questions")):
-        option = "--image" if modality == "image" else "--question"
-        if modality not in by_modality:
-            raise TableError(
-                f"{table.name}: no column has {what} to answer from: name it with {option} COLUMN"
-            )
-        if not by_modality[modality].present.any():
-            columns = schema.inputs(modality)
-            named = f"column{'s' if len(columns) > 1 else ''} {', '.join(map(repr, columns))}"
-            raise TableError(
-                f"{table.name}: no row has {what} to answer from: {named} "
-                f"{'are' if len(columns) > 1 else 'is'} empty; fill the cells, or name another with {option} COLUMN"
-            )
-    beside = [modality for modality in by_modality if modality not in ("image", "text")]
-    if beside:
-        raise TableError(
-            f"{table.name}: questions are answered from pictures and words, not from {beside[0]}"
-        )
-    answers = read_answers(table, schema)
-    notes = [*table.notes]
-    distinct: dict[str, DistinctCells] = {}
-    for modality in ("image", "text"):
-        distinct[modality], note = DistinctCells.of(by_modality[modality])  # type: ignore[arg-type]
-        notes += [note] if note else []
-    strata = answer_vocabulary(answers, np.arange(len(table)), STRATA)
-    split = split_questions(
-        table,
-        schema,
-        count_answers(answers, strata.answers),
-        distinct["image"].number,
-        test_size=options.test_size,
-        validation_size=options.validation_size,
-        seed=options.seed,
-    )
-    notes += split.notes
-    vocabulary = answer_vocabulary(answers, split.train, options.vocabulary)
-    counts = count_answers(answers, vocabulary.answers)
-    if vocabulary.left_out:
-        total = sum(vocabulary.counts) + vocabulary.left_out_count
-        notes.append(
-            f"the vocabulary holds the {len(vocabulary.answers):,} most common answers; {vocabulary.left_out:,} "
-            f"others, {vocabulary.left_out_count / total:.1%} of all that training rows say, can never be given"
-        )
-    for name, rows in (("validation", split.validation), ("test", split.test)):
-        share = counts.unseen_share(rows)
-        if share:
-            notes.append(f"{share:.1%} of the answers of {name} rows are other ones, never learned")
-    issues = tuple(issue for one in by_modality.values() for issue in one.issues)
-    return AskedTable(answers, vocabulary, counts, distinct, split, notes, (*answers.issues, *issues))
-
-
 def _prior(counts: AnswerCounts, rows: Rows) -> npt.NDArray[np.float64]:
     """Shares [C] of the answers in what the given rows teach."""
     total = np.zeros(counts.size)
@@ -214,13 +133,13 @@ def _prior(counts: AnswerCounts, rows: Rows) -> npt.NDArray[np.float64]:
     return total / max(float(total.sum()), 1.0)
 
 
-def _long_questions(questions: Cells, read: AskedTable, asked: AskedSources) -> list[str]:
+def _long_questions(questions: Cells, read: AskedTable, opened: Sources) -> list[str]:
     """A note that counts questions which are not read whole, where there are any."""
     assert isinstance(questions, TextCells)
     mine = read.distinct["text"]
     number = mine.number[np.concatenate([read.split.train, read.split.validation])]
     different, counts = np.unique(number[number >= 0], return_counts=True)
-    unread = unread_tokens(asked.opened.encoders.values(), questions.take(mine.rows[different]))
+    unread = unread_tokens(opened.encoders.values(), questions.take(mine.rows[different]))
     long = sum(int(count) for count, tokens in zip(counts, unread, strict=True) if tokens)
     if not long:
         return []

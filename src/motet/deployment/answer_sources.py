@@ -111,15 +111,17 @@ def ask_sources(
     return AskedSources(opened, ready, bases, moments)  # type: ignore[arg-type]
 
 
-def write_learned(asked: AskedSources) -> None:
-    """Make encoders like any others of those that were learned, in place of `opened`."""
+def with_learned(asked: AskedSources) -> Sources:
+    """The encoders that were opened, and those that were learned, written as any other is."""
+    encoders, engines = dict(asked.opened.encoders), dict(asked.opened.engines)
     for one in asked.sources:
         if one.small is not None:
             small = one.small
             directory = write_encoder(small.network, small.preprocessor, cache_directory() / "encoders")
             encoder = PretrainedEncoder(directory)
-            asked.opened.encoders[one.source.name] = encoder
-            asked.opened.engines[one.source.name] = {"chosen": encoder.engine_name}
+            encoders[one.source.name] = encoder
+            engines[one.source.name] = {"chosen": encoder.engine_name}
+    return replace(asked.opened, encoders=encoders, engines=engines)
 
 
 def refuse_unread(cells: ImageCells, read: Bools, rows: Rows, schema: Schema) -> None:
@@ -134,10 +136,10 @@ def refuse_unread(cells: ImageCells, read: Bools, rows: Rows, schema: Schema) ->
     refuse_unseen("image", read[rows], issues, schema)
 
 
-def broken_pictures(asked: AskedSources, cells: Cells, rows: Rows, seen: Bools) -> tuple[CellIssue, ...]:
+def broken_pictures(opened: Sources, cells: Cells, rows: Rows, seen: Bools) -> tuple[CellIssue, ...]:
     """What is wrong with the pictures of some rows that have one, but of which `seen` [n] says that none was read."""
     lost = rows[cells.present[rows] & ~seen][:MAX_LISTED]
-    encoder = next(one for one in asked.opened.encoders.values() if one.modality == "image")
+    encoder = next(one for one in opened.encoders.values() if one.modality == "image")
     return encoder.encode(cells, lost).issues if len(lost) else ()
 
 

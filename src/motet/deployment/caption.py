@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import ImageCells, Pairs, Schema, Table, read_pairs, split_pairs
+from motet.data import ImageCells, Pairs, Schema, Table
 from motet.data.duplicates import normalised_digests
 from motet.data.scripts import script_of_words
 from motet.data.splits import TEST, TRAIN, VALIDATION, side_counts
 from motet.deployment.caption_graphs import PREFIX, STEP, export_decoder
 from motet.deployment.caption_options import CaptionOptions
+from motet.deployment.divided_pairs import divided_pairs
 from motet.deployment.results import add_broken, data_of_pairs, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
 from motet.deployment.sources import Sources, open_sources
@@ -39,8 +40,9 @@ from motet.runtime.caption_tokens import CaptionTokens
 from motet.runtime.evaluate_captions import evaluate_captions
 from motet.training.caption_settings import CaptionSettings
 from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
-from motet.training.captioning import Captioned, Written, fit_captioner
+from motet.training.captioning import Captioned, fit_captioner
 from motet.training.language_model import LanguageModel, open_language_model
+from motet.training.written import Written
 
 Rows = npt.NDArray[np.int64]
 Sides = npt.NDArray[np.int8]
@@ -59,15 +61,7 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
     check_place(place)
     language = _language(options)
     kept = checkpoints_beside(place, table, schema, options)
-    pairs = read_pairs(table, schema)
-    sides, said = split_pairs(
-        pairs,
-        table,
-        schema,
-        test_size=options.test_size,
-        validation_size=options.validation_size,
-        seed=options.seed,
-    )
+    pairs, sides, said = divided_pairs(table, schema, options)
     notes = [*table.notes, *pairs.notes, *said]
     clock = time.perf_counter()
     opened, features = _encoded(table, schema, pairs, sides, options)

@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from motet.data import ImageCells, Pairs, Schema, Table, TextCells, cells, read_pairs, split_pairs
+from motet.data import ImageCells, Pairs, Schema, Table, TextCells, cells
 from motet.data.questions import DistinctCells
 from motet.data.splits import TEST, TRAIN, VALIDATION, picture_units
-from motet.deployment.answer import read_asked_table
 from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.answer_sources import ask_sources, not_enlarged
+from motet.deployment.asked_table import read_asked_table
 from motet.deployment.caption import written_sentences
 from motet.deployment.caption_options import CaptionOptions
+from motet.deployment.divided_pairs import divided_pairs
 from motet.deployment.match import LIVE_PICTURES
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, live_sources
@@ -154,23 +155,8 @@ def _sides(table: Table, schema: Schema, options: TaskOptions) -> dict[int, Rows
     if isinstance(options, AnswerOptions):
         split = read_asked_table(table, schema, options).split
         return {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
-    pairs, sides = _pairs(table, schema, options)
+    pairs, sides, _ = divided_pairs(table, schema, options)
     return {side: pairs.rows[sides == side] for side in (TRAIN, VALIDATION, TEST)}
-
-
-def _pairs(
-    table: Table, schema: Schema, options: CaptionOptions | MatchOptions
-) -> tuple[Pairs, npt.NDArray[np.int8]]:
-    pairs = read_pairs(table, schema)
-    sides, _ = split_pairs(
-        pairs,
-        table,
-        schema,
-        test_size=options.test_size,
-        validation_size=options.validation_size,
-        seed=options.seed,
-    )
-    return pairs, sides
 
 
 def _teaching_and_held(pairs: Pairs, shared: Shared, table: Table) -> tuple[Rows, Rows]:
@@ -200,7 +186,7 @@ def _answering(table: Table, schema: Schema, options: AnswerOptions, shared: Sha
         small=shared.small,
         at=mine.rows,
     )
-    train = shared.rows(read.split.train, shared.teaches)
+    train = shared.rows(read.taught, shared.teaches)
     _refuse_none(train, table, "questions")
     return AnswerLesson(
         [picture, *asked.sources],
@@ -213,7 +199,7 @@ def _answering(table: Table, schema: Schema, options: AnswerOptions, shared: Sha
 
 
 def _captioning(table: Table, schema: Schema, options: CaptionOptions, shared: Shared) -> Lesson:
-    pairs, sides = _pairs(table, schema, options)
+    pairs, sides, _ = divided_pairs(table, schema, options)
     texts = pairs.sentences.take(np.arange(len(pairs.picture)))
     settings = replace(options.training, seed=options.seed)
     taught = [texts[at] for at in np.flatnonzero(sides[pairs.picture] == TRAIN)]
@@ -226,7 +212,7 @@ def _captioning(table: Table, schema: Schema, options: CaptionOptions, shared: S
 
 
 def _matching(table: Table, schema: Schema, options: MatchOptions, shared: Shared) -> Lesson:
-    pairs, sides = _pairs(table, schema, options)
+    pairs, sides, _ = divided_pairs(table, schema, options)
     given, words = MatchCells.of(table, schema, pairs), replace(options, image_encoders=())
     _, features = encode_pairs(given, sides, words)
     picture = LiveSource(NAME, shared.small, shared.read_from(pairs.rows))

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import Schema, Table, read_pairs, split_pairs
+from motet.data import Schema, Table
 from motet.data.splits import TEST, TRAIN, VALIDATION, side_counts
+from motet.deployment.divided_pairs import divided_pairs
 from motet.deployment.heads import export_head
-from motet.deployment.match_options import LOCAL, MatchOptions
+from motet.deployment.match_options import MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
 from motet.deployment.results import add_broken, data_of_pairs, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside
@@ -35,6 +36,7 @@ from motet.model import (
 from motet.progress import progress
 from motet.runtime.evaluate_matches import evaluate_matches
 from motet.runtime.match_model import MatchModel
+from motet.tasks.match import LOCAL
 from motet.training.canonical import fit_cca
 from motet.training.checkpoint import Checkpoints
 from motet.training.local_parts import MatchedParts, fit_parts, with_tokens
@@ -64,15 +66,7 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     if several() and options.resume:
         raise UsageError("a training in several processes cannot be resumed: leave --resume out")
     kept = None if several() else checkpoints_beside(place, table, schema, options)
-    pairs = read_pairs(table, schema)
-    sides, said = split_pairs(
-        pairs,
-        table,
-        schema,
-        test_size=options.test_size,
-        validation_size=options.validation_size,
-        seed=options.seed,
-    )
+    pairs, sides, said = divided_pairs(table, schema, options)
     notes = [*table.notes, *pairs.notes, *pairs.shared, *said]
     clock = time.perf_counter()
     given = MatchCells.of(table, schema, pairs)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from motet.deployment.pooling import SaysPooling
 from motet.deployment.split_options import check_split
 from motet.errors import UsageError
-from motet.tasks.match import OBJECTIVES, TERMS
+from motet.tasks.match import LOCAL, check_objective
 from motet.training.match_settings import MatchSettings
 
-LOCAL = "local"
 PARTS = MatchSettings(width=128, pictures=96, sentences=1, epochs=8, least_steps=200, patience=3)
 
 
@@ -43,18 +42,12 @@ class MatchOptions(SaysPooling):
     resume: bool = False
 
     def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise UsageError(f"no objective {self.objective!r}: one of {', '.join(OBJECTIVES)}")
-        for term, weight in self.terms.items():
-            if term not in TERMS:
-                raise UsageError(f"no term {term!r}: one of {', '.join(TERMS)}")
-            if not 0 < weight < float("inf"):
-                raise UsageError(f"term {term}: a weight is a number above 0, not {weight!r}")
-            if term == LOCAL and weight != 1:
-                raise UsageError(
-                    "term local: what words and regions count beside the whole is chosen on validation pictures: "
-                    "leave the weight out"
-                )
+        check_objective(self.objective, self.terms)
+        if self.terms.get(LOCAL, 1) != 1:
+            raise UsageError(
+                "term local: what words and regions count beside the whole is chosen on validation pictures: "
+                "leave the weight out"
+            )
         self.check_pooling()
         check_split(self.test_size, self.validation_size, self.seed, of="pictures")
 

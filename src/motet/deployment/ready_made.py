@@ -14,13 +14,13 @@ from typing import Any
 
 from PIL.Image import Image
 
-from motet.data.media import decode_image, read_media
+from motet.data.media import decode_image
+from motet.data.picture_files import read_picture
 from motet.encoders.torch_choose import find_model
 from motet.encoders.torch_files import refuse_random_weights, weight_files
 from motet.errors import EncoderError, MediaError, UsageError
 
 log = logging.getLogger("motet")
-PREFIX = "hf:"
 MOST_TOKENS = 40  # of an answer or a sentence
 SENTENCE = "Describe the picture in one sentence."  # asked where a chat template wants words
 
@@ -100,8 +100,8 @@ class ReadyMade:
         return made
 
 
-def open_ready_made(wanted: str, *, accept_licence: bool = False) -> ReadyMade:
-    """Open `hf:DIRECTORY` or `hf:OWNER/NAME`; of the latter, licence and size are shown before it is downloaded.
+def open_ready_made(name: str, *, accept_licence: bool = False) -> ReadyMade:
+    """Open a directory, or `OWNER/NAME` of the hub, whose licence and size are shown before it is downloaded.
 
     Raises UsageError where its licence must be accepted first, EncoderError where it cannot be loaded.
     """
@@ -115,7 +115,7 @@ def open_ready_made(wanted: str, *, accept_licence: bool = False) -> ReadyMade:
         logging as loading,
     )
 
-    found = find_model(wanted.removeprefix(PREFIX), accept_licence)
+    found = find_model(name, accept_licence)
     files = weight_files(found.directory)
     if not files:
         raise EncoderError(
@@ -153,7 +153,7 @@ def open_ready_made(wanted: str, *, accept_licence: bool = False) -> ReadyMade:
 
 def _picture(image: str | Path | bytes) -> Image:
     try:
-        return decode_image(image if isinstance(image, bytes) else read_media(Path(image))).convert("RGB")
+        return decode_image(read_picture(image)).convert("RGB")
     except MediaError as error:
         named = "" if isinstance(image, bytes) else f" {image}"
         raise UsageError(f"picture{named}: {error}") from error

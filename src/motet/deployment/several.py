@@ -25,11 +25,12 @@ from motet.deployment.answer_options import AnswerOptions
 from motet.deployment.caption import build_caption_model
 from motet.deployment.lessons import Shared, TaskOptions, make_lessons, share_pictures
 from motet.deployment.match import build_match_model
-from motet.deployment.match_options import LOCAL, MatchOptions
+from motet.deployment.match_options import MatchOptions
 from motet.encoders.torch_small import write_encoder
 from motet.errors import UsageError
 from motet.model import ModelDirectory, check_new_place, write_manifest
 from motet.progress import progress
+from motet.tasks.match import LOCAL
 from motet.training.together import Together, TogetherSettings, learn_together
 
 TABLE = "tasks.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -107,11 +106,7 @@ class VisualQuestionAnswerer(Fitted[AnswerModel], Parameters):
             validation_size=self.validation_size,
             seed=self.seed,
         )
-        folder = tempfile.TemporaryDirectory(prefix="motet-")
-        place = Path(folder.name) / "model"
-        self.evaluation_ = build_answer_model(table, schema, place, options)
-        self.model_ = AnswerModel(place, folder=folder)
-        return self
+        return self._build(AnswerModel, lambda place: build_answer_model(table, schema, place, options))
 
     def predict(self, X: Any) -> npt.NDArray[np.str_]:
         """The answer to each row [N]."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -185,11 +184,7 @@ class MultimodalEstimator(Fitted[Model], Parameters, ABC):
             refit=self.refit,
             seed=self.seed,
         )
-        folder = tempfile.TemporaryDirectory(prefix="motet-")
-        place = Path(folder.name) / "model"
-        self.evaluation_ = build_model(table, schema, place, options)
-        self.model_ = Model(place, folder=folder)
-        return self
+        return self._build(Model, lambda place: build_model(table, schema, place, options))
 
     @abstractmethod
     def predict(self, X: Any) -> npt.NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -102,11 +101,7 @@ class Captioner(Fitted[CaptionModel], Parameters):
             validation_size=self.validation_size,
             seed=self.seed,
         )
-        folder = tempfile.TemporaryDirectory(prefix="motet-")
-        place = Path(folder.name) / "model"
-        self.evaluation_ = build_caption_model(table, schema, place, options)
-        self.model_ = CaptionModel(place, folder=folder)
-        return self
+        return self._build(CaptionModel, lambda place: build_caption_model(table, schema, place, options))
 
     def predict(self, X: Any, **decoding: Any) -> list[str | None]:
         """A caption for each row of a table, or each of a list of paths; None where no picture can be read.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -11,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motet.data import ImageCells, infer_schema, read_table
-from motet.data.media import read_media
-from motet.errors import MediaError, UsageError
+from motet.data.picture_files import read_picture
 from motet.estimators.base import Encoders, several
 from motet.estimators.fitted import Fitted
 from motet.estimators.parameters import Parameters
@@ -32,7 +30,7 @@ class MultimodalRetriever(Fitted[MatchModel], Parameters):
         Keep `text:lexical` beside a neural text encoder.
     objective : "infonce", "sigmoid" or "triplet"
     terms : dict
-        Added to the objective with these weights: `{"distance": 0.1}`; see `motet.tasks.match.TERMS`.
+        Added to the objective with these weights: `{"distance": 0.1}`; see `motet.tasks.match.TERMS`, and `local`.
     image, text : str or sequence of str
         Columns; none named means that they are inferred. Each text column holds one sentence for the row's picture.
     group, split, image_root, test_size, validation_size, accept_licence, seed
@@ -101,11 +99,7 @@ class MultimodalRetriever(Fitted[MatchModel], Parameters):
             validation_size=self.validation_size,
             seed=self.seed,
         )
-        folder = tempfile.TemporaryDirectory(prefix="motet-")
-        place = Path(folder.name) / "model"
-        self.evaluation_ = build_match_model(table, schema, place, options)
-        self.model_ = MatchModel(place, folder=folder)
-        return self
+        return self._build(MatchModel, lambda place: build_match_model(table, schema, place, options))
 
     def embed_images(self, X: Any) -> npt.NDArray[np.float32]:
         """Unit vectors [N, W] of the pictures of a table, or of a list of paths; zeros where none can be decoded.
@@ -115,7 +109,7 @@ class MultimodalRetriever(Fitted[MatchModel], Parameters):
         """
         model = self._fitted()
         if isinstance(X, list | tuple) and all(isinstance(path, str | Path) for path in X):
-            X = {model.manifest.schema.inputs("image")[0]: [_read(path) for path in X]}
+            X = {model.manifest.schema.inputs("image")[0]: [read_picture(path) for path in X]}
         table = read_table(X, image_root=self.image_root)
         return model.embed_images(ImageCells(table, model.manifest.schema.inputs("image"))).vectors
 
@@ -135,10 +129,3 @@ class MultimodalRetriever(Fitted[MatchModel], Parameters):
         """Recall@1, the mean of both directions, on all pairs of a table."""
         directions = self.evaluate(X, all_rows=True)["directions"].values()
         return float(np.mean([one["metrics"]["recall@1"]["value"] for one in directions]))
-
-
-def _read(path: str | Path) -> bytes:
-    try:
-        return read_media(Path(path))
-    except MediaError as error:
-        raise UsageError(f"picture {path}: {error}") from error

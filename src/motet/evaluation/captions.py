@@ -15,26 +15,29 @@ from motet.evaluation.cider import cider_d
 from motet.evaluation.rouge import rouge_l
 
 Floats = npt.NDArray[np.float64]
+CIDER = 0  # column of scores
 LONGEST_LOOP = 6  # words that are said twice in a row
 
 
-def caption_metrics(
-    said: Sequence[str], references: Sequence[Sequence[str]], *, draws: int = 1000, seed: int = 0
-) -> dict[str, dict[str, float]]:
-    """CIDEr-D, BLEU-1 to 4 and ROUGE-L of N sentences, each {"value", "low", "high"}, over own words (`caption_words`).
-
-    Intervals are the percentile bootstrap over pictures (2.5 % to 97.5 %), document frequencies as they are.
-    """
+def caption_scores(said: Sequence[str], references: Sequence[Sequence[str]]) -> Floats:
+    """CIDEr-D, ROUGE-L and the counts of BLEU [N, 12] of N sentences over own words (`caption_words`)."""
     mine = [caption_words(text) for text in said]
     theirs = [[caption_words(text) for text in several] for several in references]
     counts = np.stack([bleu_counts(words, several) for words, several in zip(mine, theirs, strict=True)])
     cider = cider_d(mine, theirs)
     rouge = np.array([rouge_l(words, several) for words, several in zip(mine, theirs, strict=True)])
-    rows = np.column_stack([cider, rouge, counts])  # what is summed over pictures
-    n = len(rows)
-    values = _measured(rows.sum(axis=0)[None], n)[0]
+    return np.column_stack([cider, rouge, counts])
+
+
+def caption_metrics(scores: Floats, *, draws: int = 1000, seed: int = 0) -> dict[str, dict[str, float]]:
+    """CIDEr-D, BLEU-1 to 4 and ROUGE-L, each {"value", "low", "high"}, of `caption_scores` [N, 12].
+
+    Intervals are the percentile bootstrap over pictures (2.5 % to 97.5 %), document frequencies as they are.
+    """
+    n = len(scores)
+    values = _measured(scores.sum(axis=0)[None], n)[0]
     random = np.random.default_rng(seed)
-    drawn = _measured(random.multinomial(n, np.full(n, 1 / n), draws) @ rows, n)
+    drawn = _measured(random.multinomial(n, np.full(n, 1 / n), draws) @ scores, n)
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     names = ["cider_d", *(f"bleu_{k}" for k in range(1, ORDERS + 1)), "rouge_l"]
     return {
@@ -45,7 +48,7 @@ def caption_metrics(
 
 def _measured(sums: Floats, n: int) -> Floats:
     """CIDEr-D, BLEU-1 to 4, ROUGE-L [d, 6] from sums [d, 12] over n pictures."""
-    return np.column_stack([sums[:, 0] / n, bleu(sums[:, 2:]), sums[:, 1] / n])
+    return np.column_stack([sums[:, CIDER] / n, bleu(sums[:, 2:]), sums[:, 1] / n])
 
 
 def caption_faults(said: Sequence[str], trained_on: npt.NDArray[np.uint8]) -> dict[str, Any]:

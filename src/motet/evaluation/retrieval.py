@@ -41,12 +41,32 @@ def first_right_ranks(queries: Floats, gallery: Floats, query_ids: Ids, gallery_
     size = max(1, AT_ONCE // max(len(gallery), 1))
     for begin in range(0, len(queries), size):
         here = slice(begin, begin + size)
-        similarity = queries[here] @ gallery.T
-        right = query_ids[here, None] == gallery_ids
-        best = np.where(right, similarity, -np.inf).max(axis=1, initial=-np.inf)
-        wrong = (similarity >= best[:, None]) & ~right
-        ranks[here] = 1 + wrong.sum(axis=1)
+        ranks[here] = _right_ranks(queries[here] @ gallery.T, query_ids[here, None] == gallery_ids)
     return ranks
+
+
+def mean_reciprocal_rank(images: Floats, texts: Floats, image_ids: Ids, text_ids: Ids) -> float:
+    """The mean of both directions, of pictures [P, W] and sentences [S, W]; see `first_right_ranks`."""
+    there = first_right_ranks(texts, images, text_ids, image_ids)
+    back = first_right_ranks(images, texts, image_ids, text_ids)
+    return _mean_reciprocal(there, back)
+
+
+def scored_reciprocal_rank(scores: Floats, image_ids: Ids, text_ids: Ids) -> float:
+    """The same of scores [P, S] that are no dot products."""
+    right = image_ids[:, None] == text_ids
+    return _mean_reciprocal(_right_ranks(scores.T, right.T), _right_ranks(scores, right))
+
+
+def _right_ranks(similarity: Floats, right: npt.NDArray[np.bool_]) -> Ids:
+    """Ranks [Q] by similarities [Q, G]; right [Q, G]: which belong together."""
+    best = np.where(right, similarity, -np.inf).max(axis=1, initial=-np.inf)
+    ranks: Ids = 1 + ((similarity >= best[:, None]) & ~right).sum(axis=1)
+    return ranks
+
+
+def _mean_reciprocal(there: Ids, back: Ids) -> float:
+    return float(((1 / there).mean() + (1 / back).mean()) / 2)
 
 
 def reranked_ranks(

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from motet.data import Table, TextCells, cells
-from motet.data.media import decode_image, read_media
+from motet.data.media import decode_image
+from motet.data.picture_files import read_picture
 from motet.data.question_words import known_questions
-from motet.errors import MediaError, UsageError
+from motet.errors import MediaError
 from motet.runtime.long_questions import unread_tokens
 from motet.runtime.model import Floats, Model
 from motet.runtime.occlusion import Occlusion, occlude
@@ -21,6 +22,9 @@ from motet.runtime.prediction import Prediction
 
 class AnswerModel(Model):
     """A `Model` whose classes are answers and whose text is a question."""
+
+    tasks = ("answer",)
+    purpose = "answer questions"
 
     @property
     def question(self) -> str:
@@ -36,7 +40,7 @@ class AnswerModel(Model):
         Either may be left out: the answer is then what the other tells, and `pattern` says so. An empty question is
         none. Raises UsageError for a picture that is not there.
         """
-        pictures = None if image is None else [_read(image)]
+        pictures = None if image is None else [read_picture(image)]
         return self.predict(self._asked([question], pictures), explain=explain)[0]
 
     def occlusion(self, question: str | None = None, *, image: str | Path | bytes | None = None) -> Occlusion:
@@ -44,7 +48,7 @@ class AnswerModel(Model):
 
         A picture that cannot be decoded is none, as in `ask`, whose errors are raised.
         """
-        picture = None if image is None else _read(image)
+        picture = None if image is None else read_picture(image)
         try:
             if picture is not None:
                 decode_image(picture)
@@ -104,10 +108,3 @@ class AnswerModel(Model):
 
 def _cut(tokens: int | None) -> str | None:
     return None if tokens is None else f"question: longer than the {tokens} tokens that are read of it"
-
-
-def _read(image: str | Path | bytes) -> bytes:
-    try:
-        return image if isinstance(image, bytes) else read_media(Path(image))
-    except MediaError as error:
-        raise UsageError(f"picture {image!s}: {error}") from error

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +16,9 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from motet.data import CellIssue, ImageCells, Table, read_table, row_names
-from motet.data.media import read_media
-from motet.encoders import FeatureCache, FeatureTable, token_features
-from motet.errors import MediaError, ModelError, TableError, UsageError
+from motet.data.picture_files import read_picture
+from motet.encoders import FeatureTable, token_features
+from motet.errors import ModelError, TableError, UsageError
 from motet.model import CaptionEntry
 from motet.runtime.caption_neighbours import Neighbours
 from motet.runtime.caption_step import CachedWriting, Pictures, PlainWriting, StepGraph
@@ -56,19 +55,8 @@ class Caption:
 class CaptionModel(OpenedModel):
     """A saved model of the task `caption`, opened from its directory; parameters are those of `OpenedModel`."""
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        cache: FeatureCache | None = None,
-        folder: TemporaryDirectory[str] | None = None,
-    ) -> None:
-        super().__init__(path, cache=cache, folder=folder)
-        if self.manifest.task != "caption":
-            raise ModelError(
-                f"{self.directory.path}: this model was trained to {self.manifest.task}, not to describe pictures: "
-                "train one with --task caption"
-            )
+    tasks = ("caption",)
+    purpose = "describe pictures"
 
     @property
     def entry(self) -> CaptionEntry:
@@ -140,7 +128,7 @@ class CaptionModel(OpenedModel):
         """
         columns = self.manifest.schema.inputs("image")
         if isinstance(source, list | tuple) and all(isinstance(path, str | Path) for path in source):
-            source = {columns[0]: [_read(Path(path)) for path in source]}
+            source = {columns[0]: [read_picture(path) for path in source]}
         table = read_table(source, image_root=image_root)
         if not set(columns) & set(table.columns):
             raise TableError(
@@ -238,10 +226,3 @@ class CaptionModel(OpenedModel):
         tokens, mask = table.tokens.dense(rows)
         keys, values = self.head(self.entry.prefix).run_tokens(tokens, mask)
         return Pictures(keys, values, mask)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_media(path)
-    except MediaError as error:
-        raise UsageError(f"picture {path}: {error}") from error

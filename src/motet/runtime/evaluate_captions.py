@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from motet.data import CellIssue, ImageCells, Pairs, Table, read_pairs
 from motet.errors import TableError
-from motet.evaluation.caption_words import TOKENIZER, caption_words
-from motet.evaluation.captions import caption_faults, caption_metrics
-from motet.evaluation.cider import cider_d
+from motet.evaluation.caption_words import TOKENIZER
+from motet.evaluation.captions import CIDER, caption_faults, caption_metrics, caption_scores
 from motet.runtime.caption_match import MatchedPictures, told_space
 from motet.runtime.evaluate_matches import pictures_to_measure
 from motet.runtime.provenance import provenance
@@ -71,9 +70,9 @@ def evaluate_captions(
     if len(pictures) < FEW_PICTURES:
         notes.append(f"only {len(pictures)} pictures were measured: these figures say little")
     references = sentences_by_picture(pairs, pictures)
-    scores, theirs = (_cider(captions, references) for captions in (said, near))
-    beside = {NEIGHBOUR: (np.arange(len(near)), theirs)}
-    notes += worse_notes("CIDEr-D", scores, beside, seed=manifest.seed)
+    scores, theirs = (caption_scores(captions, references) for captions in (said, near))
+    beside = {NEIGHBOUR: (np.arange(len(near)), theirs[:, CIDER])}
+    notes += worse_notes("CIDEr-D", scores[:, CIDER], beside, seed=manifest.seed)
     matched: MatchedPictures | None = None
     scored_by: dict[str, Any] = {}
     if space is not None:
@@ -81,8 +80,8 @@ def evaluate_captions(
         scored_by, told = told_space(space, table)
         notes += told
 
-    def measured(captions: list[str]) -> dict[str, Any]:
-        metrics = caption_metrics(captions, references, seed=manifest.seed)
+    def measured(captions: list[str], scores: npt.NDArray[np.float64]) -> dict[str, Any]:
+        metrics = caption_metrics(scores, seed=manifest.seed)
         beside = {} if matched is None else matched.metrics(captions, seed=manifest.seed)
         return {
             "n": len(captions),
@@ -90,7 +89,7 @@ def evaluate_captions(
             "faults": caption_faults(captions, model.neighbours.digests),
         }
 
-    mine = measured(said)
+    mine = measured(said, scores)
     shown = np.random.default_rng(manifest.seed).permutation(len(pictures))[:EXAMPLES]
     made = {
         "schema_version": 1,
@@ -98,7 +97,7 @@ def evaluate_captions(
         "split": split,
         **mine,
         "overall": {"n": mine["n"], "metrics": mine["metrics"]},
-        "baselines": {NEIGHBOUR: measured(near)},
+        "baselines": {NEIGHBOUR: measured(near, theirs)},
         "tokenizer": TOKENIZER,
         **({"clip_score": scored_by} if scored_by else {}),
         "decoding": {
@@ -123,11 +122,6 @@ def evaluate_captions(
     }
     made["seconds"]["decode"] = round(decoding, 3)
     return made
-
-
-def _cider(captions: list[str], references: list[list[str]]) -> npt.NDArray[np.float64]:
-    theirs = [[caption_words(text) for text in several] for several in references]
-    return cider_d([caption_words(text) for text in captions], theirs)
 
 
 def sentences_by_picture(pairs: Pairs, pictures: Rows) -> list[list[str]]:

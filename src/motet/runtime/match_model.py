@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,8 @@ import pyarrow as pa
 
 from motet.data import CellIssue, ImageCells, Table, TextCells, read_table
 from motet.data.pairs import SENTENCE
-from motet.encoders import FeatureCache, features_of
-from motet.errors import ModelError, UsageError
+from motet.encoders import features_of
+from motet.errors import UsageError
 from motet.model import SpaceEntry
 from motet.runtime.head import Head
 from motet.runtime.opened import OpenedModel
@@ -42,19 +41,8 @@ class Embedded:
 class MatchModel(OpenedModel):
     """A saved model of the task `match`, opened from its directory; parameters are those of `OpenedModel`."""
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        cache: FeatureCache | None = None,
-        folder: TemporaryDirectory[str] | None = None,
-    ) -> None:
-        super().__init__(path, cache=cache, folder=folder)
-        if self.manifest.task != "match":
-            raise ModelError(
-                f"{self.directory.path}: this model was trained to {self.manifest.task}, not to match pictures and "
-                "words: train one with --task match"
-            )
+    tasks = ("match",)
+    purpose = "match pictures and words"
 
     @cached_property
     def space(self) -> SpaceEntry:

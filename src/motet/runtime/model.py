@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,9 @@ class EncodedRows:
 
 class Model(OpenedModel):
     """A saved model that answers rows, opened from its directory; parameters are those of `OpenedModel`."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("classify", "regress")
+    purpose = "answer rows"
 
     def __init__(
         self,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import weakref
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 from motet.encoders import Encoder, FeatureCache, load_encoder
-from motet.errors import ModelError
+from motet.errors import ModelError, UsageError
 from motet.model import MANIFEST, ModelDirectory, read_files, write_files
 from motet.runtime.head import Head
 
@@ -21,7 +21,12 @@ class OpenedModel:
     path : a model directory; every file is compared with its hash when it is first opened.
     cache : where features are kept between runs; default none.
     folder : the temporary folder that holds `path`, where there is one: it is removed with the model.
+
+    Raises ModelError for what is no model directory, UsageError for a model of another task.
     """
+
+    tasks: ClassVar[tuple[str, ...]]  # what the models of a kind were trained to do
+    purpose: ClassVar[str]  # the same in words
 
     def __init__(
         self,
@@ -35,6 +40,11 @@ class OpenedModel:
         if folder is not None:  # files are opened when they are first needed
             weakref.finalize(self, folder.cleanup)
         self.manifest = self.directory.manifest
+        if self.manifest.task not in self.tasks:
+            raise UsageError(
+                f"{self.directory.path}: this model was trained to {self.manifest.task}, not to {self.purpose}: "
+                f"name one of --task {' or '.join(self.tasks)}"
+            )
         self.cache = cache
         self._encoders: dict[str, Encoder] = {}
         self._heads: dict[str, Head] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,12 +23,12 @@ from motet.tasks import FusedClassifier
 from motet.tasks.answer import answer_loss, answer_targets
 from motet.training.answer_settings import AnswerSettings
 from motet.training.answer_sources import AskedBatch, AskedRows, AskedSource, LiveEncoders
-from motet.training.checkpoint import Checkpoint, Learning
+from motet.training.checkpoint import Checkpoint
 from motet.training.epoch import Epoch
 from motet.training.epoch_loop import learn_epochs
 from motet.training.latent import Bases, multiply_out
+from motet.training.learning import Learning
 from motet.training.optimisers import decay_matrices, without_compiler
-from motet.training.schedule import warm_then_cosine
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -126,13 +127,12 @@ def fit_answers(
 ) -> Answering:
     """Train on the rows `train`; keep the epoch whose fused head has the lowest log-loss on `held`, or else the last.
 
-    Rows about one picture come in one batch, which encodes it once. moments : mean and 1 / deviation of
-    pooled sources. time_limit : seconds after which no further epoch begins. checkpoint : see `learn_epochs`. The same
-    seed gives the same weights.
+    Each row of `train` has a known answer. Rows about one picture come in one batch, which encodes it once.
+    moments : mean and 1 / deviation of pooled sources. time_limit : seconds after which no further epoch begins.
+    checkpoint : see `learn_epochs`. The same seed gives the same weights.
     """
     begun = time.monotonic()
     asked = AskedRows(sources, len(counts.totals))
-    train = train[counts.known[train]]
     measured = held[counts.common[held] >= 0]
     torch.manual_seed(settings.seed)
     network = AnswerNetwork(sources, fusion, counts.size, settings, moments)
@@ -143,10 +143,8 @@ def fit_answers(
     size = settings.rows_a_batch(len(train))
     epochs = settings.epochs_for(len(train))
     steps = epochs * -(-len(train) // size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
-    )
     random = np.random.default_rng(settings.seed)
+    learning = Learning.of(network, optimiser, random, steps=steps, warmup=settings.warmup)
     picture = next((one.number for one in sources if one.source.modality == "image"), None)
     made = Answering(network, asked)
 
@@ -157,11 +155,7 @@ def fit_answers(
             targets = torch.from_numpy(answer_targets(counts.dense(rows), counts.totals[rows]))
             logits = network(batch, None if step % ALONE_EVERY == 0 else [network.fused])
             losses = [answer_loss(one, targets) for one in logits.values()]
-            optimiser.zero_grad()
-            torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            learning.step(torch.stack(losses).sum().backward)
             total, shown = total + float(losses[0].detach()) * len(rows), shown + len(rows)
         return total / shown
 
@@ -169,7 +163,7 @@ def fit_answers(
         return time_limit is not None and time.monotonic() - begun > time_limit
 
     history, best_epoch = learn_epochs(
-        Learning(network, optimiser, schedule, random),
+        learning,
         epochs,
         settings.patience,
         epoch,
@@ -183,10 +177,11 @@ def fit_answers(
 
 
 def finish_heads(network: AnswerNetwork, bases: Bases) -> Mapping[str, FusedClassifier]:
-    """The heads by name, reading whole features where they were trained on few dimensions of them."""
-    for name in network.names:
-        multiply_out(network.head(name).fusion, bases)  # type: ignore[arg-type]
-    return {name: network.head(name) for name in network.names}
+    """Copies of the heads by name, reading whole features where they were trained on few dimensions of them."""
+    made = {name: copy.deepcopy(network.head(name)) for name in network.names}
+    for head in made.values():
+        multiply_out(head.fusion, bases)  # type: ignore[arg-type]
+    return made
 
 
 def _how(source: Source, tokens: bool) -> Literal["pooled", "tokens", "attention"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,42 +11,19 @@ import torch
 from torch import Tensor
 
 from motet.encoders import FeatureTable
-from motet.tasks.caption import CaptionDecoder, Decoder, DecoderShape, LanguageDecoder, pack, token_losses
+from motet.tasks.caption import CaptionDecoder, Decoder, DecoderShape, LanguageDecoder
 from motet.training.caption_settings import CaptionSettings
-from motet.training.checkpoint import Checkpoint, Learning
+from motet.training.checkpoint import Checkpoint
 from motet.training.epoch import Epoch
 from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.language_model import LanguageModel
 from motet.training.latent_tokens import LatentTokens, TokenBasis, tokens_to_latent
+from motet.training.learning import Learning
 from motet.training.low_rank import add_low_rank, merge_low_rank
 from motet.training.optimisers import decay_matrices, without_compiler
-from motet.training.schedule import warm_then_cosine
+from motet.training.written import Written, caption_batches, mean_word_loss, sentence_losses
 
 Rows = npt.NDArray[np.int64]
-WINDOW = 16  # batches whose pictures are put in order of their words, so that little of a batch is padding
-
-
-@dataclass(frozen=True)
-class Written:
-    """What people wrote of P pictures: sentences[p] are numbers of words from start to end, for each picture."""
-
-    sentences: Sequence[Sequence[npt.NDArray[np.int64]]]
-
-    def lengths(self, pictures: Rows) -> Rows:
-        """Words [n] of the given pictures."""
-        return np.array([sum(len(ids) - 1 for ids in self.sentences[p]) for p in pictures], np.int64)
-
-    def some(
-        self, pictures: Rows, most: int, random: np.random.Generator | None
-    ) -> list[list[npt.NDArray[np.int64]]]:
-        """The sentences of each of the given pictures; at most so many, drawn, where `random` is given."""
-        rows = []
-        for picture in pictures.tolist():
-            mine = list(self.sentences[picture])
-            if random is not None and len(mine) > most:
-                mine = [mine[at] for at in random.permutation(len(mine))[:most]]
-            rows.append(mine)
-        return rows
 
 
 @dataclass(frozen=True)
@@ -93,11 +70,7 @@ def _begin(
 ) -> Decoder:
     """A decoder over tokens of `source` numbers, before it is learned."""
     if language is None:
-        shape = DecoderShape(
-            vocabulary, source, settings.width, settings.layers, settings.memory_layers, settings.heads,
-            settings.longest, settings.dropout,
-        )  # fmt: skip
-        return CaptionDecoder(shape)
+        return plain_decoder(source, vocabulary, settings)
     add_low_rank(language.network, settings.rank)
     return LanguageDecoder(
         language.network,
@@ -108,6 +81,15 @@ def _begin(
         heads=settings.heads,
         dropout=settings.dropout,
     )
+
+
+def plain_decoder(source: int, vocabulary: int, settings: CaptionSettings) -> CaptionDecoder:
+    """A decoder that learns its words from the sentences alone."""
+    shape = DecoderShape(
+        vocabulary, source, settings.width, settings.layers, settings.memory_layers, settings.heads,
+        settings.longest, settings.dropout,
+    )  # fmt: skip
+    return CaptionDecoder(shape)
 
 
 def _learn(
@@ -129,72 +111,28 @@ def _learn(
     )
     batches = -(-len(train) // settings.pictures)
     epochs = settings.epochs_for(len(train))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
-    )
+    learning = Learning.of(decoder, optimiser, random, steps=epochs * batches, warmup=settings.warmup)
+
+    def losses_of(pictures: Rows, random: np.random.Generator | None) -> Tensor:
+        tokens, mask = map(torch.from_numpy, latent.dense(pictures))
+        return sentence_losses(decoder, tokens, mask, written, pictures, settings, random)
 
     def epoch() -> float:
         total, words = 0.0, 0
         for pictures in caption_batches(train, written, settings.pictures, random):
-            losses = _losses(decoder, latent, written, pictures, settings, random)
-            optimiser.zero_grad()
-            losses.mean().backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            losses = losses_of(pictures, random)
+            learning.step(losses.mean().backward)
             total, words = total + float(losses.detach().sum()), words + len(losses)
         return total / words
 
-    def measured() -> Held:
-        return _held_loss(decoder, latent, written, held, settings), None
+    ordered = held[np.argsort(written.lengths(held), kind="stable")]
 
-    learning = Learning(decoder, optimiser, schedule, random)
+    def measured() -> Held:
+        return mean_word_loss(lambda some: losses_of(some, None), ordered, settings.pictures), None
+
     return learn_epochs(
         learning, epochs, settings.patience, epoch, measured, checkpoint=checkpoint, advance=advance
     )
-
-
-def caption_batches(train: Rows, written: Written, size: int, random: np.random.Generator) -> list[Rows]:
-    """The pictures in random order, in parts of about `size` and of near numbers of words."""
-    shuffled = random.permutation(train)
-    number = -(-len(train) // size)
-    parts: list[Rows] = []
-    for window in np.array_split(shuffled, -(-number // WINDOW)):
-        by_length = window[np.argsort(written.lengths(window), kind="stable")]
-        parts += np.array_split(by_length, -(-len(window) // size))
-    return [parts[place] for place in random.permutation(len(parts))]
-
-
-def _losses(
-    decoder: Decoder,
-    latent: LatentTokens,
-    written: Written,
-    pictures: Rows,
-    settings: CaptionSettings,
-    random: np.random.Generator | None,
-) -> Tensor:
-    """Losses [n] of the words of some pictures; of few of their sentences, and smoothed, where `random` is given."""
-    tokens, mask = latent.dense(pictures)
-    rows = written.some(pictures, settings.sentences, random)
-    smoothing = settings.smoothing if random is not None else 0.0
-    return token_losses(
-        decoder, torch.from_numpy(tokens), torch.from_numpy(mask), pack(rows), smoothing=smoothing
-    )
-
-
-def _held_loss(
-    decoder: Decoder, latent: LatentTokens, written: Written, held: Rows, settings: CaptionSettings
-) -> float | None:
-    """Mean loss of all words of the held pictures, in nats; None without any."""
-    total, words = 0.0, 0
-    ordered = held[np.argsort(written.lengths(held), kind="stable")]
-    with torch.no_grad():
-        for begin in range(0, len(ordered), settings.pictures):
-            losses = _losses(
-                decoder, latent, written, ordered[begin : begin + settings.pictures], settings, None
-            )
-            total, words = total + float(losses.sum()), words + len(losses)
-    return total / words if words else None
 
 
 def _multiplied_out(decoder: Decoder, basis: TokenBasis) -> Decoder:

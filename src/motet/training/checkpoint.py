@@ -9,11 +9,10 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from motet.errors import UsageError
 from motet.fusion.dropout import generators_of
 from motet.training.epoch import Epoch
+from motet.training.learning import Learning
 
 log = logging.getLogger("motet")
 ABOUT = "training.json"
@@ -36,21 +36,6 @@ class Progress:
     best_epoch: int
     lowest: float
     best: dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Learning:
-    """All that changes while a network is learned.
-
-    learned : all weights; random : what draws the rows of each epoch. told : what is told of each epoch beside its
-        losses, as JSON.
-    """
-
-    learned: nn.Module
-    optimiser: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
-    random: np.random.Generator
-    told: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Checkpoints:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from motet.errors import TrainingError
-from motet.training.checkpoint import Checkpoint, Learning, Progress, changing
+from motet.training.checkpoint import Checkpoint, Progress, changing
 from motet.training.epoch import Epoch
+from motet.training.learning import Learning
 
 log = logging.getLogger("motet")
 Held = tuple[float | None, float | None]  # held-out loss and accuracy, as far as they can be told

@@ -17,18 +17,18 @@ from motet.data.answers import AnswerCounts
 from motet.encoders import FeatureTable
 from motet.fusion import draw_from
 from motet.tasks.answer import answer_loss, answer_targets
-from motet.tasks.caption import CaptionDecoder, DecoderShape, pack, token_losses
 from motet.tasks.match import MatchBatch, make_objective
 from motet.training.answer_settings import AnswerSettings
 from motet.training.answer_sources import AskedRows, AskedSource, token_rows
 from motet.training.answering import Answering, AnswerNetwork, measured_answers, question_batches
 from motet.training.caption_settings import CaptionSettings
-from motet.training.captioning import Written, caption_batches
+from motet.training.captioning import plain_decoder
 from motet.training.match_settings import MatchSettings
 from motet.training.match_side import LiveSource, MatchSide
 from motet.training.matching import held_reciprocal_rank
 from motet.training.pairs import PairFeatures, PairSampler
 from motet.training.small import Small
+from motet.training.written import Written, caption_batches, mean_word_loss, sentence_losses
 
 Rows = npt.NDArray[np.int64]
 
@@ -53,7 +53,10 @@ class Lesson(Protocol):
 
 
 class AnswerLesson:
-    """Questions about pictures: the fused head over tokens, as in `fit_answers`."""
+    """Questions about pictures: the fused head over tokens, as in `fit_answers`.
+
+    Each row of `train` has a known answer.
+    """
 
     def __init__(
         self,
@@ -67,7 +70,6 @@ class AnswerLesson:
         self.counts, self.settings = counts, settings
         self.asked = AskedRows(sources, len(counts.totals))
         self.held_rows = held[counts.common[held] >= 0]
-        train = train[counts.known[train]]
         size = settings.rows_a_batch(len(train))
         picture = next(one.number for one in sources if one.source.modality == "image")
         self.random = np.random.default_rng(settings.seed)
@@ -117,11 +119,7 @@ class CaptionLesson:
         self.batches = -(-len(train) // settings.pictures)
         self.drawn = _endless(lambda: caption_batches(train, written, settings.pictures, self.random))
         torch.manual_seed(settings.seed)
-        shape = DecoderShape(
-            vocabulary, small.network.width, settings.width, settings.layers, settings.memory_layers,
-            settings.heads, settings.longest, settings.dropout,
-        )  # fmt: skip
-        self.decoder = CaptionDecoder(shape)
+        self.decoder = plain_decoder(small.network.width, vocabulary, settings)
         self.module = nn.ModuleList([small.network, self.decoder])
 
     def loss(self, step: int) -> Tensor:
@@ -133,22 +131,17 @@ class CaptionLesson:
 
     def held(self) -> float | None:
         """Mean loss of the words of held pictures, in nats."""
-        total, words = 0.0, 0
-        with torch.no_grad():
-            for begin in range(0, len(self.held_pictures), self.settings.pictures):
-                losses = self._losses(self.held_pictures[begin : begin + self.settings.pictures], None)
-                total, words = total + float(losses.sum()), words + len(losses)
-        return total / words if words else None
+        return mean_word_loss(
+            lambda some: self._losses(some, None), self.held_pictures, self.settings.pictures
+        )
 
     def _losses(self, pictures: Rows, random: np.random.Generator | None) -> Tensor:
         batch = self.small.reader.read(self.at[pictures], random)
         pictures = pictures[np.isin(self.at[pictures], batch.rows)]
         if not len(pictures):
             return torch.zeros(0)
-        rows = self.written.some(pictures, self.settings.sentences, random)
         tokens, mask = token_rows(self.small.network, batch)
-        smoothing = self.settings.smoothing if random is not None else 0.0
-        return token_losses(self.decoder, tokens, mask, pack(rows), smoothing=smoothing)
+        return sentence_losses(self.decoder, tokens, mask, self.written, pictures, self.settings, random)
 
 
 class MatchLesson:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from motet.encoders import Features
 from motet.errors import UsageError
+from motet.evaluation.retrieval import scored_reciprocal_rank
 from motet.fusion import Source, draw_from
 from motet.tasks.match import Local, Parts, late_interaction
 from motet.training.batches import read_rows
@@ -85,8 +86,8 @@ def fit_parts(
         return late_interaction(image(read[0]), image.there(read[0]), text(read[1]), text.there(read[1]))
 
     def backward(batch: PairBatch) -> float:
-        loss = objective.loss(similarity(batch.pictures, batch.sentences), batch.positives)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = objective(similarity(batch.pictures, batch.sentences), batch.positives)
+        loss.backward()
         return float(loss.detach())
 
     def of_held() -> Floats:
@@ -98,18 +99,21 @@ def fit_parts(
                     found[here] = similarity(held[here[0]], sentences["held"][here[1]]).numpy()
         return found
 
-    there = np.searchsorted(held, features.picture[sentences["held"]])  # held pictures are in ascending order
+    owner = features.picture[sentences["held"]]
 
-    def rank(scores: Floats) -> float | None:
-        return _reciprocal_rank(scores, there) if len(held) > 1 else None
+    def rank(scores: Floats) -> float:
+        return scored_reciprocal_rank(scores, held, owner)
+
+    def found() -> float | None:
+        return rank(of_held()) if len(held) > 1 else None
 
     history, best_epoch = learn_pairs(
-        features, train, settings, learned, groups, backward, lambda: rank(of_held()), advance, checkpoint
+        features, train, settings, learned, groups, backward, found, advance, checkpoint
     )
     weight = 1.0
     if len(held) > 1:
         whole, local = cosines(held, sentences["held"]), of_held()
-        weight = max(WEIGHTS, key=lambda share: _reciprocal_rank(whole + share * local, there))
+        weight = max(WEIGHTS, key=lambda share: rank(whole + share * local))
     for made, side in zip((image, text), sides, strict=True):
         multiply_out(made, side.latent.bases)
     return MatchedParts(image, text, weight, history, best_epoch)
@@ -145,12 +149,3 @@ def with_tokens(modality: str, given: Tables) -> Tables:
             f"name a pretrained {modality} encoder"
         )
     return found
-
-
-def _reciprocal_rank(scores: Floats, picture: Rows) -> float:
-    """Mean reciprocal rank, the mean of both directions, of similarities [P, S] of sentences of `picture` [S]."""
-    right = picture[None] == np.arange(len(scores))[:, None]
-    own = np.where(right, scores, -np.inf)
-    there = 1 + ((scores >= own.max(axis=0)) & ~right).sum(axis=0)
-    back = 1 + ((scores >= own.max(axis=1, keepdims=True)) & ~right).sum(axis=1)
-    return float(((1 / there).mean() + (1 / back).mean()) / 2)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from motet.evaluation.retrieval import first_right_ranks
+from motet.evaluation.retrieval import mean_reciprocal_rank
 from motet.fusion import draw_from
 from motet.tasks.match import MatchBatch, Tower, make_objective
 from motet.training.checkpoint import Checkpoint, Checkpoints
@@ -158,10 +158,7 @@ def held_reciprocal_rank(
         return None
     images = sides[0].embed(towers[0], held)
     texts = sides[1].embed(towers[1], sentences)
-    owner = features.picture[sentences]
-    there = first_right_ranks(texts, images, owner, held)
-    back = first_right_ranks(images, texts, held, owner)
-    return float(((1 / there).mean() + (1 / back).mean()) / 2)
+    return mean_reciprocal_rank(images, texts, held, features.picture[sentences])
 
 
 def _number(value: Tensor | float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from motet.training.checkpoint import Checkpoint, Learning
+from motet.training.checkpoint import Checkpoint
 from motet.training.epoch import Epoch
 from motet.training.epoch_loop import Held, learn_epochs
+from motet.training.learning import Learning
 from motet.training.match_settings import MatchSettings
 from motet.training.optimisers import without_compiler
 from motet.training.pairs import PairFeatures, PairSampler, Rows
 from motet.training.processes import as_the_leader, leaders_number
-from motet.training.schedule import warm_then_cosine
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,7 @@ def learn_pairs(
     optimiser = without_compiler(torch.optim.AdamW)(groups, lr=settings.learning_rate, fused=True)
     size, epochs = settings.rows_a_batch(len(train)), settings.epochs_for(len(train))
     batches = max(1, len(train) // size)  # what is left over comes in another epoch's order
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warm_then_cosine(step, epochs * batches, settings.warmup)
-    )
+    learning = Learning.of(learned, optimiser, order, steps=epochs * batches, warmup=settings.warmup)
     sampler = PairSampler(features, features.sentences_of(train), settings.sentences)
 
     def epoch() -> float:
@@ -76,11 +75,8 @@ def learn_pairs(
             pictures = np.sort(shuffled[begin : begin + size])
             sentences = sampler.draw(pictures, order)
             positives = torch.from_numpy(sampler.positives(pictures, sentences))
-            optimiser.zero_grad()
-            total += backward(PairBatch(pictures, sentences, positives, schedule.last_epoch))
-            torch.nn.utils.clip_grad_norm_(learned.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            batch = PairBatch(pictures, sentences, positives, learning.schedule.last_epoch)
+            total += learning.step(partial(backward, batch))
         return total / batches
 
     def measured() -> Held:
@@ -88,7 +84,6 @@ def learn_pairs(
         share = leaders_number(found())
         return None if share is None else 1 - share, None
 
-    learning = Learning(learned, optimiser, schedule, order)
     return learn_epochs(
         learning, epochs, settings.patience, epoch, measured, checkpoint=checkpoint, advance=advance
     )

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from motet.evaluation.retrieval import first_right_ranks
+from motet.evaluation.retrieval import mean_reciprocal_rank
 from motet.preprocessing import WordPreprocessor
 from motet.tasks.pretrain import Pretrainer, Shape, make_pretrainer
-from motet.training.checkpoint import Checkpoint, Learning
+from motet.training.checkpoint import Checkpoint
 from motet.training.epoch_loop import Held, learn_epochs
+from motet.training.learning import Learning
 from motet.training.optimisers import decay_matrices, without_compiler
 from motet.training.pairs import Rows
 from motet.training.pretrain_rows import Drawn, PretrainRows, batches_of
 from motet.training.pretrain_settings import PretrainSettings
-from motet.training.schedule import warm_then_cosine
 from motet.training.scratch_rows import MASKED, WordReader
 
 NONE: Rows = np.zeros(0, np.int64)
@@ -115,10 +115,7 @@ def _learn(
     sampler = rows.sampler(train)
     epochs = settings.epochs_for(len(train) + len(rows.lone_pictures))
     steps = epochs * rows.batches(len(train), settings.pictures)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
-    )
-    learning = Learning(model, optimiser, schedule, random)
+    learning = Learning.of(model, optimiser, random, steps=steps, warmup=settings.warmup)
     means = _Means()
 
     def epoch() -> float:
@@ -129,11 +126,7 @@ def _learn(
             total = model.total(losses)
             if batch is None or total is None:
                 continue
-            optimiser.zero_grad()
-            total.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            learning.step(total.backward)
             means.add(losses, len(batch.pixels) + len(batch.ids))
         return _weighted(means.all(), settings)
 
@@ -192,9 +185,7 @@ def _measure(
         return means.all(), None
     numbers = np.arange(sum(owners))
     images, words = np.concatenate(pictures), np.concatenate(texts)
-    there = first_right_ranks(words, images, numbers, numbers)
-    back = first_right_ranks(images, words, numbers, numbers)
-    return means.all(), float(((1 / there).mean() + (1 / back).mean()) / 2)
+    return means.all(), mean_reciprocal_rank(images, words, numbers, numbers)
 
 
 class _Means:

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from motet.errors import UsageError
-from motet.training.checkpoint import Learning
 from motet.training.epoch_loop import Held, learn_epochs
+from motet.training.learning import Learning
 from motet.training.lessons import Lesson
 from motet.training.optimisers import decay_matrices, without_compiler
-from motet.training.schedule import warm_then_cosine
 
 Weighting = Literal["fixed", "uncertainty", "round-robin"]
 NEAR = 0.1  # of a cross-entropy in nats, or of 1 - mean reciprocal rank: a task this near to perfect has little to win
@@ -107,10 +106,8 @@ def learn_together(
     batches = batches or max(lesson.batches for lesson in lessons.values())
     an_epoch = batches * (len(names) if settings.weighting == "round-robin" else 1)
     steps = settings.epochs * an_epoch
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warm_then_cosine(step, steps, settings.warmup)
-    )
     random = np.random.default_rng(settings.seed)
+    learning = Learning.of(learned, optimiser, random, steps=steps, warmup=settings.warmup)
     history: list[TogetherEpoch] = []
     seen: dict[str, list[float]] = {}
 
@@ -119,11 +116,7 @@ def learn_together(
         for step in range(len(history) * an_epoch, (len(history) + 1) * an_epoch):
             due = [names[step % len(names)]] if settings.weighting == "round-robin" else names
             losses = torch.stack([lessons[name].loss(step) for name in due])
-            optimiser.zero_grad()
-            _one_loss(losses, due, settings, uncertainty).backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(learned.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            learning.step(_one_loss(losses, due, settings, uncertainty).backward)
             for name, loss in zip(due, losses.detach().tolist(), strict=True):
                 seen[name].append(loss)
         return float(np.mean([np.mean(one) for one in seen.values()]))
@@ -134,7 +127,6 @@ def learn_together(
         history.append(TogetherEpoch(len(history) + 1, train, held))
         return _beside_the_first(history), None
 
-    learning = Learning(learned, optimiser, schedule, random)
     told, best_epoch = learn_epochs(
         learning, settings.epochs, settings.patience, epoch, measured, advance=advance
     )

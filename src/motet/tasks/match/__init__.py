@@ -6,10 +6,11 @@ from motet.tasks.match.batch import MatchBatch, MatchObjective, Size
 from motet.tasks.match.cca import canonical_correlation
 from motet.tasks.match.local import Local, late_interaction
 from motet.tasks.match.parts import Parts
-from motet.tasks.match.registry import OBJECTIVES, TERMS, make_objective
+from motet.tasks.match.registry import LOCAL, OBJECTIVES, TERMS, check_objective, make_objective
 from motet.tasks.match.tower import Tower
 
 __all__ = [
+    "LOCAL",
     "OBJECTIVES",
     "TERMS",
     "Local",
@@ -19,6 +20,7 @@ __all__ = [
     "Size",
     "Tower",
     "canonical_correlation",
+    "check_objective",
     "late_interaction",
     "make_objective",
 ]

@@ -17,17 +17,11 @@ class MatchBatch:
     images [N, W], texts [M, W]: unit vectors.
     positives [N, M] bool: picture n and sentence m belong together. Whatever is not positive is a negative; a
         sentence has at least one picture, a picture at least one sentence.
-    image_parts [N, R, W], image_mask [N, R]; text_parts [M, T, W], text_mask [M, T]: unit vectors of regions and words,
-        where they are encoded, and which of them are there.
     """
 
     images: Tensor
     texts: Tensor
     positives: Tensor
-    image_parts: Tensor | None = None
-    image_mask: Tensor | None = None
-    text_parts: Tensor | None = None
-    text_mask: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -7,36 +7,25 @@ import math
 import torch
 from torch import Tensor, nn
 
-from motet.errors import UsageError
-from motet.tasks.match.batch import MatchBatch, MatchObjective
 from motet.tasks.match.infonce import symmetric
 
 
-class Local(MatchObjective):
+class Local(nn.Module):
     """InfoNCE over the similarity of parts; beside one over whole vectors it makes matching hierarchical.
 
     Source: Yao et al., "FILIP: Fine-grained Interactive Language-Image Pre-Training", arXiv 2111.07783, eq. 4-6; words
     to regions and back as in Lee et al., "Stacked Cross Attention" (SCAN), arXiv 1803.08024.
 
     s_nm = 1/2 [mean over words t of m of max over regions r of n of u_nr.v_mt + mean over r of max over t];
-    u [N, R, W], v [M, T, W] unit vectors. Raises UsageError for a batch without parts, of which it could learn nothing.
+    u [N, R, W], v [M, T, W] unit vectors (`late_interaction`).
     """
 
     def __init__(self, *, scale: float = 20.0) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
-    def forward(self, batch: MatchBatch) -> Tensor:
-        """Return the loss, a number."""
-        parts = (batch.image_parts, batch.image_mask, batch.text_parts, batch.text_mask)
-        regions, shown, words, said = parts
-        if regions is None or shown is None or words is None or said is None:
-            raise UsageError("local compares regions with words, and features here are pooled: leave it out")
-        similarity = late_interaction(regions, shown, words, said)
-        return self.loss(similarity, batch.positives)
-
-    def loss(self, similarity: Tensor, positives: Tensor) -> Tensor:
-        """InfoNCE of a similarity [N, M] of parts, a number."""
+    def forward(self, similarity: Tensor, positives: Tensor) -> Tensor:
+        """InfoNCE of a similarity [N, M] of parts, a number; positives [N, M] as in `MatchBatch`."""
         return symmetric(self.log_scale.clamp(max=math.log(100.0)).exp() * similarity, positives)
 
 

@@ -13,7 +13,6 @@ from motet.tasks.match.batch import MatchBatch, MatchObjective, Size
 from motet.tasks.match.cycle import Cycle
 from motet.tasks.match.distance import Distance
 from motet.tasks.match.infonce import InfoNCE
-from motet.tasks.match.local import Local
 from motet.tasks.match.masked import Masked
 from motet.tasks.match.sigmoid import Sigmoid
 from motet.tasks.match.triplet import Triplet
@@ -29,9 +28,9 @@ TERMS: Mapping[str, Callable[[int], MatchObjective]] = {
     "adversarial": Adversarial,
     "cycle": Cycle,
     "masked": Masked,
-    "local": lambda width: Local(),
     "triplet": lambda width: Triplet(),
 }
+LOCAL = "local"  # a term that is learned by itself, over parts: `Local`
 
 
 class WeightedObjective(MatchObjective):
@@ -72,14 +71,21 @@ class WeightedObjective(MatchObjective):
 
 
 def make_objective(name: str, width: int, terms: Mapping[str, float] | None = None) -> WeightedObjective:
-    """Make an objective for a space of some width, with added terms by name and weight.
+    """Make an objective for a space of some width, with added terms (not `LOCAL`) by name and weight.
 
-    Raises UsageError for a name that is none.
+    Raises UsageError as `check_objective` does.
     """
+    terms = terms or {}
+    check_objective(name, terms)
+    return WeightedObjective(OBJECTIVES[name](width), {term: TERMS[term](width) for term in terms}, terms)
+
+
+def check_objective(name: str, terms: Mapping[str, float]) -> None:
+    """Raise UsageError for a name that is none, or a weight that is not above 0."""
     if name not in OBJECTIVES:
         raise UsageError(f"no objective {name!r}: one of {', '.join(OBJECTIVES)}")
-    terms = terms or {}
-    for term in terms:
-        if term not in TERMS:
-            raise UsageError(f"no term {term!r}: one of {', '.join(TERMS)}")
-    return WeightedObjective(OBJECTIVES[name](width), {term: TERMS[term](width) for term in terms}, terms)
+    for term, weight in terms.items():
+        if term not in (*TERMS, LOCAL):
+            raise UsageError(f"no term {term!r}: one of {', '.join((*TERMS, LOCAL))}")
+        if not 0 < weight < float("inf"):
+            raise UsageError(f"term {term}: a weight is a number above 0, not {weight!r}")
