@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 TASKS = ("classify", "match", "caption", "answer")
-PAIRS = "it learns from pictures and their sentences alone"
-LEARNS = {"match": PAIRS, "caption": PAIRS, "answer": "it learns answers from pictures and questions"}
-ALSO = {
+ALSO = {  # of classify, the first of TASKS, and of these
     "--fusion": {"answer"},
     "--time-limit": {"answer"},
     "--slice": {"answer"},
@@ -25,8 +23,10 @@ def refuse_options(task: str, given: Mapping[str, object]) -> None:
 
     tasks = task.split(",")
     for name, value in given.items():
-        if value and all(one in LEARNS and one not in ALSO.get(name, ()) for one in tasks):
-            raise UsageError(f"--task {task} has no {name}: {LEARNS[tasks[0]]}")
+        having = {TASKS[0], *ALSO.get(name, ())}
+        if value and not having & set(tasks):
+            named = " and ".join(one for one in TASKS if one in having)
+            raise UsageError(f"--task {task} has no {name}, which is of {named}: leave it out")
 
 
 def check_task(task: str, label: str | None) -> None:
