@@ -52,6 +52,13 @@ def _split(table: Table, schema: Schema, found: Labels, options: dict[str, Any])
     return make_split(table, schema, found, validation_size=share)
 
 
+def test_one_class_beside_test_rows_is_refused() -> None:
+    data = columns(40)
+    data["split"] = ["train" if one == "a" else "test" for one in data["y"]]
+    with pytest.raises(TableError, match="all rows but test rows are of one class, 'a'"):
+        fitted(data, split="split")
+
+
 def test_heads_are_fitted_on_all_rows_that_are_not_test_rows() -> None:
     made = fitted(columns(200))
     assert made.record["rows"] == 170

@@ -88,11 +88,6 @@ def make_split(
         if len(untaught) and labels.kind == "class":
             names = [labels.classes[number] for number in untaught]
             notes.append(f"classes in test rows alone, which cannot be learned: {_listed(names)}")
-        if labels.kind == "class" and len(np.unique(classes[sides != TEST])) < 2:
-            raise TableError(
-                f"split column {schema.split!r}: all rows but test rows are of one class, "
-                f"{_listed([labels.classes[classes[sides != TEST][0]]])}: at least two are needed to learn"
-            )
         together = _together(content, table, schema, rows)
         if not (sides == VALIDATION).any() and validation_size > 0:
             inner = np.flatnonzero(sides == TRAIN)

@@ -60,6 +60,12 @@ def prepare_rows(
     split, every, weighing = _counting(table, schema, split, unlabelled, notes)
     rows = every[: len(split.train) + len(split.validation)]
     truth, classes = found.values[every], len(found.classes)  # of strata, where no class is learned
+    learned = np.unique(found.values[rows])
+    if found.kind == "class" and len(learned) < 2:
+        raise TableError(
+            f"{table.name}: all rows but test rows are of one class, {found.classes[learned[0]]!r}: "
+            "at least two are needed"
+        )
     supervised = any(is_small(name) for modality in by_modality for name in options.encoders_of(modality))
     if supervised and options.semi_supervised:
         raise UsageError(
