@@ -86,7 +86,7 @@ def peak_gigabytes_of_children() -> float:
 def arguments(description: str | None, **options: Any) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     for name, default in options.items():
-        parser.add_argument(f"--{name}", default=default, type=type(default))
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, default=default, type=type(default))
     return parser.parse_args()
 
 

@@ -46,6 +46,7 @@ def main() -> None:
         text="text_masked",
         terms="",
         epochs=PretrainSettings.epochs,
+        val_size=0.1,
         labels="1,5,20,all",
         seeds=3,
         ways="from scratch,pretrained start,pretrained probe,imagenet probe",
@@ -99,7 +100,7 @@ def pretrained(read: Table, train: Rows, options: Any, place: Path) -> dict[str,
         said = {"terms": {name: float(weight or 1) for name, _, weight in parts}}
     settings = PretrainSettings(epochs=options.epochs, **said)
     begun = time.perf_counter()
-    made = build_encoders(alone, schema, place, PretrainOptions(training=settings, seed=options.seed))
+    made = build_encoders(alone, schema, place, PretrainOptions(options.val_size, settings, options.seed))
     best = made["history"][made["best_epoch"] - 1]
     return {
         "terms": made["terms"],

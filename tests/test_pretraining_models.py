@@ -83,6 +83,21 @@ def test_each_term_is_learned_and_told(pretrained: tuple[Path, dict[str, Any]]) 
     assert found["data"]["pairs"]["train"] + found["data"]["pairs"]["validation"] == 64
 
 
+def test_what_reads_pictures_alone_learns_at_their_rate() -> None:
+    from motet.tasks.pretrain import make_pretrainer
+    from motet.training.pretraining import _groups, shape_of
+
+    settings = replace(SETTINGS, terms=dict.fromkeys(TERMS, 1.0), image_rate=0.25, text_rate=0.125)
+    table = read_table(drawn_table(2))
+    cells = read_cells(table, infer_schema(table, image=["photo"], text=["title"]), 0.0, settings)
+    model = make_pretrainer(*cells.rows.networks, shape_of(cells.rows, cells.train, settings), settings.terms)
+    rates = {id(one): group["lr"] for group in _groups(model, settings) for one in group["params"]}
+    for name, parameter in model.named_parameters():
+        pictures = name.startswith(("shared.image.", "terms.words-of-picture."))
+        assert rates.pop(id(parameter)) == (0.25 if pictures else 0.125), name
+    assert not rates
+
+
 def test_what_is_written_opens_by_its_directory(pretrained: tuple[Path, dict[str, Any]]) -> None:
     place, _ = pretrained
     for modality, width in (("image", 24), ("text", 24)):

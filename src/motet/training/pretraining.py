@@ -144,11 +144,16 @@ def _learn(
 
 
 def _groups(model: Pretrainer, settings: PretrainSettings) -> list[dict[str, Any]]:
-    """Parameters as AdamW takes them: the picture network learns at a rate of its own."""
-    others = nn.ModuleList([model.shared.text, model.shared.joint, model.terms])
+    """Parameters as AdamW takes them: the picture network, and terms of it alone, learn at a rate of their own."""
+    pictures, others = (
+        nn.ModuleList([model.shared.image]),
+        nn.ModuleList([model.shared.text, model.shared.joint]),
+    )
     others.extend([model.shared.picture_space, model.shared.text_space])
+    for term in model.terms.values():
+        (pictures if term.of_pictures else others).append(term)
     made: list[dict[str, Any]] = []
-    for part, rate in ((model.shared.image, settings.image_rate), (others, settings.text_rate)):
+    for part, rate in ((pictures, settings.image_rate), (others, settings.text_rate)):
         made += [group | {"lr": rate} for group in decay_matrices(part, settings.weight_decay)]
     return made
 

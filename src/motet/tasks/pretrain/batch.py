@@ -74,9 +74,13 @@ class Encoded:
 
 
 class Term(nn.Module):
-    """A loss of a batch, and the parts that only it needs. asks : what is learned, in a few words, for the card."""
+    """A loss of a batch, and the parts that only it needs.
+
+    asks : what is learned, in a few words, for the card. of_pictures : its parts read pictures alone.
+    """
 
     asks: str
+    of_pictures = False
 
     def forward(self, shared: Shared, batch: PretrainBatch, encoded: Encoded) -> Tensor | None:
         """Return the loss, a number; None where the batch holds nothing to learn it from."""
