@@ -83,6 +83,12 @@ def test_each_term_is_learned_and_told(pretrained: tuple[Path, dict[str, Any]]) 
     assert found["data"]["pairs"]["train"] + found["data"]["pairs"]["validation"] == 64
 
 
+def test_an_encoder_that_nothing_teaches_is_told(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=1, terms={"words-of-picture": 1.0})
+    found = pretrain(drawn_table(2), tmp_path / "made", settings)
+    assert any("no term here teaches the encoder of words" in note for note in found["notes"])
+
+
 def test_what_reads_pictures_alone_learns_at_their_rate() -> None:
     from motet.tasks.pretrain import make_pretrainer
     from motet.training.pretraining import _groups, shape_of

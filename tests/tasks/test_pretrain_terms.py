@@ -54,6 +54,17 @@ def test_each_parameter_of_each_term_gets_a_gradient() -> None:
     assert not without
 
 
+@pytest.mark.parametrize("name", TERMS)
+def test_a_term_teaches_the_encoders_that_it_says(name: str) -> None:
+    model = pretrainer({name: 1.0})
+    total = model.total(model(batch_of(6, 2, 3)))
+    assert total is not None
+    total.backward()
+    networks = {"image": model.shared.image, "text": model.shared.text}
+    taught = [kind for kind, one in networks.items() if any(p.grad is not None for p in one.parameters())]
+    assert taught == list(TERMS[name].teaches)
+
+
 def test_the_total_is_the_weighted_sum() -> None:
     model = pretrainer({"contrastive": 2.0, "words-from-picture": 0.25}).eval()
     with torch.no_grad():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from motet.deployment.resuming import checkpoints_beside
 from motet.encoders.torch_small import write_encoder
 from motet.model import check_new_place, new_model_directory
 from motet.progress import progress
+from motet.tasks.pretrain import TERMS
 from motet.training.pretraining import Pretrained, fit_pretraining
 
 HISTORY = "history.json"
@@ -77,9 +79,19 @@ def _told(
         "epochs": len(made.history),
         "best_epoch": made.best_epoch,
         "history": [epoch.to_json() for epoch in made.history],
-        "notes": list(dict.fromkeys(cells.notes)),
+        "notes": list(dict.fromkeys([*cells.notes, *_untaught(options.training.terms)])),
         "broken": broken,
         "seed": options.seed,
         "seconds": round(seconds, 1),
         "version": __version__,
     }
+
+
+def _untaught(terms: Iterable[str]) -> list[str]:
+    """Notes on an encoder that no term teaches: what is written of it are random numbers."""
+    taught = {modality for name in terms for modality in TERMS[name].teaches}
+    return [
+        f"no term here teaches the encoder of {what}: {modality} is as it began, and good for nothing"
+        for modality, what in (("image", "pictures"), ("text", "words"))
+        if modality not in taught
+    ]

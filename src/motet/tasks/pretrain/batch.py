@@ -76,10 +76,12 @@ class Encoded:
 class Term(nn.Module):
     """A loss of a batch, and the parts that only it needs.
 
-    asks : what is learned, in a few words, for the card. of_pictures : its parts read pictures alone.
+    asks : what is learned, in a few words, for the card. teaches : whose encoder learns from it. of_pictures : its own
+    parts read pictures alone.
     """
 
     asks: str
+    teaches: tuple[str, ...] = ("image", "text")
     of_pictures = False
 
     def forward(self, shared: Shared, batch: PretrainBatch, encoded: Encoded) -> Tensor | None:

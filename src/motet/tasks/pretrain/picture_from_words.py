@@ -23,6 +23,7 @@ class PictureFromWords(Term):
     """
 
     asks = "a mean picture of 32 px, regressed from the words: a baseline, no generator"
+    teaches = ("text",)
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

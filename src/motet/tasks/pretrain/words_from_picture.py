@@ -19,6 +19,7 @@ class WordsFromPicture(Term):
     """
 
     asks = "the words, written from the picture"
+    teaches = ("image",)
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

@@ -30,6 +30,7 @@ class WordsOfPicture(Term):
     """
 
     asks = "the common words, told from the picture all at once"
+    teaches = ("image",)
     of_pictures = True
 
     def __init__(self, shape: Shape, *, dropout: float = 0.2) -> None:
