@@ -13,7 +13,7 @@ import pytest
 from motet import load
 from motet.data import Table, infer_schema, make_split, read_table, read_target, unlabelled_rows
 from motet.deployment import Options, build_model
-from motet.deployment.fitting import fit_heads
+from motet.deployment.fitting import Fitted, fit_heads
 from motet.deployment.prepared import Prepared
 from motet.deployment.preparing import prepare_rows
 from motet.deployment.self_training import self_trained
@@ -81,19 +81,26 @@ def test_one_view_teaches_the_other(tmp_path: Path) -> None:
     assert [one.id for one in answers] == list(range(474)) and np.mean(right) > 0.97
 
 
-@pytest.mark.parametrize("cost", [-1.0, 0.0, 1.0])
-def test_what_held_rows_find_worse_does_not_ship(cost: float) -> None:
-    data = two_views(30, 60)
-    table, schema = _read(data)
+def both_fits() -> tuple[Fitted, Fitted, tuple[str, ...]]:
+    """With the 60 rows without a label and without them, and the classes."""
+    table, schema = _read(two_views(30, 60))
     found = read_target(table, schema, "class")
     split = make_split(table, schema, found, validation_size=0.0)
     options = Options(cache=False, fusion="late")
-    alone = fit_heads(table, schema, found, split, options)
-    taught = fit_heads(table, schema, found, split, replace(options, semi_supervised=True))
+    taught, alone = (
+        fit_heads(table, schema, found, split, replace(options, semi_supervised=semi))
+        for semi in (True, False)
+    )
+    return taught, alone, found.classes
+
+
+@pytest.mark.parametrize("cost", [-1.0, 0.0, 1.0])
+def test_what_held_rows_find_worse_does_not_ship(cost: float) -> None:
+    taught, alone, classes = both_fits()
     losses = {pattern: one + cost for pattern, one in alone.selection.held_losses.items()}
     assert set(losses) == {"text+tabular", "text", "tabular"}
     taught.selection = replace(taught.selection, held_losses=losses)
-    ships, beside = choose(taught, alone, found.classes, seed=0)
+    ships, beside = choose(taught, alone, classes, seed=0)
     worse = cost > 0
     assert (ships is alone, beside.other is taught, beside.name) == (
         (True, True, "semi-supervised") if worse else (False, False, "supervised")
@@ -104,17 +111,11 @@ def test_what_held_rows_find_worse_does_not_ship(cost: float) -> None:
 
 
 def test_where_no_row_is_believed_the_supervised_model_ships() -> None:
-    data = two_views(30, 60)
-    table, schema = _read(data)
-    found = read_target(table, schema, "class")
-    split = make_split(table, schema, found, validation_size=0.0)
-    options = Options(cache=False, fusion="late")
-    alone = fit_heads(table, schema, found, split, options)
-    taught = fit_heads(table, schema, found, split, replace(options, semi_supervised=True))
+    taught, alone, classes = both_fits()
     assert taught.guesses is not None and len(taught.guesses.places)
     none = np.zeros(0, np.int64)
     taught.guesses = replace(taught.guesses, places=none, classes=none)
-    ships, beside = choose(taught, alone, found.classes, seed=0)
+    ships, beside = choose(taught, alone, classes, seed=0)
     assert ships is alone and beside.other is taught and beside.told["ships"] == "supervised"
     assert any("0 of 60 rows without a label were sure enough" in note for note in ships.prepared.notes)
 
