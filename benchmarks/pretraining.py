@@ -108,7 +108,7 @@ def pretrained(read: Table, train: Rows, options: Any, place: Path) -> dict[str,
         "epochs": made["epochs"],
         "best_epoch": made["best_epoch"],
         "validation": {name: round(loss, 3) for name, loss in best["validation"].items()},
-        "reciprocal_rank": round(best["reciprocal_rank"] or 0.0, 3),
+        "reciprocal_rank": best["reciprocal_rank"],
         "seconds": round(time.perf_counter() - begun, 1),
     }
 

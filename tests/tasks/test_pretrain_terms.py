@@ -255,6 +255,11 @@ def test_how_often_a_word_is_common(texts: int, least: int) -> None:
     assert term.common.tolist() == list(range(max(least, MASKED + 1), VOCABULARY))
 
 
+def test_without_a_common_word_there_is_nothing_to_tell() -> None:
+    with pytest.raises(UsageError, match="no word is in 2 texts"):
+        WordsOfPicture(replace(SHAPE, texts_with=np.ones(VOCABULARY, np.int64)))
+
+
 def test_parts_of_pictures_are_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The part that is the whole is the picture or its mirror image; of a slope, a part is a slope less steep."""
     torch.manual_seed(0)

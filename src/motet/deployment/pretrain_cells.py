@@ -71,7 +71,7 @@ def read_cells(
     asked = np.concatenate([pairs.rows[train], pairs.rows[held], lone_pictures])
     read = np.isin(np.arange(len(table)), image.readable(asked))
     refuse_unread(pictures, read, asked, schema)
-    broken = asked[~read[asked]]
+    broken = np.sort(asked[~read[asked]])
     lost = train[~read[pairs.rows[train]]]
     train, held = (some[read[pairs.rows[some]]] for some in (train, held))
     if TEXTS_TERM in settings.terms:  # a picture that cannot be decoded is one that is not there

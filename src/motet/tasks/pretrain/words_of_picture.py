@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Beta
 from torch.nn import functional
 
+from motet.errors import UsageError
 from motet.tasks.pretrain.batch import Encoded, PretrainBatch, Shape, Term
 from motet.tasks.pretrain.shared import Shared, whole_pictures_count
 
@@ -27,6 +28,8 @@ class WordsOfPicture(Term):
     L = mean over k of -sum_w t_kw log softmax(O f(x_k))_w;  x_k = a u_k + (1 - a) u_k', u parts of the pictures of two
     pairs, f the mean over the cells; t likewise of the shares 1/n of the n common words of their texts; a ~ Beta(.4,.4)
     of a batch. A word is common that is in 20 texts (of small tables fewer): others are learned by heart.
+
+    Raises UsageError where no word is common.
     """
 
     asks = "the common words, told from the picture all at once"
@@ -38,6 +41,10 @@ class WordsOfPicture(Term):
         least = min(MOST, max(LEAST, round(shape.texts / ONE_IN)))
         common = np.flatnonzero(shape.texts_with >= least)
         self.common = common[common > shape.masked]  # what pads and what hides is no word
+        if not len(self.common):
+            raise UsageError(
+                f"words-of-picture: no word is in {least} texts, so there is none to tell: leave it out"
+            )
         self.vocabulary, self.dropout = shape.vocabulary, nn.Dropout(dropout)
         self.tell = nn.Linear(shape.pictures, len(self.common))
 
