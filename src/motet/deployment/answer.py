@@ -14,8 +14,9 @@ from motet.data import CellIssue, Cells, ImageCells, Schema, Table, TextCells, c
 from motet.data.answers import AnswerCounts
 from motet.data.question_words import KnownQuestions, known_of
 from motet.deployment.answer_options import AnswerOptions
-from motet.deployment.answer_sources import ask_sources, broken_pictures, refuse_unread, with_learned
+from motet.deployment.answer_sources import ask_sources, broken_pictures, with_learned
 from motet.deployment.asked_table import AskedTable, read_asked_table
+from motet.deployment.cell_issues import refuse_unread
 from motet.deployment.heads import export_head
 from motet.deployment.results import add_broken, made_with, not_measured, write_results
 from motet.deployment.resuming import checkpoints_beside

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from motet.data import CellIssue, Cells, ImageCells, Schema, Split, TextCells
+from motet.data import CellIssue, Cells, ImageCells, Split, TextCells
 from motet.data.questions import DistinctCells
 from motet.data.table import MAX_LISTED
 from motet.deployment.answer_options import AnswerOptions
-from motet.deployment.cell_issues import refuse_unseen
 from motet.deployment.sources import Sources, open_sources
 from motet.encoders import (
     FROM_SCRATCH,
@@ -122,18 +121,6 @@ def with_learned(asked: AskedSources) -> Sources:
             encoders[one.source.name] = encoder
             engines[one.source.name] = {"chosen": encoder.engine_name}
     return replace(asked.opened, encoders=encoders, engines=engines)
-
-
-def refuse_unread(cells: ImageCells, read: Bools, rows: Rows, schema: Schema) -> None:
-    """Raise TableError where no picture of the given rows is read, by what `read` [N] says, with the first reason."""
-    issues: list[CellIssue] = []
-    if not read[rows].any():
-        for cell in (cell for row in cells.take(rows[cells.present[rows]][:1]) for cell in row):
-            try:
-                cell.picture(cell.read())
-            except MediaError as error:
-                issues.append(CellIssue(cell.row, cell.column, str(error)))
-    refuse_unseen("image", read[rows], issues, schema)
 
 
 def broken_pictures(opened: Sources, cells: Cells, rows: Rows, seen: Bools) -> tuple[CellIssue, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from motet.data import CellIssue, Cells, Schema, Table, modality_kind
+from motet.data import CellIssue, Cells, ImageCells, Schema, Table, modality_kind
 from motet.encoders import FeatureTable
-from motet.errors import TableError
+from motet.errors import MediaError, TableError
 
 Rows = npt.NDArray[np.int64]
 
@@ -51,6 +51,18 @@ def refuse_unseen(
             f"no training row has {_usable(modality)} (columns: {columns}){first}: "
             "mend the cells, or leave these columns out"
         )
+
+
+def refuse_unread(cells: ImageCells, read: npt.NDArray[np.bool_], rows: Rows, schema: Schema) -> None:
+    """Raise TableError where no picture of the given rows is read, by what `read` [N] says, with the first reason."""
+    issues: list[CellIssue] = []
+    if not read[rows].any():
+        for cell in (cell for row in cells.take(rows[cells.present[rows]][:1]) for cell in row):
+            try:
+                cell.picture(cell.read())
+            except MediaError as error:
+                issues.append(CellIssue(cell.row, cell.column, str(error)))
+    refuse_unseen("image", read[rows], issues, schema)
 
 
 def _usable(modality: str) -> str:

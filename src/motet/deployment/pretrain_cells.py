@@ -14,7 +14,7 @@ from motet.data import CellIssue, ImageCells, Pairs, Schema, Table, TextCells, r
 from motet.data.pairs import SENTENCE
 from motet.data.questions import DistinctCells
 from motet.data.splits import TEST, TRAIN, VALIDATION, picture_units, split_sides
-from motet.deployment.answer_sources import refuse_unread
+from motet.deployment.cell_issues import refuse_unread
 from motet.errors import TableError
 from motet.training.pretrain_rows import PretrainRows
 from motet.training.pretrain_settings import PretrainSettings
