@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, WordsConfig
 from motet.errors import UsageError
-from motet.tasks.pretrain import TERMS, PretrainBatch, Pretrainer, Shape, make_pretrainer, words_of_picture
+from motet.tasks.pretrain import TERMS, Encoded, PretrainBatch, Pretrainer, Shape, make_pretrainer
 from motet.tasks.pretrain.masked_patches import SIDE, patches
 from motet.tasks.pretrain.matching import Matching
 from motet.tasks.pretrain.shared import beside, whole_pictures_count
-from motet.tasks.pretrain.words_of_picture import WordsOfPicture, parts_of
+from motet.tasks.pretrain.words_of_picture import WordsOfPicture, mirrored
 
 VOCABULARY, MASKED = 30, 1
 SHAPE = Shape(
@@ -171,7 +173,7 @@ def test_negatives_never_belong_and_near_ones_are_drawn_more(monkeypatch: pytest
     model = pretrainer({"matching": 1.0}).eval()
     given = batch_of(4)
     given.positives[0, 1] = given.positives[1, 0] = True
-    encoded = model.shared.encode(given)
+    encoded = Encoded(model.shared, given)
     assert model.terms["matching"](model.shared, given, encoded) is not None
     chances, cosines = drawn[0], encoded.pictures @ encoded.texts.T
     assert chances[0, 0] == chances[0, 1] == 0
@@ -183,7 +185,7 @@ def test_where_all_belong_together_matching_has_nothing_to_learn() -> None:
     model = pretrainer({"matching": 1.0})
     given = batch_of(2)
     given.positives[:] = True
-    assert Matching(SHAPE)(model.shared, given, model.shared.encode(given)) is None
+    assert Matching(SHAPE)(model.shared, given, Encoded(model.shared, given)) is None
 
 
 def test_what_stands_alone_has_zeros_beside_it() -> None:
@@ -227,7 +229,7 @@ def test_words_of_a_picture_against_a_slow_reference() -> None:
     given = batch_of(5, 2, 3)
     given.ids[0], given.mask[0] = 10, 1  # ten times a word that is not common
     with torch.no_grad():
-        encoded = model.shared.encode(given)
+        encoded = Encoded(model.shared, given)
         losses = []
         for picture in range(1, 5):
             logs = dict(
@@ -245,7 +247,7 @@ def test_words_of_a_picture_against_a_slow_reference() -> None:
                 losses.append(-sum(float(logs[word]) for word in common) / len(common))
         assert float(term(model.shared, given, encoded)) == pytest.approx(np.mean(losses), abs=1e-5)
         given.ids[:] = 10
-        assert term(model.shared, given, model.shared.encode(given)) is None
+        assert term(model.shared, given, Encoded(model.shared, given)) is None
 
 
 @pytest.mark.parametrize(("texts", "least"), [(24, 2), (1500, 10), (100_000, 20)])
@@ -260,16 +262,32 @@ def test_without_a_common_word_there_is_nothing_to_tell() -> None:
         WordsOfPicture(replace(SHAPE, texts_with=np.ones(VOCABULARY, np.int64)))
 
 
-def test_parts_of_pictures_are_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The part that is the whole is the picture or its mirror image; of a slope, a part is a slope less steep."""
+def test_half_of_the_pictures_are_mirrored() -> None:
     torch.manual_seed(0)
-    slope = torch.linspace(-1, 1, 16).expand(12, 3, 16, 16)
-    cut = parts_of(slope)
-    steps = cut.diff(dim=3)[..., 3:-3].abs()
-    assert cut.min() >= -1 and cut.max() <= 1 and (steps < 2 / 15 + 1e-5).all()
-    monkeypatch.setattr(words_of_picture, "AREA", 1.0)
-    monkeypatch.setattr(words_of_picture, "ASPECT", 0.0)
     whole = torch.rand(12, 3, 16, 16)
-    same = [torch.allclose(a, b, atol=1e-5) for a, b in zip(parts_of(whole), whole, strict=True)]
-    mirrored = [torch.allclose(a, b.flip(2), atol=1e-5) for a, b in zip(parts_of(whole), whole, strict=True)]
-    assert 0 < sum(same) < 12 and 0 < sum(mirrored) < 12
+    found = mirrored(whole)
+    same = [torch.equal(a, b) for a, b in zip(found, whole, strict=True)]
+    turned = [torch.equal(a, b.flip(2)) for a, b in zip(found, whole, strict=True)]
+    assert 0 < sum(same) < 12 and sum(same) + sum(turned) == 12
+
+
+def test_encoders_read_only_what_a_term_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words of pictures are taught without the text network: it costs nothing where nothing asks it."""
+    read: list[str] = []
+    for kind in (SmallVision, SmallWords):
+        asked = kind.forward
+
+        def told(self: nn.Module, *given: Tensor, asked: Any = asked, name: str = kind.__name__) -> Any:
+            read.append(name)
+            return asked(self, *given)
+
+        monkeypatch.setattr(kind, "forward", told)
+    pretrainer({"words-of-picture": 1.0})(batch_of(6, 2, 3))
+    assert read == ["SmallVision"]
+    read.clear()
+    pretrainer({"contrastive": 1.0, "masked-words": 1.0})(batch_of(6, 2, 3))
+    assert sorted(read) == [
+        "SmallVision",
+        "SmallWords",
+        "SmallWords",
+    ]  # the texts, and the texts with hidden words

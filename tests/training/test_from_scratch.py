@@ -24,7 +24,8 @@ from motet.errors import EncoderError, TableError, UsageError
 from motet.preprocessing import WordPreprocessor
 from motet.training import scratch_rows
 from motet.training.from_scratch import EndToEnd, fit_small
-from motet.training.scratch_rows import Batch, PictureReader, WordReader, moved_and_lit, square_pixels
+from motet.training.picture_changes import moved_and_lit, parts_of
+from motet.training.scratch_rows import Batch, PictureReader, WordReader, square_pixels
 from motet.training.small import SmallSettings
 
 ROWS = 48
@@ -407,6 +408,28 @@ def test_pictures_move_by_whole_pixels_and_keep_their_range():
         assert min(np.abs(edged[i : i + 9, j : j + 9] - after).max() for i, j in places) < 1e-3
     lit = moved_and_lit(pixels, np.random.default_rng(1), 2, 0.5)
     assert lit.min() >= 0 and lit.max() <= 255 and lit.dtype == np.float32
+
+
+def test_parts_of_pictures_are_theirs():
+    """The part that is the whole is the picture; of a slope, a part is a slope less steep, half as steep at least."""
+    slope = torch.linspace(-1, 1, 16).expand(200, 3, 16, 16)
+    cut = parts_of(slope, np.random.default_rng(0), 0.25)
+    steps = cut.diff(dim=3)[..., 3:-3]
+    assert cut.min() >= -1 and cut.max() <= 1 and (steps < 2 / 15 + 1e-5).all()
+    assert (steps.flatten(1).mean(dim=1) > 2 / 15 * 0.5 * np.exp(-0.2) - 1e-3).all()
+    assert cut[..., 8].std() > 0.1  # not all from one place
+    whole = torch.rand(12, 3, 16, 16)
+    torch.testing.assert_close(parts_of(whole, np.random.default_rng(0), 1.0, 0.0), whole)
+
+
+def test_parts_of_pictures_are_seen_in_training_alone():
+    pixels = ImageCells(table_of({"image": [picture(k % 3, k) for k in range(8)]}), ["image"])
+    reader = PictureReader(pixels, square_pixels(24), np.arange(8), area=0.3)
+    whole = reader.read(np.arange(8)).inputs["pixel_values"]
+    again = reader.read(np.arange(8)).inputs["pixel_values"]
+    seen = reader.read(np.arange(8), np.random.default_rng(0)).inputs["pixel_values"]
+    assert torch.equal(whole, again) and seen.shape == whole.shape
+    assert all(not torch.equal(a, b) for a, b in zip(seen, whole, strict=True))
 
 
 def test_a_directory_that_is_no_small_encoder_is_an_error(tmp_path, given_labels, text_cells):

@@ -23,7 +23,7 @@ class PretrainSettings:
     """
 
     terms: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TERMS))
-    small: SmallSettings = field(default_factory=SmallSettings)
+    small: SmallSettings = field(default_factory=lambda: SmallSettings(shift=0, area=0.5))
     width: int = 128
     layers: int = 2
     dropout: float = 0.1
@@ -33,7 +33,7 @@ class PretrainSettings:
     image_rate: float = 2e-3
     text_rate: float = 1e-3
     weight_decay: float = 0.05
-    warmup: float = 0.05
+    warmup: float = 0.1
     patience: int = 15
     seed: int = 0
 

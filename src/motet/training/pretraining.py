@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from motet.evaluation.retrieval import mean_reciprocal_rank
 from motet.preprocessing import WordPreprocessor
-from motet.tasks.pretrain import Pretrainer, Shape, make_pretrainer
+from motet.tasks.pretrain import Encoded, Pretrainer, Shape, make_pretrainer
 from motet.training.checkpoint import Checkpoint
 from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.learning import Learning
@@ -182,7 +182,7 @@ def _measure(
             means.add(model(batch), batch.pairs)
             if "contrastive" not in settings.terms:
                 continue
-            encoded = model.shared.encode(batch)
+            encoded = Encoded(model.shared, batch)
             pictures.append(encoded.pictures.numpy())
             texts.append(encoded.texts.numpy())
             owners.append(batch.pairs)

@@ -16,10 +16,9 @@ from motet.data.media import decode_image
 from motet.data.processors import processors
 from motet.errors import MediaError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+from motet.training.picture_changes import Pixels, moved_and_lit, parts_of
 
 Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
 
 PADDING, MASKED = "<|padding|>", "<|masked|>"  # numbers 0 and 1
 PICTURES_KEPT = (
@@ -64,8 +63,8 @@ def square_pixels(side: int) -> ImagePreprocessor:
 class PictureReader:
     """Decoded pictures: kept in memory where they fit, else read again whenever they are asked for.
 
-    rows : all that will be asked for; shift : pixels that a picture may move each way in training; light :
-    largest change of its brightness and contrast.
+    rows : all that will be asked for. In training, shift : pixels that a picture may move each way; light : largest
+    change of its brightness and contrast; area : least share of it that is seen.
     """
 
     def __init__(
@@ -76,8 +75,10 @@ class PictureReader:
         *,
         shift: int = 0,
         light: float = 0.0,
+        area: float = 1.0,
     ) -> None:
-        self.cells, self.preprocessor, self.shift, self.light = cells, preprocessor, shift, light
+        self.cells, self.preprocessor = cells, preprocessor
+        self.shift, self.light, self.area = shift, light, area
         self._kept: tuple[Pixels, Rows] | None = (
             None  # pictures, and where those of each row of the table begin
         )
@@ -114,6 +115,8 @@ class PictureReader:
         values *= (self.preprocessor.rescale_factor / deviation).astype(np.float32)
         values -= (mean / deviation).astype(np.float32)
         inputs = torch.from_numpy(values).permute(0, 3, 1, 2)  # stays channels last in memory
+        if random is not None and self.area < 1:
+            inputs = parts_of(inputs, random, self.area)
         there, owner = np.unique(owner, return_inverse=True)
         return Batch(rows[there], {"pixel_values": inputs}, torch.from_numpy(owner))
 
@@ -141,19 +144,6 @@ class PictureReader:
             return self.preprocessor.pixels(decode_image(cell.read()))
         except MediaError:
             return None
-
-
-def moved_and_lit(pixels: Pixels, random: np.random.Generator, shift: int, light: float) -> Floats:
-    """Pictures [P, H, W, 3] moved by some pixels (edges repeated), with other brightness and contrast."""
-    count, height, width, _ = pixels.shape
-    down, right = random.integers(-shift, shift + 1, (2, count, 1))
-    lines = np.clip(np.arange(height) + down, 0, height - 1)  # [P, H]
-    columns = np.clip(np.arange(width) + right, 0, width - 1)
-    moved = pixels[np.arange(count)[:, None, None], lines[:, :, None], columns[:, None, :]].astype(np.float32)
-    contrast, brightness = (random.uniform(1 - light, 1 + light, (2, count, 1, 1, 1))).astype(np.float32)
-    mean = moved.mean(axis=(1, 2, 3), keepdims=True)
-    lit: Floats = np.clip((moved - mean) * contrast + mean * brightness, 0, 255)
-    return lit
 
 
 def learn_tokenizer(

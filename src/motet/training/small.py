@@ -50,6 +50,7 @@ class SmallSettings:
     dropout: float = 0.2  # before the head
     shift: int = 8  # pixels that a picture may move, each way
     light: float = 0.25  # largest change of brightness and of contrast
+    area: float = 1.0  # least share of a picture that is seen
     masked_words: float = 0.3  # chance that a word piece is hidden
 
     def vocabulary_for(self, rows: int) -> int:
@@ -107,7 +108,9 @@ def make_small(
     if isinstance(cells, ImageCells) and modality == "image":
         network = load_as(start, modality) if start else SmallVision(settings.vision)
         pixels = ImagePreprocessor.from_directory(start) if start else square_pixels(settings.vision.side)
-        pictures = PictureReader(cells, pixels, rows, shift=settings.shift, light=settings.light)
+        pictures = PictureReader(
+            cells, pixels, rows, shift=settings.shift, light=settings.light, area=settings.area
+        )
         return Small(network, pixels, pictures)
     if isinstance(cells, TextCells) and modality == "text":
         if start:

@@ -7,11 +7,13 @@ follows stands alone. D_v, D_w the widths of the two encoders, W that of the com
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from motet.tasks.pretrain.shared import Shared
@@ -60,17 +62,50 @@ class PretrainBatch:
         return len(self.positives)
 
 
-@dataclass(frozen=True)
 class Encoded:
-    """What the encoders make of the whole cells of a batch, computed once for all terms.
+    """What the encoders make of the whole cells of a batch: computed when the first term asks, once for all."""
 
-    cells [N, T, D_v], tokens [M, S, D_w]; pictures [K, W], texts [K, W] : unit vectors of the pairs.
-    """
+    def __init__(self, shared: Shared, batch: PretrainBatch) -> None:
+        self._shared, self._batch = shared, batch
 
-    cells: Tensor
-    tokens: Tensor
-    pictures: Tensor
-    texts: Tensor
+    @property
+    def cells(self) -> Tensor:
+        """[N, T, D_v] of pictures."""
+        return self._of_pictures[1]
+
+    @property
+    def tokens(self) -> Tensor:
+        """[M, S, D_w] of texts."""
+        return self._of_texts[1]
+
+    @cached_property
+    def pictures(self) -> Tensor:
+        """[K, W] Unit vectors of the pictures of pairs, in the common space."""
+        pooled = self._of_pictures[0][: self._batch.pairs]
+        return functional.normalize(self._shared.picture_space(pooled), dim=-1)
+
+    @cached_property
+    def texts(self) -> Tensor:
+        """[K, W] Unit vectors of the texts of pairs, in the common space."""
+        pooled = self._of_texts[0][: self._batch.pairs]
+        return functional.normalize(self._shared.text_space(pooled), dim=-1)
+
+    @cached_property
+    def _of_pictures(self) -> tuple[Tensor, Tensor]:
+        """Pooled [N, D_v], cells [N, T, D_v]."""
+        pixels, shared = self._batch.pixels, self._shared
+        if len(pixels):
+            made: tuple[Tensor, Tensor] = shared.image(pixels)
+            return made
+        # A mean of nothing would spoil the running moments of batch normalisation.
+        width = shared.image.width
+        return pixels.new_zeros(0, width), pixels.new_zeros(0, shared.cells, width)
+
+    @cached_property
+    def _of_texts(self) -> tuple[Tensor, Tensor]:
+        """Pooled [M, D_w], tokens [M, S, D_w]."""
+        made: tuple[Tensor, Tensor] = self._shared.text(self._batch.ids, self._batch.mask)
+        return made
 
 
 class Term(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from motet.encoders.torch_small import SmallVision, SmallWords
 from motet.errors import UsageError
-from motet.tasks.pretrain.batch import PretrainBatch, Shape, Term
+from motet.tasks.pretrain.batch import Encoded, PretrainBatch, Shape, Term
 from motet.tasks.pretrain.contrastive import Contrastive
 from motet.tasks.pretrain.masked_patches import MaskedPatches
 from motet.tasks.pretrain.masked_words import MaskedWords
@@ -40,7 +40,7 @@ class Pretrainer(nn.Module):
 
     def forward(self, batch: PretrainBatch) -> dict[str, Tensor]:
         """The loss of each term that the batch holds something for."""
-        encoded = self.shared.encode(batch)
+        encoded = Encoded(self.shared, batch)
         losses = {name: term(self.shared, batch, encoded) for name, term in self.terms.items()}
         return {name: loss for name, loss in losses.items() if loss is not None}
 

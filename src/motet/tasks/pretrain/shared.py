@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from motet.encoders.torch_small import SmallVision, SmallWords
-from motet.tasks.pretrain.batch import Encoded, PretrainBatch, Shape
+from motet.tasks.pretrain.batch import Shape
 from motet.tasks.pretrain.joint import Joint
 
 
@@ -23,21 +23,6 @@ class Shared(nn.Module):
         self.joint = Joint(shape)
         self.picture_space = nn.Linear(shape.pictures, shape.width, bias=False)
         self.text_space = nn.Linear(shape.words, shape.width, bias=False)
-
-    def encode(self, batch: PretrainBatch) -> Encoded:
-        """Encode whole pictures and texts once."""
-        if len(batch.pixels):
-            pictures, cells = self.image(batch.pixels)
-        else:  # a mean of nothing would spoil the running moments of batch normalisation
-            pictures = batch.pixels.new_zeros(0, self.image.width)
-            cells = batch.pixels.new_zeros(0, self.cells, self.image.width)
-        texts, tokens = self.text(batch.ids, batch.mask)
-        return Encoded(
-            cells,
-            tokens,
-            functional.normalize(self.picture_space(pictures[: batch.pairs]), dim=-1),
-            functional.normalize(self.text_space(texts[: batch.pairs]), dim=-1),
-        )
 
 
 def beside(of_pairs: Tensor, count: int) -> Tensor:

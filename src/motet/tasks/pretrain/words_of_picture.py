@@ -10,11 +10,10 @@ from torch.nn import functional
 
 from motet.errors import UsageError
 from motet.tasks.pretrain.batch import Encoded, PretrainBatch, Shape, Term
-from motet.tasks.pretrain.shared import Shared, whole_pictures_count
+from motet.tasks.pretrain.shared import Shared
 
 LEAST, MOST = 2, 20  # texts that a token must be in, between these as the table is large
 ONE_IN = 150  # of the texts
-AREA, ASPECT = 0.5, 0.2  # least share of a picture that is seen, and largest logarithm of how it is stretched
 MIXED = 0.4  # of the beta distribution: mostly one of two pictures, sometimes both
 
 
@@ -22,10 +21,10 @@ class WordsOfPicture(Term):
     """A bag of words from pixels: no order, no text network, so a few thousand pairs teach much.
 
     Source: Joulin et al., "Learning Visual Features from Large Weakly Supervised Data", arXiv 1511.02251, eq. 1, with
-    all words of a text as targets. Half of the pictures are mirrored, a part of each is cut out (Szegedy et al., arXiv
-    1409.4842, sec. 6), and two are mixed (Zhang et al., "mixup", arXiv 1710.09412, eq. 1).
+    all words of a text as targets. Half of the pictures are mirrored, and two are mixed (Zhang et al., "mixup", arXiv
+    1710.09412, eq. 1).
 
-    L = mean over k of -sum_w t_kw log softmax(O f(x_k))_w;  x_k = a u_k + (1 - a) u_k', u parts of the pictures of two
+    L = mean over k of -sum_w t_kw log softmax(O f(x_k))_w;  x_k = a u_k + (1 - a) u_k', u the pictures of two
     pairs, f the mean over the cells; t likewise of the shares 1/n of the n common words of their texts; a ~ Beta(.4,.4)
     of a batch. A word is common that is in 20 texts (of small tables fewer): others are learned by heart.
 
@@ -59,26 +58,15 @@ class WordsOfPicture(Term):
         if not self.training:
             seen = encoded.cells[:pairs][worded].mean(dim=1)
         else:
-            pixels = parts_of(batch.pixels[:pairs][worded])
+            pixels = mirrored(batch.pixels[:pairs][worded])
             share = float(Beta(MIXED, MIXED).sample())
             other = torch.randperm(len(pixels))
             wanted = share * wanted + (1 - share) * wanted[other]
-            with whole_pictures_count(shared.image):
-                seen, _ = shared.image(share * pixels + (1 - share) * pixels[other])
+            seen, _ = shared.image(share * pixels + (1 - share) * pixels[other])
         return functional.cross_entropy(self.tell(self.dropout(seen)), wanted)
 
 
-def parts_of(pixels: Tensor) -> Tensor:
-    """A part of each picture [N, 3, H, W], at random in place, size, aspect and direction, at the size of the whole."""
-    count = len(pixels)
-    side = torch.empty(count).uniform_(AREA, 1).sqrt()
-    stretch = torch.empty(count).uniform_(-ASPECT, ASPECT).exp()
-    width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
-    across, down = (torch.empty(count).uniform_(-1, 1) for _ in range(2))
-    mirrored = torch.randint(0, 2, (count,)) * 2 - 1
-    nothing = torch.zeros(count)
-    lines = [width * mirrored, nothing, across * (1 - width)], [nothing, height, down * (1 - height)]
-    moved = torch.stack([torch.stack(line, dim=1) for line in lines], dim=1)
-    grid = functional.affine_grid(moved, list(pixels.shape), align_corners=False)
-    cut: Tensor = functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
-    return cut
+def mirrored(pixels: Tensor) -> Tensor:
+    """Pictures [N, 3, H, W], about half of them with left and right changed."""
+    flipped = torch.rand(len(pixels), 1, 1, 1) < 0.5
+    return torch.where(flipped, pixels.flip(3), pixels)
