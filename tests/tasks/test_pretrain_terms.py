@@ -15,7 +15,15 @@ from torch import Tensor, nn
 
 from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, WordsConfig
 from motet.errors import UsageError
-from motet.tasks.pretrain import TERMS, Encoded, PretrainBatch, Pretrainer, Shape, make_pretrainer
+from motet.tasks.pretrain import (
+    TERMS,
+    Encoded,
+    PretrainBatch,
+    Pretrainer,
+    Shape,
+    make_pretrainer,
+    words_of_picture,
+)
 from motet.tasks.pretrain.masked_patches import SIDE, patches
 from motet.tasks.pretrain.matching import Matching
 from motet.tasks.pretrain.shared import beside, whole_pictures_count
@@ -26,6 +34,17 @@ SHAPE = Shape(
     pictures=8, words=12, grid=(4, 4), vocabulary=VOCABULARY, masked=MASKED, longest=9, texts=30,
     texts_with=np.full(VOCABULARY, 2), width=16, heads=2, dropout=0.0,
 )  # fmt: skip
+
+
+class Dirac:
+    """A distribution of which every sample is the same."""
+
+    def __init__(self, value: Tensor) -> None:
+        self.value = value
+
+    def sample(self) -> Tensor:
+        """The value."""
+        return self.value
 
 
 def pretrainer(terms: dict[str, float] | None = None) -> Pretrainer:
@@ -250,9 +269,39 @@ def test_words_of_a_picture_against_a_slow_reference() -> None:
         assert term(model.shared, given, Encoded(model.shared, given)) is None
 
 
-@pytest.mark.parametrize(("texts", "least"), [(24, 2), (1500, 10), (100_000, 20)])
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_mixed_pictures_and_what_is_believed_against_a_slow_reference(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In training, two pictures in one with the words of both, .6 of the target; .4 is what the network tells."""
+    model, term = pretrainer(), WordsOfPicture(replace(SHAPE, texts_with=np.full(VOCABULARY, 2)), dropout=0.0)
+    given = batch_of(4)
+    given.ids[:, 0], given.mask[:, 0] = MASKED + 1, 1  # each has a common word
+    monkeypatch.setattr(words_of_picture, "mirrored", lambda pixels: pixels)
+    monkeypatch.setattr(words_of_picture, "Beta", lambda *_: Dirac(torch.tensor(share)))
+    monkeypatch.setattr(torch, "randperm", lambda count: torch.arange(count - 1, -1, -1))
+    found = term(model.shared, given, Encoded(model.shared, given))
+    assert found is not None
+    mixed, wanted = torch.zeros_like(given.pixels), torch.zeros(4, VOCABULARY)
+    for k in range(4):
+        for of, part in ((k, share), (3 - k, 1 - share)):
+            words = set(given.ids[of][given.mask[of] > 0].tolist())
+            mixed[k] += part * given.pixels[of]
+            wanted[k, sorted(words)] += part / len(words)
+    wanted = wanted[:, MASKED + 1 :]
+    with torch.no_grad():
+        told = term.tell(model.shared.image(mixed)[0]).softmax(dim=1)
+    total = -float(((0.6 * wanted + 0.4 * told) * told.log()).sum()) / 4
+    assert float(found) == pytest.approx(total, abs=1e-4)
+    # No gradient flows through what is believed: of the bias it is q less the target, .6 (q - t).
+    found.backward()
+    assert term.tell.bias.grad is not None
+    torch.testing.assert_close(term.tell.bias.grad, 0.6 * (told - wanted).mean(dim=0), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("texts", "least"), [(24, 2), (900, 6), (100_000, 10)])
 def test_how_often_a_word_is_common(texts: int, least: int) -> None:
-    """In one of 150 texts, but in 2 at least, and 20 are always enough."""
+    """In one of 150 texts, but in 2 at least, and 10 are always enough."""
     term = WordsOfPicture(replace(SHAPE, texts=texts, texts_with=np.arange(VOCABULARY)))
     assert term.common.tolist() == list(range(max(least, MASKED + 1), VOCABULARY))
 

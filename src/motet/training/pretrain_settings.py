@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from motet.encoders.torch_small import VisionConfig
 from motet.errors import UsageError
 from motet.tasks.pretrain import DEFAULT_TERMS
 from motet.tasks.pretrain.registry import check_terms
 from motet.training.small import SmallSettings
+
+# Wider than a network that learns from labels alone: pairs are many. Parts of pictures are seen: these move, too.
+SMALL = SmallSettings(vision=VisionConfig(widths=(24, 48, 96, 192, 256)), shift=0, area=0.5)
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class PretrainSettings:
     """
 
     terms: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TERMS))
-    small: SmallSettings = field(default_factory=lambda: SmallSettings(shift=0, area=0.5))
+    small: SmallSettings = SMALL
     width: int = 128
     layers: int = 2
     dropout: float = 0.1
