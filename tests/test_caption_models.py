@@ -302,7 +302,7 @@ def test_wrong_usage_of_train(
     ("arguments", "said"),
     [
         (("--accept-licence",), "--accept-licence is of ready-made models"),
-        (("--beams", "0"), "beams are 1 or more"),
+        (("--beams", "0"), "beams are 1 to 100"),
         (("--beams", "2", "--top-p", "0.9"), "leave one of them out"),
         (("--top-p", "0"), "above 0 and at most 1"),
         (("--temperature", "2"), "add --top-p"),

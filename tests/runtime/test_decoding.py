@@ -6,6 +6,7 @@ import codecs
 import itertools
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,11 +224,14 @@ def test_words_are_drawn_among_the_likeliest_as_often_as_they_are_likely() -> No
         ({"temperature": 0}, "temperature"), ({"longest": 2}, "longest"), ({"no_repeat": -1}, "no_repeat"),
         ({"seed": -1}, "seed"), ({"length_penalty": math.nan}, "penalty"), ({"length_penalty": 1e300}, "penalty"),
         ({"temperature": math.inf}, "temperature"), ({"temperature": 1e-320}, "temperature"),
+        ({"beams": 101}, "beams are 1 to 100"), ({"beams": "3"}, "beams is a whole number, not '3'"),
+        ({"longest": 8.0}, "longest is a whole number"), ({"temperature": None}, "temperature is a number"),
+        ({"top_p": "0.9"}, "top_p is a number"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused(wrong: dict[str, float], said: str) -> None:
+def test_what_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Decoding(**wrong)  # type: ignore[arg-type]
+        Decoding(**wrong)
 
 
 # Whole characters.

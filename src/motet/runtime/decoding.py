@@ -5,8 +5,9 @@ n rows that are being written, S new words, V the vocabulary. A row's sentence d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Protocol, Self
 
 import numpy as np
@@ -19,13 +20,19 @@ from motet.runtime.combination import log_softmax
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
+MOST_BEAMS = 100  # each is a row of its own for the network; more find hardly another sentence
+NUMBERS: Mapping[str, type] = {
+    **dict.fromkeys(("beams", "seed", "longest", "no_repeat"), Integral),
+    **dict.fromkeys(("length_penalty", "temperature", "top_p"), Real),
+}
+
 
 @dataclass(frozen=True)
 class Decoding:
     """How sentences are decoded.
 
-    beams : sentences that are kept side by side; 1 is greedy. length_penalty : a beam's log-probability is divided by
-    its words to this power, 0 to 10: the larger, the longer (Wu et al., 2016, eq. 14, less its constants).
+    beams : sentences that are kept side by side, 100 at most; 1 is greedy. length_penalty : a beam's log-probability is
+    divided by its words to this power, 0 to 10: the larger, the longer (Wu et al., 2016, eq. 14, less its constants).
     top_p : words are drawn among the likeliest that together have this probability (Holtzman et al., 2020), each row by
     `seed` and its own number, at a temperature of .01 to 100; None: nothing is drawn.
     longest : numbers at most, start and end among them; where there is room for the end alone and another word is
@@ -42,8 +49,12 @@ class Decoding:
     no_repeat: int = 0
 
     def __post_init__(self) -> None:
-        if self.beams < 1:
-            raise UsageError(f"beams are 1 or more, not {self.beams}")
+        for name, kind in NUMBERS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) and not (name == "top_p" and value is None):
+                raise UsageError(f"{name} is a {'whole ' * (kind is Integral)}number, not {value!r}")
+        if not 1 <= self.beams <= MOST_BEAMS:
+            raise UsageError(f"beams are 1 to {MOST_BEAMS}, not {self.beams}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise UsageError(f"top-p is above 0 and at most 1, not {self.top_p:g}")
         if self.top_p is not None and self.beams > 1:
