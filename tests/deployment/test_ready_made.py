@@ -206,7 +206,7 @@ def test_the_commands_run_it(folder: Path, motet: Callable[..., Any]) -> None:
     (place / "README.md").write_text("---\nlicense: mit\n---\n")
     asked = motet("ask", f"hf:{place}", "--image", folder / "red.png", "how many apples ?", "--json")
     assert asked.code == 0, asked.err
-    assert "licence: mit" in asked.err and json.loads(asked.out)[0]["licence"] == "mit"
+    assert "licence: mit" in asked.err and json.loads(asked.out)["licence"] == "mit"
     told = motet("describe", f"hf:{place}", "--image", folder / "red.png", "--image", folder / "red.png")
     assert told.code == 0 and len(told.out.splitlines()) == 2
     again = motet(

@@ -58,12 +58,11 @@ def ask_ready_made(model: Path, question: str, images: list[Path], accept_licenc
     if json and any(text is not None for text in said):
         told = {"model": opened.name, "licence": opened.licence, "megabytes": round(opened.megabytes, 2)}
         key = "prediction" if question else "caption"
-        print_json(
-            [
-                {"image": str(image), key: text, "issue": issue, **told}
-                for image, text, issue in zip(images, said, issues, strict=True)
-            ]
-        )
+        found = [
+            {"image": str(image), key: text, "issue": issue, **told}
+            for image, text, issue in zip(images, said, issues, strict=True)
+        ]
+        print_json(found[0] if question else found)  # a question is of one picture, as of a trained model
         return
     for image, text, issue in zip(images, said, issues, strict=True):
         if issue is not None:
