@@ -31,7 +31,8 @@ SHAPES = ("disc", "square")
 SMALL = SmallSettings(
     vision=VisionConfig(side=24, widths=(8, 16, 24)),
     words=WordsConfig(400, 24, 1, 2, max_position_embeddings=24),
-    shift=2,
+    shift=0,
+    area=0.5,
 )
 SETTINGS = PretrainSettings(small=SMALL, width=16, layers=1, epochs=8, pictures=16)
 
@@ -244,6 +245,16 @@ def test_rows_with_one_modality_teach_too(tmp_path: Path) -> None:
     assert (found["data"]["pictures_alone"], found["data"]["texts_alone"]) == (3, 2)
     assert sum(found["data"]["pairs"].values()) == 19
     assert any("3 rows have a picture and no words: 3 of them teach alone" in note for note in found["notes"])
+
+
+def test_batches_of_words_without_a_picture_teach(tmp_path: Path) -> None:
+    """Of 8 pairs and 48 texts alone, most batches of 8 hold words alone."""
+    rows = drawn_table(7)
+    rows["photo"][:48] = [None] * 48
+    settings = replace(SETTINGS, epochs=1, terms={"masked-words": 1.0, "masked-patches": 1.0}, pictures=8)
+    found = pretrain(rows, tmp_path / "made", settings)
+    assert found["data"]["texts_alone"] == 48 and found["data"]["pictures_alone"] == 0
+    assert np.isfinite(found["history"][0]["train"]["masked-words"])
 
 
 def test_much_that_stands_alone_fills_batches_of_its_own(tmp_path: Path) -> None:

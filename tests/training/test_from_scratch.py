@@ -411,15 +411,25 @@ def test_pictures_move_by_whole_pixels_and_keep_their_range():
 
 
 def test_parts_of_pictures_are_theirs():
-    """The part that is the whole is the picture; of a slope, a part is a slope less steep, half as steep at least."""
-    slope = torch.linspace(-1, 1, 16).expand(200, 3, 16, 16)
-    cut = parts_of(slope, np.random.default_rng(0), 0.25)
-    steps = cut.diff(dim=3)[..., 3:-3]
-    assert cut.min() >= -1 and cut.max() <= 1 and (steps < 2 / 15 + 1e-5).all()
-    assert (steps.flatten(1).mean(dim=1) > 2 / 15 * 0.5 * np.exp(-0.2) - 1e-3).all()
-    assert cut[..., 8].std() > 0.1  # not all from one place
+    """Of slopes to the right and down, how steep a part is tells its width and height, and how high its place."""
+    slope = torch.linspace(-1, 1, 32)
+    across = slope.expand(400, 1, 32, 32)
+    pixels = torch.cat([across, across.transpose(2, 3)], dim=1)
+    cut = parts_of(pixels, np.random.default_rng(0), 0.25)
+    inner = cut[:, :, 4:-4, 4:-4]
+    step = float(slope[1] - slope[0])
+    width = inner[:, 0].diff(dim=2).mean(dim=(1, 2)).numpy() / step
+    height = inner[:, 1].diff(dim=1).mean(dim=(1, 2)).numpy() / step
+    assert cut.min() >= -1 and cut.max() <= 1 and max(width.max(), height.max()) < 1.01
+    area, tall = width * height, np.log(width / height)
+    assert 0.24 < area.min() < 0.3 and area.max() > 0.85 and np.std(area) > 0.15
+    assert 0.35 < np.abs(tall).max() < 0.41 and abs(tall.mean()) < 0.05  # the logarithm of both is .2 at most
+    for place in (cut[:, 0, 16, 16], cut[:, 1, 16, 16]):
+        assert place.std() > 0.1 and abs(place.mean()) < 0.06
+    assert abs(np.corrcoef(cut[:, :, 16, 16].T)[0, 1]) < 0.2
     whole = torch.rand(12, 3, 16, 16)
     torch.testing.assert_close(parts_of(whole, np.random.default_rng(0), 1.0, 0.0), whole)
+    assert parts_of(whole[:0], np.random.default_rng(0), 0.5).shape == (0, 3, 16, 16)
 
 
 def test_parts_of_pictures_are_seen_in_training_alone():

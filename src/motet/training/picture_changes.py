@@ -10,7 +10,7 @@ from torch.nn import functional
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-STRETCH = 0.2  # largest logarithm of the width of a part against its height
+STRETCH = 0.2  # largest logarithm of what the width of a part is multiplied by, and its height divided
 
 
 def moved_and_lit(pixels: Pixels, random: np.random.Generator, shift: int, light: float) -> Floats:
@@ -29,9 +29,12 @@ def moved_and_lit(pixels: Pixels, random: np.random.Generator, shift: int, light
 def parts_of(pixels: Tensor, random: np.random.Generator, area: float, stretch: float = STRETCH) -> Tensor:
     """A part of each picture [P, 3, H, W], at random in place, size and aspect, at the size of the whole.
 
-    area : least share of the picture that is seen (Szegedy et al., arXiv 1409.4842, sec. 6); stretch : see STRETCH.
+    area : least share of the picture that is seen (Szegedy et al., arXiv 1409.4842, sec. 6), up to two thirds: of parts
+        that are stretched beyond the picture's sides that much is lost. stretch : see STRETCH.
     """
     count = len(pixels)
+    if not count:
+        return pixels
     side = np.sqrt(random.uniform(area, 1, count))
     aspect = np.exp(random.uniform(-stretch, stretch, count))
     size = np.minimum(np.stack([side * aspect, side / aspect]), 1)  # [2, P] width and height, of 1

@@ -36,6 +36,7 @@ class MaskedPatches(Term):
         if not hidden.any():
             return None
         grey = functional.interpolate(hidden.to(batch.pixels.dtype), size=batch.pixels.shape[2:])
+        _ = encoded.cells  # whole pictures, whose moments count
         with whole_pictures_count(shared.image):
             _, cells = shared.image(batch.pixels * (1 - grey))
         tokens, mask = (beside(of[: batch.pairs], pictures) for of in (encoded.tokens, batch.mask))

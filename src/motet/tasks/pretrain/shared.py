@@ -32,7 +32,7 @@ def beside(of_pairs: Tensor, count: int) -> Tensor:
 
 @contextmanager
 def whole_pictures_count(network: nn.Module) -> Iterator[None]:
-    """Keep batch normalisation's running moments, which make features, free of pictures that a term changed."""
+    """Keep batch normalisation's running moments, which make features, free of pictures with hidden patches."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     before = [norm.momentum for norm in norms]
     for norm in norms:

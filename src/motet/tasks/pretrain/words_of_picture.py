@@ -15,7 +15,6 @@ from motet.tasks.pretrain.shared import Shared
 LEAST, MOST = 2, 10  # texts that a token must be in, between these as the table is large
 ONE_IN = 150  # of the texts
 MIXED = 0.4  # of the beta distribution: mostly one of two pictures, sometimes both
-BELIEVED = 0.4  # share of what the network itself tells in what it shall tell
 
 
 class WordsOfPicture(Term):
@@ -23,13 +22,11 @@ class WordsOfPicture(Term):
 
     Source: Joulin et al., "Learning Visual Features from Large Weakly Supervised Data", arXiv 1511.02251, eq. 1, with
     all words of a text as targets. Half of the pictures are mirrored, and two are mixed (Zhang et al., "mixup", arXiv
-    1710.09412, eq. 1). Nobody writes every word that fits a picture, so a part of what the network tells is believed
-    (Reed et al., arXiv 1412.6596, eq. 6).
+    1710.09412, eq. 1).
 
-    L = mean over k of -sum_w (.6 t_kw + .4 q_kw) log q_kw;  q_k = softmax(O f(x_k)), without a gradient where it is
-    believed;  x_k = a u_k + (1 - a) u_k', u the pictures of two pairs, f the mean over the cells; t likewise of the
-    shares 1/n of the n common words of their texts; a ~ Beta(.4, .4) of a batch. Held pairs are told unchanged, and
-    nothing is believed. A word is common that is in 10 texts (of small tables fewer): others are learned by heart.
+    L = mean over k of -sum_w t_kw log softmax(O f(x_k))_w;  x_k = a u_k + (1 - a) u_k', u the pictures of two
+    pairs, f the mean over the cells; t likewise of the shares 1/n of the n common words of their texts; a ~ Beta(.4,.4)
+    of a batch. A word is common that is in 10 texts (of small tables fewer): others are learned by heart.
 
     Raises UsageError where no word is common.
     """
@@ -66,10 +63,7 @@ class WordsOfPicture(Term):
             other = torch.randperm(len(pixels))
             wanted = share * wanted + (1 - share) * wanted[other]
             seen, _ = shared.image(share * pixels + (1 - share) * pixels[other])
-        told: Tensor = self.tell(self.dropout(seen))
-        if self.training:
-            wanted = (1 - BELIEVED) * wanted + BELIEVED * told.detach().softmax(dim=1)
-        return functional.cross_entropy(told, wanted)
+        return functional.cross_entropy(self.tell(self.dropout(seen)), wanted)
 
 
 def mirrored(pixels: Tensor) -> Tensor:
