@@ -276,6 +276,38 @@ def test_much_that_stands_alone_fills_batches_of_its_own(tmp_path: Path) -> None
     assert set(made["history"][-1]["train"]) == set(terms)
 
 
+def test_pairs_with_the_same_words_are_right_for_each_other(tmp_path: Path) -> None:
+    """Where all titles are one there is nothing to find; where most are, ranks count other words alone."""
+    rows = drawn_table(3)
+    rows["title"] = ["one title"] * 24
+    settings = replace(SETTINGS, epochs=1, terms={"contrastive": 1.0})
+    found = pretrain(rows, tmp_path / "one", settings, validation_size=0.5)
+    assert found["history"][0]["reciprocal_rank"] is None
+    rows["title"][::12] = ["another title"] * 2
+    ranks = []
+    for seed in range(3):
+        found = pretrain(rows, tmp_path / f"two-{seed}", settings, validation_size=0.9, seed=seed)
+        ranks.append(found["history"][0]["reciprocal_rank"])
+    # Of 20 or more pairs, 18 or more are right for one another: their worst rank is 3, those of two others 21.
+    assert all(rank is None or rank > 0.3 for rank in ranks) and any(rank is not None for rank in ranks)
+
+
+def test_pictures_that_cannot_be_read_are_told_with_the_reason(tmp_path: Path) -> None:
+    rows = drawn_table(3)
+    rows["photo"][5] = b"no picture"
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1))
+    assert [(one["row"], one["column"]) for one in found["broken"]] == [(5, "photo")] and found["broken"][0][
+        "reason"
+    ]
+
+
+def test_one_validation_pair_cannot_be_found_among_others(tmp_path: Path) -> None:
+    rows = {name: cells[:5] for name, cells in drawn_table(1).items()}
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1))
+    assert found["data"]["pairs"]["validation"] == 1
+    assert any("one validation pair alone" in note for note in found["notes"])
+
+
 def test_what_no_term_learns_from_is_left_out_and_told(tmp_path: Path) -> None:
     rows = drawn_table(3)
     rows["title"][:3] = [None] * 3

@@ -110,7 +110,9 @@ def test_the_lowest_held_loss_stays_and_without_one_the_last() -> None:
     assert train(None, held=lambda epoch: None)[2] == EPOCHS
 
 
-def test_nothing_to_resume_and_another_training_are_told(tmp_path: Path) -> None:
+def test_nothing_to_resume_and_another_training_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     place = tmp_path / "model"
     with pytest.raises(UsageError, match="no interrupted training"):
         Checkpoints.begin(place, {"seed": 0}, resume=True)
@@ -128,8 +130,12 @@ def test_nothing_to_resume_and_another_training_are_told(tmp_path: Path) -> None
             {"table": "b", "columns": {"columns": []}, "versions": {"torch": "2"}, "image_encoders": ["b"]},
             resume=True,
         )
-    kept = Checkpoints.begin(place, {"seed": 1}, resume=False)  # begun anew
-    assert not kept.folder.exists()
+    caplog.clear()
+    kept = Checkpoints.begin(place, {"seed": 1}, resume=False)
+    assert not kept.folder.exists() and "begun anew: --resume goes on" in caplog.text
+    caplog.clear()
+    Checkpoints.begin(place, {"seed": 1}, resume=False)
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100])

@@ -55,14 +55,19 @@ def refuse_unseen(
 
 def refuse_unread(cells: ImageCells, read: npt.NDArray[np.bool_], rows: Rows, schema: Schema) -> None:
     """Raise TableError where no picture of the given rows is read, by what `read` [N] says, with the first reason."""
-    issues: list[CellIssue] = []
-    if not read[rows].any():
-        for cell in (cell for row in cells.take(rows[cells.present[rows]][:1]) for cell in row):
-            try:
-                cell.picture(cell.read())
-            except MediaError as error:
-                issues.append(CellIssue(cell.row, cell.column, str(error)))
+    issues = [] if read[rows].any() else unread(cells, rows[cells.present[rows]][:1])
     refuse_unseen("image", read[rows], issues, schema)
+
+
+def unread(cells: ImageCells, rows: Rows) -> list[CellIssue]:
+    """Why pictures of rows cannot be read."""
+    issues: list[CellIssue] = []
+    for cell in (cell for row in cells.take(rows) for cell in row):
+        try:
+            cell.picture(cell.read())
+        except MediaError as error:
+            issues.append(CellIssue(cell.row, cell.column, str(error)))
+    return issues
 
 
 def _usable(modality: str) -> str:

@@ -14,7 +14,7 @@ from motet.data import CellIssue, ImageCells, Pairs, Schema, Table, TextCells, r
 from motet.data.pairs import SENTENCE
 from motet.data.questions import DistinctCells
 from motet.data.splits import TEST, TRAIN, VALIDATION, picture_units, split_sides
-from motet.deployment.cell_issues import refuse_unread
+from motet.deployment.cell_issues import refuse_unread, unread
 from motet.errors import TableError
 from motet.training.pretrain_rows import PretrainRows
 from motet.training.pretrain_settings import PretrainSettings
@@ -78,8 +78,8 @@ def read_cells(
         lone_texts = np.concatenate([np.flatnonzero(np.isin(pairs.picture, lost)), lone_texts])
     if len(train) < 2:
         raise TableError(
-            f"{table.name}: {len(train)} training {'pair has' if len(train) == 1 else 'pairs have'} a picture that can "
-            "be decoded: pretraining tells pairs from one another, so it needs two at least, and learns from thousands"
+            f"{table.name}: of different pictures with words {len(train)} can be decoded and train ({len(held)} for "
+            "validation). Pretraining tells pairs from one another, so it needs two at least, and learns from thousands"
         )
     rows = PretrainRows(
         image, text, pairs.rows, pairs.picture, pairs.same, lone_pictures[read[lone_pictures]], lone_texts
@@ -94,7 +94,11 @@ def read_cells(
         )
     if not len(held):
         notes.append("no validation pairs: nothing could say when to stop, so training ran to its end")
-    return PretrainCells(rows, train, held, tuple(notes), pairs.issues)
+    elif len(held) == 1 and "contrastive" in settings.terms:
+        notes.append(
+            "one validation pair alone: nothing to find it among, so the weighted loss chose the epoch"
+        )
+    return PretrainCells(rows, train, held, tuple(notes), (*pairs.issues, *unread(pictures, broken)))
 
 
 def _alone(

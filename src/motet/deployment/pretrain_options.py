@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from motet.deployment.split_options import check_seed
-from motet.errors import UsageError
+from motet.deployment.split_options import check_split
 from motet.training.pretrain_settings import PretrainSettings
 
 
@@ -25,6 +24,4 @@ class PretrainOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a size that leaves nothing to train on, and a seed that is none."""
-        check_seed(self.seed)
-        if not 0 <= self.validation_size < 1:
-            raise UsageError("the validation size is a share of the pairs: from 0 to below 1")
+        check_split(0.0, self.validation_size, self.seed, of="pairs")

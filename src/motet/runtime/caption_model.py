@@ -6,7 +6,7 @@ Needs numpy, Pillow, tokenizers, pyarrow and onnxruntime, never PyTorch.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +96,10 @@ class CaptionModel(OpenedModel):
         Drawing (top_p) is of one sentence, so beams must then not be named. Raises UsageError for what cannot be, and
         for what would change nothing.
         """
+        known = [field.name for field in fields(Decoding)]
+        for name in said:
+            if name not in known:
+                raise UsageError(f"{name!r} is no option of decoding: one of {', '.join(known)}")
         for name in ("temperature", "seed"):
             if name in said and said.get("top_p") is None:
                 raise UsageError(

@@ -68,7 +68,10 @@ class Checkpoints:
                     f"{place}: the interrupted training had another {', '.join(other)}: say the same as then, or leave "
                     "--resume out to begin anew"
                 )
-        else:
+        elif folder.exists():
+            log.warning(
+                "%s: an interrupted training lay here and is begun anew: --resume goes on with one", place
+            )
             shutil.rmtree(folder, ignore_errors=True)
         return cls(folder, said)
 

@@ -30,8 +30,8 @@ NONE: Rows = np.zeros(0, np.int64)
 class PretrainEpoch:
     """What one epoch gave: mean loss of each term in training and on held pairs, and how well those find each other.
 
-    found : mean reciprocal rank of both directions among the held pairs; None without two of them, or without the
-    contrastive term.
+    found : mean reciprocal rank of both directions among the held pairs; None without two that have different words, or
+    without the contrastive term.
     """
 
     epoch: int
@@ -167,12 +167,15 @@ def _measure(
 ) -> tuple[dict[str, float], float | None]:
     """Mean loss of each term on the held pairs, and their mean reciprocal rank; the same is hidden each time.
 
-    Without the contrastive term nothing draws the two spaces together, and the rank would be that of chance: None.
+    Pairs with the same words are right for each other. The rank is None with fewer than two of different words, and
+    without the contrastive term: nothing then draws the two spaces together, and it would be that of chance.
     """
     if not len(held):
         return {}, None
     random, sampler = np.random.default_rng(settings.seed), rows.sampler(held)
-    means, pictures, texts, owners = _Means(), [], [], []
+    means, pictures, texts = _Means(), [], []
+    said: dict[tuple[int, ...], int] = {}  # different words, numbered
+    numbers: list[int] = []
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(settings.seed)
         for part in np.array_split(held, batches_of(len(held), settings.pictures)):
@@ -185,12 +188,12 @@ def _measure(
             encoded = Encoded(model.shared, batch)
             pictures.append(encoded.pictures.numpy())
             texts.append(encoded.texts.numpy())
-            owners.append(batch.pairs)
-    if sum(owners) < 2:
+            for ids, mask in zip(batch.ids.tolist(), batch.mask.sum(dim=1).tolist(), strict=True):
+                numbers.append(said.setdefault(tuple(ids[:mask]), len(said)))
+    if len(said) < 2:
         return means.all(), None
-    numbers = np.arange(sum(owners))
-    images, words = np.concatenate(pictures), np.concatenate(texts)
-    return means.all(), mean_reciprocal_rank(images, words, numbers, numbers)
+    images, words, same = np.concatenate(pictures), np.concatenate(texts), np.array(numbers)
+    return means.all(), mean_reciprocal_rank(images, words, same, same)
 
 
 class _Means:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 
 from torch import Tensor, nn
 
@@ -69,5 +70,5 @@ def check_terms(weights: Mapping[str, float]) -> None:
     for name, weight in weights.items():
         if name not in TERMS:
             raise UsageError(f"no term {name!r}: one of {', '.join(TERMS)}")
-        if not 0 < weight < float("inf"):
-            raise UsageError(f"term {name}: its weight is a number above 0, not {weight:g}")
+        if not isinstance(weight, Real) or not 0 < weight < float("inf"):
+            raise UsageError(f"term {name}: its weight is a number above 0, not {weight!r}")
