@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -187,6 +187,7 @@ def test_tokens_of_several_pictures_of_a_row_stand_one_after_the_other() -> None
     st.integers(1, 4),
     st.integers(0, 99),
 )
+@example([4, -1, 4], 1, 2, 1)
 def test_batches_hold_every_row_once_and_runs_of_one_picture(
     picture: list[int], size: int, questions: int, seed: int
 ) -> None:

@@ -198,7 +198,7 @@ def question_batches(
     shuffled = random.permutation(rows)
     if picture is not None:
         number = picture[shuffled]
-        _, unit = np.unique(np.where(number < 0, len(picture) + shuffled, number), return_inverse=True)
+        _, unit = np.unique(np.where(number < 0, -1 - shuffled, number), return_inverse=True)
         order = np.argsort(unit, kind="stable")  # pictures together, the questions about each in random order
         shuffled, unit = shuffled[order], unit[order]
         within = np.arange(len(unit)) - np.searchsorted(unit, unit)
