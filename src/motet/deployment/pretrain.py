@@ -79,12 +79,29 @@ def _told(
         "epochs": len(made.history),
         "best_epoch": made.best_epoch,
         "history": [epoch.to_json() for epoch in made.history],
-        "notes": list(dict.fromkeys([*cells.notes, *_untaught(options.training.terms)])),
+        "notes": list(
+            dict.fromkeys(
+                [*cells.notes, *_unranked(cells, made, options), *_untaught(options.training.terms)]
+            )
+        ),
         "broken": broken,
         "seed": options.seed,
         "seconds": round(seconds, 1),
         "version": __version__,
     }
+
+
+def _unranked(cells: PretrainCells, made: Pretrained, options: PretrainOptions) -> list[str]:
+    """A note where held pairs could not be found among each other, though that is what is learned."""
+    if (
+        not len(cells.held)
+        or "contrastive" not in options.training.terms
+        or made.history[0].found is not None
+    ):
+        return []
+    return [
+        "no two validation pairs have different words: nothing to find one among, so the weighted loss chose the epoch"
+    ]
 
 
 def _untaught(terms: Iterable[str]) -> list[str]:

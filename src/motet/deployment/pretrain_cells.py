@@ -14,6 +14,7 @@ from motet.data import CellIssue, ImageCells, Pairs, Schema, Table, TextCells, r
 from motet.data.pairs import SENTENCE
 from motet.data.questions import DistinctCells
 from motet.data.splits import TEST, TRAIN, VALIDATION, picture_units, split_sides
+from motet.data.table import MAX_LISTED
 from motet.deployment.cell_issues import refuse_unread, unread
 from motet.errors import TableError
 from motet.training.pretrain_rows import PretrainRows
@@ -94,11 +95,9 @@ def read_cells(
         )
     if not len(held):
         notes.append("no validation pairs: nothing could say when to stop, so training ran to its end")
-    elif len(held) == 1 and "contrastive" in settings.terms:
-        notes.append(
-            "one validation pair alone: nothing to find it among, so the weighted loss chose the epoch"
-        )
-    return PretrainCells(rows, train, held, tuple(notes), (*pairs.issues, *unread(pictures, broken)))
+    return PretrainCells(
+        rows, train, held, tuple(notes), (*pairs.issues, *unread(pictures, broken[:MAX_LISTED]))
+    )
 
 
 def _alone(

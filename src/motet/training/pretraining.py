@@ -68,8 +68,9 @@ def fit_pretraining(
 ) -> Pretrained:
     """Pretrain the networks of `rows` in place on the pictures `train`, their texts, and all that stands alone.
 
-    Kept is the epoch whose held pairs find each other best where the contrastive term is learned, else the one with the
-    lowest weighted loss on them; without held pairs the last. The same seed gives the same weights on one machine.
+    Kept is the epoch whose held pairs find each other best where the contrastive term is learned and two of them have
+    different words, else the one with the lowest weighted loss on them; without held pairs the last. The same seed
+    gives the same weights on one machine.
     checkpoint : see `learn_epochs`.
     """
     with torch.random.fork_rng():
