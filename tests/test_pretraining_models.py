@@ -129,7 +129,7 @@ def test_the_graph_gives_the_networks_features(pretrained: tuple[Path, dict[str,
 def test_an_encoder_of_the_other_modality_is_refused(
     pretrained: tuple[Path, dict[str, Any]], modality: str, named: str
 ) -> None:
-    with pytest.raises(EncoderError):
+    with pytest.raises(EncoderError, match=f"reads {named}, not {modality}"):
         open_encoder(str(pretrained[0] / named), modality)
 
 
@@ -371,9 +371,32 @@ def test_broken_and_tiny_pictures(tmp_path: Path) -> None:
     found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1), validation_size=0.0)
     assert sum(found["data"]["pairs"].values()) == 23 and found["data"]["texts_alone"] == 1
     assert any(
-        "1 of 24 pictures cannot be decoded" in note and "their words teach alone" in note
+        "1 of 24 pictures cannot be decoded" in note and note.endswith("the words of 1 teach alone")
         for note in found["notes"]
     )
+
+
+def test_only_training_words_of_broken_pictures_teach_alone(tmp_path: Path) -> None:
+    rows = drawn_table(3)
+    rows["side"] = ["train"] * 20 + ["validation"] * 4
+    rows["photo"][0], rows["photo"][-1] = b"no picture", b"nor this"
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1), split="side")
+    assert found["data"]["texts_alone"] == 1
+    assert any(note.endswith("the words of 1 teach alone") for note in found["notes"])
+
+
+def test_rows_with_an_equal_picture_are_one_pair_and_told(tmp_path: Path) -> None:
+    rows = drawn_table(3)
+    rows["photo"][1] = rows["photo"][0]
+    found = pretrain(rows, tmp_path / "made", replace(SETTINGS, epochs=1))
+    assert "24 rows show 23 different pictures: rows with an equal picture are one pair" in found["notes"]
+    assert sum(found["data"]["pairs"].values()) == 23
+
+
+def test_where_validation_takes_too_many_the_way_out_is_named(tmp_path: Path) -> None:
+    rows = {name: values[:2] for name, values in drawn_table(1).items()}
+    with pytest.raises(TableError, match="--val-size 0 "):
+        pretrain(rows, tmp_path / "made", validation_size=0.5)
 
 
 def test_one_pair_is_too_little(tmp_path: Path) -> None:
@@ -434,6 +457,9 @@ def test_the_command(motet: Callable[..., Any], tmp_path: Path) -> None:
     assert (tmp_path / "made" / "image" / "model.onnx").is_file()
     again = motet("pretrain", table, *said, "-o", tmp_path / "made")
     assert again.code == 1 and "something stands there" in again.err
+    assert "further pairs chose" in (tmp_path / "made" / "README.md").read_text()
+    ran = motet("pretrain", table, *said, "--term", "matching=2", "-o", tmp_path / "other")
+    assert ran.code == 2 and "--term matching is said twice" in ran.err
     ran = motet("pretrain", table, *said, "--term", "no", "-o", tmp_path / "other")
     assert ran.code == 2 and "no term 'no'" in ran.err
 

@@ -107,6 +107,7 @@ def test_the_total_is_the_weighted_sum() -> None:
         ({"contrast": 1.0}, "no term 'contrast'"),
         ({"matching": 0.0}, "above 0"),
         ({"matching": math.nan}, "above 0"),
+        ({"matching": True}, "not True"),
     ],
 )
 def test_terms_that_are_none(terms: dict[str, float], said: str) -> None:

@@ -72,12 +72,14 @@ def check_columns(
 
 
 def read_terms(said: Sequence[str]) -> dict[str, float]:
-    """`local` or `distance=0.5` -> weights by term; UsageError where a weight is no number."""
+    """`local` or `distance=0.5` -> weights by term; UsageError where a weight is no number, or a term comes twice."""
     from motet.errors import UsageError
 
     terms = {}
     for one in said:
         name, _, weight = one.partition("=")
+        if name in terms:
+            raise UsageError(f"--term {name} is said twice: once, with one weight")
         try:
             terms[name] = float(weight) if weight else 1.0
         except ValueError:

@@ -11,6 +11,7 @@ from motet.tasks.pretrain import TERMS
 def pretrain_card(found: Mapping[str, Any]) -> str:
     """A card in Markdown of what `history.json` holds."""
     data, best = found["data"], found["history"][found["best_epoch"] - 1]
+    held = data["pairs"]["validation"]
     alone = []
     for key, what in (
         ("pictures_alone", "pictures without words"),
@@ -27,7 +28,7 @@ def pretrain_card(found: Mapping[str, Any]) -> str:
         "",
         f"Learned without labels from {data['pairs']['train']:,} pairs of pictures and words"
         + (f", {' and '.join(alone)}" if alone else "")
-        + f", by motet {found['version']}; {data['pairs']['validation']:,} further pairs chose epoch "
+        + f", by motet {found['version']}; {held:,} further pair{'s' * (held != 1)} chose epoch "
         f"{found['best_epoch']} of {found['epochs']}.",
         "",
         "    motet train TABLE --label COLUMN --image-encoder FOLDER/image --text-encoder FOLDER/text",
@@ -42,7 +43,7 @@ def pretrain_card(found: Mapping[str, Any]) -> str:
     if best["reciprocal_rank"] is not None:
         lines += [
             "",
-            f"Mean reciprocal rank among the {data['pairs']['validation']:,} validation pairs, the mean of both "
+            f"Mean reciprocal rank among the {held:,} validation pairs, the mean of both "
             f"directions: {best['reciprocal_rank']:.3f}.",
         ]
     if found["notes"]:

@@ -81,6 +81,7 @@ def read_cells(
         raise TableError(
             f"{table.name}: of different pictures with words {len(train)} can be decoded and train ({len(held)} for "
             "validation). Pretraining tells pairs from one another, so it needs two at least, and learns from thousands"
+            + (": --val-size 0 (in Python validation_size=0) lets all of them train" if len(held) else "")
         )
     rows = PretrainRows(
         image, text, pairs.rows, pairs.picture, pairs.same, lone_pictures[read[lone_pictures]], lone_texts
@@ -91,7 +92,16 @@ def read_cells(
         notes.append(
             f"{len(broken):,} of {len(asked):,} pictures cannot be decoded and are left out (rows {first}"
             f"{', ...' if len(broken) > 10 else ''})"
-            + ("; their words teach alone" if len(lost) and TEXTS_TERM in settings.terms else "")
+            + (
+                f"; the words of {len(lost):,} teach alone"
+                if len(lost) and TEXTS_TERM in settings.terms
+                else ""
+            )
+        )
+    shown = len(np.unique(pairs.row))
+    if shown > len(pairs.rows):
+        notes.append(
+            f"{shown:,} rows show {len(pairs.rows):,} different pictures: rows with an equal picture are one pair"
         )
     if not len(held):
         notes.append("no validation pairs: nothing could say when to stop, so training ran to its end")

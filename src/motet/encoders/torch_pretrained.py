@@ -187,6 +187,9 @@ def _identity(directory: Path, modality: str, pooling: str | None) -> str:
 
 def _check_preprocessing(directory: Path, modality: str) -> None:
     """Raise EncoderError, naming the user's own file, before a large model is loaded."""
+    from motet.encoders import torch_small  # which exports with what stands here
+
+    torch_small.refuse_other_modality(directory, modality)
     if modality == "image":
         ImagePreprocessor.from_directory(directory)
     elif modality == "audio":

@@ -217,16 +217,21 @@ def load_as(directory: Path, modality: str, pooling: str | None = None) -> Netwo
 
     Raises EncoderError where it reads another modality, or is to be pooled in another way than it was trained.
     """
+    refuse_other_modality(directory, modality)
     network = load(directory)
-    reads = MODEL_TYPES[network.config.model_type]
-    if reads != modality:
-        raise EncoderError(f"{directory}: this `small` encoder reads {reads}, not {modality}")
     if pooling not in (None, network.pooling):
         raise EncoderError(
             f"{directory}: a `small` encoder is pooled by the {network.pooling}, as it was trained, not by {pooling}: "
             "leave its pooling out"
         )
     return network
+
+
+def refuse_other_modality(directory: Path, modality: str) -> None:
+    """Raise EncoderError for a `small` encoder of another modality."""
+    reads = MODEL_TYPES.get(model_config(directory).get("model_type", ""), modality)
+    if reads != modality:
+        raise EncoderError(f"{directory}: this `small` encoder reads {reads}, not {modality}")
 
 
 def write_encoder(network: Network, preprocessor: Preprocessor, folder: Path) -> Path:

@@ -19,16 +19,17 @@ from motet.model import LanguageEntry
 
 PADDING, START, END = "<|padding|>", "<|start|>", "<|end|>"
 WHOLE = 0  # the state between two characters
-# state after a first byte, and which continuation bytes each state takes, and where they lead (RFC 3629)
+# state after a first byte, and which continuation bytes each state takes, and where they lead (RFC 3629);
+# control characters but tabs and line ends are of no sentence
 FIRST = (
-    (0x00, 0x7F, 0), (0xC2, 0xDF, 1), (0xE0, 0xE0, 4), (0xE1, 0xEC, 2), (0xED, 0xED, 5), (0xEE, 0xEF, 2),
-    (0xF0, 0xF0, 6), (0xF1, 0xF3, 3), (0xF4, 0xF4, 7),
+    (0x09, 0x0D, 0), (0x20, 0x7E, 0), (0xC2, 0xC2, 8), (0xC3, 0xDF, 1), (0xE0, 0xE0, 4), (0xE1, 0xEC, 2),
+    (0xED, 0xED, 5), (0xEE, 0xEF, 2), (0xF0, 0xF0, 6), (0xF1, 0xF3, 3), (0xF4, 0xF4, 7),
 )  # fmt: skip
 NEXT = {
     1: (0x80, 0xBF, 0), 2: (0x80, 0xBF, 1), 3: (0x80, 0xBF, 2), 4: (0xA0, 0xBF, 1), 5: (0x80, 0x9F, 1),
-    6: (0x90, 0xBF, 2), 7: (0x80, 0x8F, 2),
+    6: (0x90, 0xBF, 2), 7: (0x80, 0x8F, 2), 8: (0xA0, 0xBF, 0),
 }  # fmt: skip
-STATES = 8
+STATES = 9
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 CHARACTER = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]"
 BETWEEN_CHARACTERS = re.compile(
@@ -70,7 +71,7 @@ class CaptionTokens:
 
     @cached_property
     def follows(self) -> npt.NDArray[np.int8]:
-        """The state [8, V] after each token in each state; -1 where no valid text goes on so, or none could end."""
+        """The state [9, V] after each token in each state; -1 where no valid text goes on so, or none could end."""
         steps = np.full((STATES + 1, 256), DEAD, np.int8)  # its last row, -1, is where dead states stay
         for low, high, state in FIRST:
             steps[WHOLE, low : high + 1] = state
@@ -88,7 +89,7 @@ class CaptionTokens:
 
     @cached_property
     def barred(self) -> npt.NDArray[np.float32]:
-        """What is added to logits [8, V]: -inf where a token cannot follow."""
+        """What is added to logits [9, V]: -inf where a token cannot follow."""
         return np.where(self.follows == DEAD, -np.inf, 0).astype(np.float32)
 
     def text(self, ids: Sequence[int] | Ids) -> str:

@@ -51,7 +51,8 @@ class Decoding:
     def __post_init__(self) -> None:
         for name, kind in NUMBERS.items():
             value = getattr(self, name)
-            if not isinstance(value, kind) and not (name == "top_p" and value is None):
+            wrong = isinstance(value, bool) or not isinstance(value, kind)
+            if wrong and not (name == "top_p" and value is None):
                 raise UsageError(f"{name} is a {'whole ' * (kind is Integral)}number, not {value!r}")
         if not 1 <= self.beams <= MOST_BEAMS:
             raise UsageError(f"beams are 1 to {MOST_BEAMS}, not {self.beams}")
@@ -82,8 +83,8 @@ class Writing(Protocol):
 
 
 class Tokens(Protocol):
-    """What decoding knows of its V tokens (`CaptionTokens`): `follows` [8, V] is the state after each in each state,
-    `barred` [8, V] is 0 where a token may follow and -inf where it may not."""
+    """What decoding knows of its V tokens (`CaptionTokens`): `follows` [9, V] is the state after each in each state,
+    `barred` [9, V] is 0 where a token may follow and -inf where it may not."""
 
     @property
     def size(self) -> int:
@@ -102,12 +103,12 @@ class Tokens(Protocol):
 
     @property
     def follows(self) -> npt.NDArray[np.int8]:
-        """[8, V]."""
+        """[9, V]."""
         ...
 
     @property
     def barred(self) -> Floats:
-        """[8, V]."""
+        """[9, V]."""
         ...
 
 

@@ -44,7 +44,7 @@ class PretrainSettings:
     def __post_init__(self) -> None:
         """Raise UsageError for terms that are none, or fewer than one epoch."""
         check_terms(self.terms)
-        if not isinstance(self.epochs, int) or self.epochs < 1:
+        if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
             raise UsageError(f"epochs are a number from 1, not {self.epochs!r}")
 
     def epochs_for(self, pictures: int) -> int:

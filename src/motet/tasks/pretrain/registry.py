@@ -70,5 +70,5 @@ def check_terms(weights: Mapping[str, float]) -> None:
     for name, weight in weights.items():
         if name not in TERMS:
             raise UsageError(f"no term {name!r}: one of {', '.join(TERMS)}")
-        if not isinstance(weight, Real) or not 0 < weight < float("inf"):
+        if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 < weight < float("inf"):
             raise UsageError(f"term {name}: its weight is a number above 0, not {weight!r}")
