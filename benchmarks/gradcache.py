@@ -49,7 +49,8 @@ def step(batch: int, part: int) -> None:
     import torch
     from torch import Tensor, nn
 
-    from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, WordsConfig
+    from motet.encoders.torch_small_vision import SmallVision, VisionConfig
+    from motet.encoders.torch_small_words import SmallWords, WordsConfig
     from motet.tasks.match import MatchBatch, make_objective
     from motet.training.grad_cache import Side, backward_in_parts
 

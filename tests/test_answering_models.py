@@ -21,7 +21,8 @@ import motet.runtime.evaluate_answers  # the file, whose name in the package is 
 from bare_install import motet_bare
 from motet.data import Table, infer_schema, read_table
 from motet.deployment import AnswerOptions, build_answer_model
-from motet.encoders.torch_small import VisionConfig, WordsConfig
+from motet.encoders.torch_small_vision import VisionConfig
+from motet.encoders.torch_small_words import WordsConfig
 from motet.errors import TableError, UsageError
 from motet.report import render_report
 from motet.runtime import AnswerModel

@@ -20,7 +20,9 @@ from motet.deployment.pretrain_cells import read_cells
 from motet.encoders import is_small, small_start
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_choose import open_encoder
-from motet.encoders.torch_small import VisionConfig, WordsConfig, load
+from motet.encoders.torch_small import load
+from motet.encoders.torch_small_vision import VisionConfig
+from motet.encoders.torch_small_words import WordsConfig
 from motet.errors import EncoderError, TableError, UsageError
 from motet.tasks.pretrain import TERMS
 from motet.training.pretrain_settings import PretrainSettings

@@ -19,7 +19,8 @@ from motet.deployment import (
     build_encoders,
     build_match_model,
 )
-from motet.encoders.torch_small import VisionConfig, WordsConfig
+from motet.encoders.torch_small_vision import VisionConfig
+from motet.encoders.torch_small_words import WordsConfig
 from motet.training.answer_settings import AnswerSettings
 from motet.training.caption_settings import CaptionSettings
 from motet.training.checkpoint import Checkpoint

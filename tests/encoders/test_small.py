@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from motet.encoders import load_encoder, torch_small
-from motet.encoders.torch_small import SmallVision, VisionConfig, write_encoder
+from motet.encoders.torch_small import write_encoder
+from motet.encoders.torch_small_vision import SmallVision, VisionConfig
 from motet.preprocessing import ImagePreprocessor
 
 PIXELS = ImagePreprocessor.from_config(

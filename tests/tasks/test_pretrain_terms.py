@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, WordsConfig
+from motet.encoders.torch_small_vision import SmallVision, VisionConfig
+from motet.encoders.torch_small_words import SmallWords, WordsConfig
 from motet.errors import UsageError
 from motet.tasks.pretrain import (
     TERMS,

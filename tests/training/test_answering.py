@@ -17,7 +17,8 @@ from PIL import Image
 from motet.data import ImageCells, Table, TextCells
 from motet.data.answers import Answers, count_answers
 from motet.encoders import ArrayRows, FeatureTable
-from motet.encoders.torch_small import SmallWords, VisionConfig, WordsConfig
+from motet.encoders.torch_small_vision import VisionConfig
+from motet.encoders.torch_small_words import SmallWords, WordsConfig
 from motet.fusion import Source
 from motet.tasks.answer import answer_loss, answer_targets
 from motet.training.answer_settings import SMALL, AnswerSettings

@@ -14,7 +14,9 @@ from PIL import Image
 from motet.data import ImageCells, Table, TextCells, read_table
 from motet.encoders import ArrayRows, FeatureTable
 from motet.encoders.pretrained import PretrainedEncoder
-from motet.encoders.torch_small import VisionConfig, WordsConfig, write_encoder
+from motet.encoders.torch_small import write_encoder
+from motet.encoders.torch_small_vision import VisionConfig
+from motet.encoders.torch_small_words import WordsConfig
 from motet.evaluation import both_directions
 from motet.training.match_settings import MatchSettings
 from motet.training.match_side import LiveSource, MatchSide, embed

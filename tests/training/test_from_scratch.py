@@ -19,7 +19,9 @@ from PIL import Image
 from motet.data import ImageCells, TextCells, cells, infer_schema, labels, make_split, read_table
 from motet.data.catalogue import write_catalogue
 from motet.encoders.pretrained import PretrainedEncoder
-from motet.encoders.torch_small import SmallVision, SmallWords, VisionConfig, WordsConfig, load, write_encoder
+from motet.encoders.torch_small import load, write_encoder
+from motet.encoders.torch_small_vision import SmallVision, VisionConfig
+from motet.encoders.torch_small_words import SmallWords, WordsConfig
 from motet.errors import EncoderError, TableError, UsageError
 from motet.preprocessing import WordPreprocessor
 from motet.training import scratch_rows

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from motet.data import ImageCells, read_table
 from motet.encoders import ArrayRows, FeatureTable
-from motet.encoders.torch_small import VisionConfig
+from motet.encoders.torch_small_vision import VisionConfig
 from motet.training.match_settings import MatchSettings
 from motet.training.match_side import LiveSource
 from motet.training.matching import fit_match

@@ -25,7 +25,8 @@ from motet.encoders import (
     small_start,
 )
 from motet.encoders.pretrained import PretrainedEncoder
-from motet.encoders.torch_small import VisionConfig, write_encoder
+from motet.encoders.torch_small import write_encoder
+from motet.encoders.torch_small_vision import VisionConfig
 from motet.errors import MediaError
 from motet.fusion import Source
 from motet.training.answer_sources import AskedSource

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from motet.encoders.torch_export import Inputs, export_onnx
-from motet.encoders.torch_small import FAR_BELOW
+from motet.encoders.torch_small_words import FAR_BELOW
 from motet.runtime.caption_step import STEP_INPUTS, STEP_OUTPUTS
 from motet.tasks.caption import Decoder, LanguageDecoder
 

@@ -22,7 +22,7 @@ from motet.deployment.match import LIVE_PICTURES
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, live_sources
 from motet.encoders import FROM_SCRATCH
-from motet.encoders.torch_small import SmallVision
+from motet.encoders.torch_small_vision import SmallVision
 from motet.errors import TableError
 from motet.fusion import Source
 from motet.runtime.caption_tokens import CaptionTokens

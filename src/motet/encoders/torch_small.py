@@ -1,4 +1,4 @@
-"""The `small` encoders in PyTorch: a compact residual network for pictures, a compact transformer for words.
+"""The files of the `small` encoders: one of pictures (`torch_small_vision`), one of words (`torch_small_words`).
 
 Both have the output convention of every encoder: pooled [B, D] and tokens [B, T, D]. `write_encoder` makes
 the prepared directory that the running wing opens without PyTorch; from its `config.json` and
@@ -13,183 +13,25 @@ import json
 import shutil
 import tempfile
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from motet.encoders.registry import FROM_SCRATCH
 from motet.encoders.torch_export import export_onnx
 from motet.encoders.torch_files import model_config
 from motet.encoders.torch_pretrained import example_inputs
+from motet.encoders.torch_small_vision import SmallVision, VisionConfig
+from motet.encoders.torch_small_words import SmallWords, WordsConfig
 from motet.errors import EncoderError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 
 FORMAT = 1  # counts up whenever the same weights would mean other numbers
 KEPT = 16  # prepared `small` encoders that stay in a folder, the newest,
 KEPT_SECONDS = 3600.0  # beside those that a training may still be about to copy into its model directory
-PLACE_RANGE = 0.5  # standard deviation of the first embeddings of places: about that of what stands there
-FAR_BELOW = -1e9  # added to the attention scores of padding; finite, so that nothing becomes NaN
-
-
-@dataclass(frozen=True)
-class VisionConfig:
-    """Shape of the picture network: each of `widths` halves the side of the map, the first in the stem.
-
-    places : whether each token has a learned embedding of its place added to it (as patches of ViT have: Dosovitskiy et
-        al., arXiv 2010.11929, eq. 1), so that it tells where it is, as questions of left and right need.
-    """
-
-    side: int = 96  # pixels, height and width
-    widths: tuple[int, ...] = (16, 32, 64, 128, 192)
-    places: bool = False
-    model_type: str = "motet_small_vision"
-
-
-@dataclass(frozen=True)
-class WordsConfig:
-    """Shape of the word network. The names are those of Hugging Face where there are such.
-
-    initializer_range : standard deviation of the first embeddings. Small ones make all words nearly alike behind the
-        first attention, which is slow to learn from where single words matter, and overfits less where few do.
-    """
-
-    vocab_size: int
-    hidden_size: int = 160
-    num_hidden_layers: int = 2
-    num_attention_heads: int = 4
-    max_position_embeddings: int = 128
-    dropout: float = 0.1
-    initializer_range: float = 0.02
-    pad_token_id: int = 0
-    model_type: str = "motet_small_words"
-
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around a shortcut: [B, C, H, W] -> [B, D, H/2, W/2] (He et al., 2016, ResNet)."""
-
-    def __init__(self, width_in: int, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width_in, width, 3, stride=2, padding=1, bias=False)
-        self.first_norm = nn.BatchNorm2d(width)
-        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.second_norm = nn.BatchNorm2d(width)
-        # Averaged before the 1x1 convolution, so that it sees every cell (ResNet-D, He et al., 2019).
-        self.shortcut = nn.Conv2d(width_in, width, 1, bias=False)
-        self.shortcut_norm = nn.BatchNorm2d(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map of half the side."""
-        inner = functional.relu(self.first_norm(self.first(x)))
-        inner = self.second_norm(self.second(inner))
-        halved = functional.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
-        return functional.relu(inner + self.shortcut_norm(self.shortcut(halved)))
-
-
-class SmallVision(nn.Module):
-    """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D].
-
-    Tokens are the cells of the last map, row by row, with their places where the config says so; pooled is their mean.
-    """
-
-    pooling = "mean"
-
-    def __init__(self, config: VisionConfig) -> None:
-        super().__init__()
-        self.config = config
-        first = config.widths[0]
-        self.stem = nn.Conv2d(3, first, 3, stride=2, padding=1, bias=False)
-        self.stem_norm = nn.BatchNorm2d(first)
-        pairs = zip(config.widths, config.widths[1:], strict=False)
-        self.blocks = nn.ModuleList(ResidualBlock(before, after) for before, after in pairs)
-        self.width = config.widths[-1]
-        self.places: nn.Parameter | None = None
-        if config.places:
-            side = -(-config.side // 2 ** len(config.widths))  # of the last map
-            self.places = nn.Parameter(torch.randn(side * side, self.width) * PLACE_RANGE)
-
-    def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
-        """Return pooled and token features."""
-        x = functional.relu(self.stem_norm(self.stem(pixel_values)))
-        for block in self.blocks:
-            x = block(x)
-        tokens = x.flatten(2).transpose(1, 2)  # [B, D, h, w] -> [B, h * w, D]
-        if self.places is not None:
-            tokens = tokens + self.places
-        return tokens.mean(dim=1), tokens
-
-
-class TransformerLayer(nn.Module):
-    """Pre-norm self-attention and feed-forward layer: x [B, T, D], bias [B, 1, 1, T] -> [B, T, D]."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.attention_norm = nn.LayerNorm(width)
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(
-            width, width, bias=False
-        )  # softmax is blind to a bias here: it would get no gradient
-        self.value = nn.Linear(width, width)
-        self.output = nn.Linear(width, width)
-        self.feed_norm = nn.LayerNorm(width)
-        self.widen = nn.Linear(width, 2 * width)
-        self.narrow = nn.Linear(2 * width, width)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Attend to every position that `bias` leaves, then transform each position."""
-        inner = self.attention_norm(x)
-        query, key, value = (self._split(part(inner)) for part in (self.query, self.key, self.value))
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        x = x + self.dropout(self.output(attended.transpose(1, 2).flatten(2)))
-        x = x + self.dropout(self.narrow(functional.gelu(self.widen(self.feed_norm(x)))))
-        return x
-
-    def _split(self, x: Tensor) -> Tensor:
-        batch, length, width = x.shape
-        return x.view(batch, length, self.heads, width // self.heads).transpose(
-            1, 2
-        )  # [B, heads, T, D / heads]
-
-
-class SmallWords(nn.Module):
-    """Word network: input_ids, attention_mask [B, T] -> pooled [B, D], tokens [B, T, D].
-
-    Pooled is the mean of the tokens over the mask; tokens of padding mean nothing.
-    """
-
-    pooling = "mean"
-
-    def __init__(self, config: WordsConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.width = config.hidden_size
-        self.words = nn.Embedding(config.vocab_size, self.width)
-        self.positions = nn.Embedding(config.max_position_embeddings, self.width)
-        self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(
-            TransformerLayer(self.width, config.num_attention_heads, config.dropout)
-            for _ in range(config.num_hidden_layers)
-        )
-        self.norm = nn.LayerNorm(self.width)
-        nn.init.normal_(self.words.weight, std=config.initializer_range)
-        nn.init.normal_(self.positions.weight, std=config.initializer_range)
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return pooled and token features."""
-        position = torch.arange(input_ids.shape[1], device=input_ids.device)
-        x = self.dropout(self.words(input_ids) + self.positions(position))
-        bias = (1 - attention_mask.to(x.dtype))[:, None, None, :] * FAR_BELOW
-        for layer in self.layers:
-            x = layer(x, bias)
-        tokens = self.norm(x)
-        weight = attention_mask.unsqueeze(-1).to(x.dtype)
-        return (tokens * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1), tokens
 
 
 MODEL_TYPES = {VisionConfig.model_type: "image", WordsConfig.model_type: "text"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from motet.encoders.torch_small import VisionConfig, WordsConfig
+from motet.encoders.torch_small_vision import VisionConfig
+from motet.encoders.torch_small_words import WordsConfig
 from motet.training.small import SmallSettings
 
 # A finer map than a `small` encoder of whole pictures has: questions are about parts of them.

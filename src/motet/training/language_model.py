@@ -12,7 +12,7 @@ from torch import nn
 
 from motet.encoders.licences import licence_of
 from motet.encoders.torch_files import own_name, refuse_random_weights, weight_files
-from motet.encoders.torch_small import FAR_BELOW
+from motet.encoders.torch_small_words import FAR_BELOW
 from motet.errors import EncoderError, UsageError
 from motet.preprocessing.configs import read_config
 from motet.tasks.caption.language_decoder import embedding_of, read_on

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from motet.encoders.torch_small import SmallVision, SmallWords
+from motet.encoders.torch_small_vision import SmallVision
+from motet.encoders.torch_small_words import SmallWords
 from motet.tasks.pretrain import PretrainBatch
 from motet.training.pairs import PairFeatures, PairSampler, Rows
 from motet.training.small import Small

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from motet.encoders.torch_small import VisionConfig
+from motet.encoders.torch_small_vision import VisionConfig
 from motet.errors import UsageError
 from motet.tasks.pretrain import DEFAULT_TERMS
 from motet.tasks.pretrain.registry import check_terms

@@ -12,15 +12,9 @@ import torch
 from torch import Tensor
 
 from motet.data import ImageCells, TextCells
-from motet.encoders.torch_small import (
-    Network,
-    Preprocessor,
-    SmallVision,
-    SmallWords,
-    VisionConfig,
-    WordsConfig,
-    load_as,
-)
+from motet.encoders.torch_small import Network, Preprocessor, load_as
+from motet.encoders.torch_small_vision import SmallVision, VisionConfig
+from motet.encoders.torch_small_words import SmallWords, WordsConfig
 from motet.errors import UsageError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
 from motet.training.scratch_rows import (

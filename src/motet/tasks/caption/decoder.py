@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from motet.encoders.torch_small import FAR_BELOW, TransformerLayer
+from motet.encoders.torch_small_words import FAR_BELOW, TransformerLayer
 
 
 @dataclass(frozen=True)

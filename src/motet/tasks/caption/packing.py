@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from motet.encoders.torch_small import FAR_BELOW
+from motet.encoders.torch_small_words import FAR_BELOW
 
 Ids = npt.NDArray[np.integer]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from motet.encoders.torch_small import FAR_BELOW, TransformerLayer
+from motet.encoders.torch_small_words import FAR_BELOW, TransformerLayer
 from motet.tasks.pretrain.batch import Shape
 
 

@@ -7,7 +7,8 @@ from numbers import Real
 
 from torch import Tensor, nn
 
-from motet.encoders.torch_small import SmallVision, SmallWords
+from motet.encoders.torch_small_vision import SmallVision
+from motet.encoders.torch_small_words import SmallWords
 from motet.errors import UsageError
 from motet.tasks.pretrain.batch import Encoded, PretrainBatch, Shape, Term
 from motet.tasks.pretrain.contrastive import Contrastive

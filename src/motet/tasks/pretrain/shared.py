@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 from torch.nn import functional
 
-from motet.encoders.torch_small import SmallVision, SmallWords
+from motet.encoders.torch_small_vision import SmallVision
+from motet.encoders.torch_small_words import SmallWords
 from motet.tasks.pretrain.batch import Shape
 from motet.tasks.pretrain.joint import Joint
 
