@@ -413,6 +413,14 @@ def test_no_picture_can_be_decoded(tmp_path: Path) -> None:
         pretrain({"photo": [b"a", b"b", b"c"], "title": ["one", "two", "three"]}, tmp_path / "made")
 
 
+@pytest.mark.parametrize(
+    ("pairs", "most", "size"),
+    [(2, 128, 64), (2_731, 128, 64), (3_600, 128, 64), (3_700, 128, 128), (500_000, 128, 128), (500, 32, 32)],
+)  # 40 * 2 ** 6.5 = 3,620 pairs are between 64 and 128
+def test_few_pairs_have_small_batches(pairs: int, most: int, size: int) -> None:
+    assert PretrainSettings(pictures=most).pictures_a_batch(pairs) == size
+
+
 @pytest.mark.parametrize(("epochs", "size"), [(0, 0.1), (1, 1.0), (1, -0.1)])
 def test_settings_that_leave_nothing(epochs: int, size: float) -> None:
     with pytest.raises(UsageError):

@@ -18,6 +18,7 @@ from PIL import Image
 
 from motet.data import ImageCells, TextCells, cells, infer_schema, labels, make_split, read_table
 from motet.data.catalogue import write_catalogue
+from motet.encoders import Features
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_small import load, write_encoder
 from motet.encoders.torch_small_vision import SmallVision, VisionConfig
@@ -26,9 +27,10 @@ from motet.errors import EncoderError, TableError, UsageError
 from motet.preprocessing import WordPreprocessor
 from motet.training import scratch_rows
 from motet.training.from_scratch import EndToEnd, fit_small
+from motet.training.head_first import head_over
 from motet.training.picture_changes import moved_and_lit, parts_of
 from motet.training.scratch_rows import Batch, PictureReader, WordReader, square_pixels
-from motet.training.small import SmallSettings
+from motet.training.small import SmallSettings, make_small, pooled_rows
 
 ROWS = 48
 TINY = SmallSettings(
@@ -121,6 +123,34 @@ def test_the_directory_opens_without_pytorch_and_its_features_tell_the_classes_a
     assert history[-1].train_loss < history[0].train_loss
     assert [epoch.epoch for epoch in history] == list(range(1, len(history) + 1))
     assert {file.name for file in tmp_path.iterdir()} == {path.name}  # nothing half-written stays behind
+
+
+@both
+def test_a_network_with_earlier_weights_is_learned_on_from_a_probe_and_slowly(
+    any_cells, given_labels, tmp_path, monkeypatch
+):
+    """The first logits are those of a linear probe; at no learning rate at all the weights stay as they were."""
+    start, _ = fit(any_cells, given_labels, tmp_path)
+    train = TRAIN[any_cells.present[TRAIN]]
+    small = make_small(
+        any_cells.modality, any_cells, train, TRAIN[:0], TINY, np.random.default_rng(0), start=start
+    )
+    head = head_over(small, given_labels, train, 3)
+    module = EndToEnd(small.network, 3, 0.2).eval()
+    module.begin_with(head)
+    batch = small.reader.read(train)
+    with torch.inference_mode():
+        pooled = pooled_rows(small.network, batch)
+        wanted = head({"small": Features(pooled, torch.ones(len(pooled), dtype=torch.bool))})
+        assert torch.allclose(module(batch), wanted, atol=1e-4)
+    assert (wanted.argmax(dim=1).numpy() == given_labels[batch.rows]).mean() > 0.9
+    monkeypatch.setattr("motet.training.from_scratch.FURTHER", 0.0)
+    still, _ = fit(any_cells, given_labels, tmp_path / "still", start=start)
+    monkeypatch.undo()
+    moved, _ = fit(any_cells, given_labels, tmp_path / "moved", start=start)
+    before = dict(load(start).named_parameters())
+    for path, same in ((still, True), (moved, False)):
+        assert all(torch.equal(value, before[name]) for name, value in load(path).named_parameters()) is same
 
 
 @both

@@ -25,8 +25,9 @@ from motet.errors import TableError
 from motet.evaluation import row_log_loss
 from motet.progress import progress
 from motet.runtime.combination import log_softmax
-from motet.tasks import classification_loss
+from motet.tasks import LinearClassifier, classification_loss
 from motet.training.epoch import Epoch
+from motet.training.head_first import head_over
 from motet.training.optimisers import decay_matrices
 from motet.training.schedule import warm_then_cosine
 from motet.training.scratch_rows import Batch, Reader
@@ -35,6 +36,7 @@ from motet.training.small import SmallSettings, make_small, pooled_rows
 Rows = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+FURTHER = 0.1  # of the learning rate, where a network has earlier weights
 
 
 class EndToEnd(nn.Module):
@@ -45,6 +47,14 @@ class EndToEnd(nn.Module):
         self.network = network
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Linear(network.width, classes)
+
+    def begin_with(self, head: LinearClassifier) -> None:
+        """Take over the weights of a fitted head."""
+        of = head.linear
+        weight = of.scale.unsqueeze(1) * of.weight  # [D, C], of features as they are
+        with torch.no_grad():
+            self.classify.weight.copy_(weight.T)
+            self.classify.bias.copy_(of.bias - of.mean @ weight)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits [B, C]."""
@@ -74,7 +84,7 @@ def fit_small(
     train, validation : row numbers; rows without the modality are left out. The weights kept are those of the
     epoch with the lowest validation log-loss, or training loss where there are no validation rows.
     class_weights : [C] weights of the classes in the loss.
-    start : directory of an earlier `small` encoder to begin with.
+    start : directory of an earlier `small` encoder to begin with; it is learned on from a linear probe, slowly.
 
     The same seed on the same machine gives the same weights. Raises TableError where no training row can be
     read, and UsageError where `cells` are of another modality.
@@ -89,8 +99,11 @@ def fit_small(
         reader, train, validation = small.reader, small.readable(train), small.readable(validation)
         _refuse_nothing(train, modality)
         module = EndToEnd(small.network, classes, settings.dropout)
+        if start is not None:
+            module.begin_with(head_over(small, labels, train, classes, class_weights))
         weights = None if class_weights is None else torch.from_numpy(class_weights)
-        history = _train(module, reader, labels, train, validation, settings, random, weights, modality)
+        rate = settings.learning_rate_for(modality) * (1 if start is None else FURTHER)
+        history = _train(module, reader, labels, train, validation, settings, random, weights, modality, rate)
     return write_encoder(small.network, small.preprocessor, folder), history
 
 
@@ -113,10 +126,10 @@ def _train(
     random: np.random.Generator,
     class_weights: Tensor | None,
     modality: str,
+    rate: float,
 ) -> list[Epoch]:
     """Train in place, keep the weights of the best epoch, return the history."""
     accelerator = Accelerator()
-    rate = settings.learning_rate_for(modality)
     optimizer = torch.optim.AdamW(decay_matrices(module, settings.weight_decay), lr=rate)
     epochs, size = settings.epochs_for(len(train)), settings.rows_a_batch(len(train))
     steps = epochs * -(-len(train) // size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -22,7 +23,7 @@ class PretrainSettings:
     terms : of `tasks.pretrain`, each with its weight.
     small : shape of the encoders, and how their cells are changed at random. width, layers : of the joint transformer.
     epochs, rows_shown : at most, and pictures in all of them together, so that large tables take fewer.
-    pictures : pairs in a batch. image_rate, text_rate : learning rates of the picture network with what reads it alone,
+    pictures : pairs in a batch, at most. image_rate, text_rate : learning rates of the picture network with what reads it alone,
     and of all else.
     """
 
@@ -46,6 +47,14 @@ class PretrainSettings:
         check_terms(self.terms)
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
             raise UsageError(f"epochs are a number from 1, not {self.epochs!r}")
+
+    def pictures_a_batch(self, pictures: int) -> int:
+        """Batch size for this many training pairs: about 40 steps an epoch, from 64 pairs on.
+
+        Of 2,731 pairs of fashion products, after 60 epochs of `words-of-picture`, batches of 64 gave .77 on rows not
+        seen with 20 labels a class, batches of 128 .75.
+        """
+        return int(min(self.pictures, max(64, 2 ** round(math.log2(max(pictures, 1) / 40)))))
 
     def epochs_for(self, pictures: int) -> int:
         """Epochs at most for this many pictures to train on: at least 3, where so many are asked for."""

@@ -115,13 +115,14 @@ def _learn(
     optimiser = without_compiler(torch.optim.AdamW)(_groups(model, settings), fused=True)
     sampler = rows.sampler(train)
     epochs = settings.epochs_for(len(train) + len(rows.lone_pictures))
-    steps = epochs * rows.batches(len(train), settings.pictures)
+    size = settings.pictures_a_batch(len(train))
+    steps = epochs * rows.batches(len(train), size)
     learning = Learning.of(model, optimiser, random, steps=steps, warmup=settings.warmup)
     means = _Means()
 
     def epoch() -> float:
         means.clear()
-        for asked in rows.parts(train, sampler, settings.pictures, random):
+        for asked in rows.parts(train, sampler, size, random):
             batch = rows.read(asked, sampler, random)
             losses = model(batch) if batch is not None else {}
             total = model.total(losses)
@@ -132,7 +133,7 @@ def _learn(
         return _weighted(means.all(), settings)
 
     def measured() -> Held:
-        held_means, found = _measure(model, rows, held, settings)
+        held_means, found = _measure(model, rows, held, settings, size)
         learning.told.append(asdict(PretrainEpoch(len(learning.told) + 1, means.all(), held_means, found)))
         if found is not None:
             return 1 - found, None
@@ -164,9 +165,9 @@ def _weighted(means: dict[str, float], settings: PretrainSettings) -> float:
 
 
 def _measure(
-    model: Pretrainer, rows: PretrainRows, held: Rows, settings: PretrainSettings
+    model: Pretrainer, rows: PretrainRows, held: Rows, settings: PretrainSettings, size: int
 ) -> tuple[dict[str, float], float | None]:
-    """Mean loss of each term on the held pairs, and their mean reciprocal rank; the same is hidden each time.
+    """Mean loss of each term on the held pairs, in batches of `size`, and their mean reciprocal rank; the same is hidden each time.
 
     Pairs with the same words are right for each other. The rank is None with fewer than two of different words, and
     without the contrastive term: nothing then draws the two spaces together, and it would be that of chance.
@@ -179,7 +180,7 @@ def _measure(
     numbers: list[int] = []
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(settings.seed)
-        for part in np.array_split(held, batches_of(len(held), settings.pictures)):
+        for part in np.array_split(held, batches_of(len(held), size)):
             batch = rows.read(Drawn(part, sampler.draw(part, random), NONE, NONE), sampler)
             if batch is None:
                 continue
