@@ -35,7 +35,7 @@ SETTINGS = AnswerSettings(
     small=replace(
         SMALL,
         shift=2,
-        vision=replace(SMALL.vision, places=True),
+        vision=replace(SMALL.vision, places=True, colours=64),
         words=replace(SMALL.words, initializer_range=0.5, dropout=0.0),
     ),
 )

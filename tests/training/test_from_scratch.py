@@ -91,17 +91,6 @@ def fit(any_cells, given_labels, folder: Path, **changed):
     return fit_small(any_cells.modality, any_cells, given_labels, folder=folder, **asked)
 
 
-def test_tokens_of_a_picture_network_with_places_tell_where_they_are() -> None:
-    """A plain picture of one colour has the same tokens everywhere but at the edge, unless places are seen."""
-    pixels = torch.full((1, 3, 64, 64), 0.5)
-    for places in (False, True):
-        torch.manual_seed(0)
-        network = SmallVision(VisionConfig(side=64, widths=(4, 8), places=places)).eval()
-        with torch.inference_mode():
-            inner = network(pixels)[1].view(16, 16, 8)[4:12, 4:12]
-        assert torch.allclose(inner, inner[:1, :1].expand_as(inner), atol=1e-5) is not places
-
-
 @both
 def test_the_directory_opens_without_pytorch_and_its_features_tell_the_classes_apart(
     any_cells, given_labels, tmp_path

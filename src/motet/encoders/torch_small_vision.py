@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+WINDOW, FAINT = 9, 0.05  # pixels around one, each way 4; what light must vary to count, of its whole range 2
 PLACE_RANGE = 0.5  # standard deviation of the first embeddings of places: about that of what stands there
 
 
@@ -17,11 +19,14 @@ class VisionConfig:
 
     places : whether each token has a learned embedding of its place added to it (as patches of ViT have: Dosovitskiy et
         al., arXiv 2010.11929, eq. 1), so that it tells where it is, as questions of left and right need.
+    colours : features of each token, the last ones, that tell which colours are in its cell and nothing of form; the
+        others then tell of form and nothing of colour. 0: each tells of both.
     """
 
     side: int = 96  # pixels, height and width
     widths: tuple[int, ...] = (16, 32, 64, 128, 192)
     places: bool = False
+    colours: int = 0
     model_type: str = "motet_small_vision"
 
 
@@ -46,10 +51,54 @@ class ResidualBlock(nn.Module):
         return functional.relu(inner + self.shortcut_norm(self.shortcut(halved)))
 
 
+class Form(nn.Module):
+    """What is left of a picture without its colours: [B, 3, H, W] -> [B, 1, H, W].
+
+    Light less the mean of its surroundings, divided by how much it varies there (local contrast normalisation: Jarrett
+    et al., "What is the Best Multi-Stage Architecture for Object Recognition?", ICCV 2009, sec. 2.1, with a flat
+    window): an edge looks alike between any two colours.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Light, normalised."""
+        light = x.mean(dim=1, keepdim=True)
+        light = light - self._around(light)
+        return light / (self._around(light.square()).sqrt() + FAINT)
+
+    @staticmethod
+    def _around(x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x, WINDOW, 1, WINDOW // 2, count_include_pad=False)
+
+
+class Colours(nn.Module):
+    """Which colours are in each cell of `size` pixels: [B, 3, H, W] -> [B, D, H/size, W/size].
+
+    Each pixel is read by itself, and a cell has the most that any of its pixels has: no form is seen, nor how large
+    anything is.
+    """
+
+    def __init__(self, width: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        inner = width // 2
+        self.first, self.first_norm = nn.Conv2d(3, inner, 1, bias=False), nn.BatchNorm2d(inner)
+        self.second, self.second_norm = nn.Conv2d(inner, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.third, self.third_norm = nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map of the cells."""
+        x = functional.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)  # a quarter of the work
+        x = functional.relu(self.first_norm(self.first(x)))
+        x = functional.relu(self.second_norm(self.second(x)))
+        x = functional.max_pool2d(x, self.size // 2, ceil_mode=True)
+        return functional.relu(self.third_norm(self.third(x)))
+
+
 class SmallVision(nn.Module):
     """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D].
 
     Tokens are the cells of the last map, row by row, with their places where the config says so; pooled is their mean.
+    Where form and colours are told apart, a red disc and a blue square teach what a red square looks like.
     """
 
     pooling = "mean"
@@ -57,11 +106,13 @@ class SmallVision(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
-        first = config.widths[0]
-        self.stem = nn.Conv2d(3, first, 3, stride=2, padding=1, bias=False)
-        self.stem_norm = nn.BatchNorm2d(first)
-        pairs = zip(config.widths, config.widths[1:], strict=False)
-        self.blocks = nn.ModuleList(ResidualBlock(before, after) for before, after in pairs)
+        *widths, last = config.widths
+        widths = [*widths, last - config.colours]
+        self.form = Form() if config.colours else None
+        self.colours = Colours(config.colours, 2 ** len(widths)) if config.colours else None
+        self.stem = nn.Conv2d(1 if config.colours else 3, widths[0], 3, stride=2, padding=1, bias=False)
+        self.stem_norm = nn.BatchNorm2d(widths[0])
+        self.blocks = nn.ModuleList(ResidualBlock(before, after) for before, after in pairwise(widths))
         self.width = config.widths[-1]
         self.places: nn.Parameter | None = None
         if config.places:
@@ -70,9 +121,12 @@ class SmallVision(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled and token features."""
-        x = functional.relu(self.stem_norm(self.stem(pixel_values)))
+        x = pixel_values if self.form is None else self.form(pixel_values)
+        x = functional.relu(self.stem_norm(self.stem(x)))
         for block in self.blocks:
             x = block(x)
+        if self.colours is not None:
+            x = torch.cat([x, self.colours(pixel_values)], dim=1)
         tokens = x.flatten(2).transpose(1, 2)  # [B, D, h, w] -> [B, h * w, D]
         if self.places is not None:
             tokens = tokens + self.places

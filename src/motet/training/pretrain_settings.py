@@ -23,8 +23,8 @@ class PretrainSettings:
     terms : of `tasks.pretrain`, each with its weight.
     small : shape of the encoders, and how their cells are changed at random. width, layers : of the joint transformer.
     epochs, rows_shown : at most, and pictures in all of them together, so that large tables take fewer.
-    pictures : pairs in a batch, at most. image_rate, text_rate : learning rates of the picture network with what reads it alone,
-    and of all else.
+    pictures : pairs in a batch, at most. image_rate, text_rate : learning rates of the picture network with what reads
+    it alone, and of all else.
     """
 
     terms: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TERMS))

@@ -167,10 +167,11 @@ def _weighted(means: dict[str, float], settings: PretrainSettings) -> float:
 def _measure(
     model: Pretrainer, rows: PretrainRows, held: Rows, settings: PretrainSettings, size: int
 ) -> tuple[dict[str, float], float | None]:
-    """Mean loss of each term on the held pairs, in batches of `size`, and their mean reciprocal rank; the same is hidden each time.
+    """Mean loss of each term on the held pairs, in batches of `size`, and their mean reciprocal rank.
 
-    Pairs with the same words are right for each other. The rank is None with fewer than two of different words, and
-    without the contrastive term: nothing then draws the two spaces together, and it would be that of chance.
+    The same is hidden each time. Pairs with the same words are right for each other. The rank is None with fewer than
+    two of different words, and without the contrastive term: nothing then draws the two spaces together, and it would
+    be that of chance.
     """
     if not len(held):
         return {}, None
