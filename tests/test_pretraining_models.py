@@ -399,6 +399,9 @@ def test_where_validation_takes_too_many_the_way_out_is_named(tmp_path: Path) ->
     rows = {name: values[:2] for name, values in drawn_table(1).items()}
     with pytest.raises(TableError, match="--val-size 0 "):
         pretrain(rows, tmp_path / "made", validation_size=0.5)
+    rows["side"] = ["train", "validation"]  # which --val-size does not change
+    with pytest.raises(TableError, match=r"learns from thousands$"):
+        pretrain(rows, tmp_path / "made", split="side")
 
 
 def test_one_pair_is_too_little(tmp_path: Path) -> None:
@@ -414,11 +417,10 @@ def test_no_picture_can_be_decoded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "most", "size"),
-    [(2, 128, 64), (2_731, 128, 64), (3_600, 128, 64), (3_700, 128, 128), (500_000, 128, 128), (500, 32, 32)],
-)  # 40 * 2 ** 6.5 = 3,620 pairs are between 64 and 128
-def test_few_pairs_have_small_batches(pairs: int, most: int, size: int) -> None:
-    assert PretrainSettings(pictures=most).pictures_a_batch(pairs) == size
+    ("pairs", "asked", "size"), [(2, None, 64), (3_619, None, 64), (3_620, None, 128), (500, 256, 256)]
+)
+def test_few_pairs_have_small_batches(pairs: int, asked: int | None, size: int) -> None:
+    assert PretrainSettings(pictures=asked).pictures_a_batch(pairs) == size
 
 
 @pytest.mark.parametrize(("epochs", "size"), [(0, 0.1), (1, 1.0), (1, -0.1)])

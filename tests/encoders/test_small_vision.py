@@ -65,7 +65,13 @@ def test_colours_do_not_see_form(network: SmallVision, pixels: Tensor) -> None:
     assert not torch.allclose(one[..., form], two[..., form], atol=1e-2)
 
 
-def test_an_edge_looks_alike_between_any_two_lights() -> None:
+@pytest.mark.parametrize("colours", [-1, 1, 12, 13])
+def test_a_token_has_room_for_form_and_colours(colours: int) -> None:
+    with pytest.raises(ValueError, match="colours are 0, or 2 to 11"):
+        VisionConfig(side=32, widths=(4, 8, 12), colours=colours)
+
+
+def test_an_edge_looks_alike_however_strong_it_is() -> None:
     """Against the definition, pixel by pixel."""
     light = np.random.default_rng(0).random((12, 13)).astype(np.float32)
 

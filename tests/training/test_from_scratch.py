@@ -26,7 +26,7 @@ from motet.encoders.torch_small_words import SmallWords, WordsConfig
 from motet.errors import EncoderError, TableError, UsageError
 from motet.preprocessing import WordPreprocessor
 from motet.training import scratch_rows
-from motet.training.from_scratch import EndToEnd, fit_small
+from motet.training.from_scratch import EndToEnd, fit_small, further
 from motet.training.head_first import head_over
 from motet.training.picture_changes import moved_and_lit, parts_of
 from motet.training.scratch_rows import Batch, PictureReader, WordReader, square_pixels
@@ -133,13 +133,23 @@ def test_a_network_with_earlier_weights_is_learned_on_from_a_probe_and_slowly(
         wanted = head({"small": Features(pooled, torch.ones(len(pooled), dtype=torch.bool))})
         assert torch.allclose(module(batch), wanted, atol=1e-4)
     assert (wanted.argmax(dim=1).numpy() == given_labels[batch.rows]).mean() > 0.9
-    monkeypatch.setattr("motet.training.from_scratch.FURTHER", 0.0)
-    still, _ = fit(any_cells, given_labels, tmp_path / "still", start=start)
+    monkeypatch.setattr("motet.training.from_scratch.further", lambda rows: 0.0)
+    asked = []
+    monkeypatch.setattr("motet.training.from_scratch.head_over", lambda *said: asked.append(said) or head)
+    weights = np.array([1, 2, 3], np.float32)
+    still, history = fit(any_cells, given_labels, tmp_path / "still", start=start, class_weights=weights)
+    assert asked[0][-1] is weights
+    assert history[0].train_loss < 0.7  # a head drawn at random has about log 3
     monkeypatch.undo()
     moved, _ = fit(any_cells, given_labels, tmp_path / "moved", start=start)
     before = dict(load(start).named_parameters())
     for path, same in ((still, True), (moved, False)):
         assert all(torch.equal(value, before[name]) for name, value in load(path).named_parameters()) is same
+
+
+@pytest.mark.parametrize(("rows", "share"), [(1, 0.1), (60, 0.1), (300, 0.5), (600, 1.0), (10_000, 1.0)])
+def test_few_rows_learn_on_slowly(rows: int, share: float) -> None:
+    assert further(rows) == share
 
 
 @both

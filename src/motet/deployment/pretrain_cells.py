@@ -78,10 +78,11 @@ def read_cells(
     if TEXTS_TERM in settings.terms:  # a picture that cannot be decoded is one that is not there
         lone_texts = np.concatenate([np.flatnonzero(np.isin(pairs.picture, lost)), lone_texts])
     if len(train) < 2:
+        spared = schema.split is None and len(train) + len(held) >= 2
         raise TableError(
             f"{table.name}: of different pictures with words {len(train)} can be decoded and train ({len(held)} for "
             "validation). Pretraining tells pairs from one another, so it needs two at least, and learns from thousands"
-            + (": --val-size 0 (in Python validation_size=0) lets all of them train" if len(held) else "")
+            + (": --val-size 0 (in Python validation_size=0) lets all of them train" if spared else "")
         )
     rows = PretrainRows(
         image, text, pairs.rows, pairs.picture, pairs.same, lone_pictures[read[lone_pictures]], lone_texts

@@ -19,8 +19,8 @@ class VisionConfig:
 
     places : whether each token has a learned embedding of its place added to it (as patches of ViT have: Dosovitskiy et
         al., arXiv 2010.11929, eq. 1), so that it tells where it is, as questions of left and right need.
-    colours : features of each token, the last ones, that tell which colours are in its cell and nothing of form; the
-        others then tell of form and nothing of colour. 0: each tells of both.
+    colours : features of each token, the last ones, that tell which colours are in its cell and nothing of their form;
+        the others then see form by light alone. 0: each sees both.
     """
 
     side: int = 96  # pixels, height and width
@@ -28,6 +28,11 @@ class VisionConfig:
     places: bool = False
     colours: int = 0
     model_type: str = "motet_small_vision"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a token would have no room for colours, or for form."""
+        if self.colours and not 2 <= self.colours < self.widths[-1]:
+            raise ValueError(f"colours are 0, or 2 to {self.widths[-1] - 1}, not {self.colours}")
 
 
 class ResidualBlock(nn.Module):
@@ -56,7 +61,8 @@ class Form(nn.Module):
 
     Light less the mean of its surroundings, divided by how much it varies there (local contrast normalisation: Jarrett
     et al., "What is the Best Multi-Stage Architecture for Object Recognition?", ICCV 2009, sec. 2.1, with a flat
-    window): an edge looks alike between any two colours.
+    window): an edge looks alike however strong it is. Which side of it is the lighter one is seen; an edge between two
+    colours of the same light is not.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,8 +79,8 @@ class Form(nn.Module):
 class Colours(nn.Module):
     """Which colours are in each cell of `size` pixels: [B, 3, H, W] -> [B, D, H/size, W/size].
 
-    Each pixel is read by itself, and a cell has the most that any of its pixels has: no form is seen, nor how large
-    anything is.
+    Each square of two pixels is read by itself, and a cell has the most that any of its squares has: no form is seen
+    that is larger, nor how large anything is.
     """
 
     def __init__(self, width: int, size: int) -> None:

@@ -36,7 +36,6 @@ from motet.training.small import SmallSettings, make_small, pooled_rows
 Rows = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-FURTHER = 0.1  # of the learning rate, where a network has earlier weights
 
 
 class EndToEnd(nn.Module):
@@ -84,7 +83,7 @@ def fit_small(
     train, validation : row numbers; rows without the modality are left out. The weights kept are those of the
     epoch with the lowest validation log-loss, or training loss where there are no validation rows.
     class_weights : [C] weights of the classes in the loss.
-    start : directory of an earlier `small` encoder to begin with; it is learned on from a linear probe, slowly.
+    start : directory of an earlier `small` encoder to begin with, and with a linear probe over it: see `further`.
 
     The same seed on the same machine gives the same weights. Raises TableError where no training row can be
     read, and UsageError where `cells` are of another modality.
@@ -102,9 +101,18 @@ def fit_small(
         if start is not None:
             module.begin_with(head_over(small, labels, train, classes, class_weights))
         weights = None if class_weights is None else torch.from_numpy(class_weights)
-        rate = settings.learning_rate_for(modality) * (1 if start is None else FURTHER)
+        rate = settings.learning_rate_for(modality) * (1 if start is None else further(len(train)))
         history = _train(module, reader, labels, train, validation, settings, random, weights, modality, rate)
     return write_encoder(small.network, small.preprocessor, folder), history
+
+
+def further(rows: int) -> float:
+    """Share of the learning rate at which a network with earlier weights is learned on, from so many rows.
+
+    Few rows would spoil what it has: of 150 fashion products a tenth of the rate gave .68 on rows not seen, all of it
+    .61; of 560 demo products a tenth learned too little in 20 epochs (.66), all of it gave .80.
+    """
+    return min(1.0, max(0.1, rows / 600))
 
 
 def _refuse_nothing(train: Rows, modality: str) -> None:
