@@ -2,8 +2,8 @@
 
 Every model learns the same training scenes (`motet demo --scenes`), and answers test scenes of the same combinations
 of colour and shape (`seen`), and of combinations that no training scene has (`unseen`). `concat` reads one pooled
-vector of each side; `film` and `transformer` read tokens. Pictures are read with the places of their tokens, and words
-begin apart (SETTINGS). `--split val` measures validation scenes, all of whose
+vector of each side; `film` and `transformer` read tokens. Pictures are read with the places of their tokens, form and
+colours apart, and words begin apart (SETTINGS). `--split val` measures validation scenes, all of whose
 combinations were seen, and reads no test scene; one training scene in ten then takes their place.
 """
 
