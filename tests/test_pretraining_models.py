@@ -423,6 +423,19 @@ def test_few_pairs_have_small_batches(pairs: int, asked: int | None, size: int) 
     assert PretrainSettings(pictures=asked).pictures_a_batch(pairs) == size
 
 
+def test_what_stands_alone_counts_for_the_size_of_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = drawn_table(2)
+    rows["title"] += [f"words {at}" for at in range(40)]
+    rows["photo"] += [None] * 40
+    asked: list[int] = []
+    monkeypatch.setattr(PretrainSettings, "pictures_a_batch", lambda self, most: asked.append(most) or 8)
+    settings = replace(SETTINGS, epochs=1, terms={"contrastive": 1.0, "masked-words": 1.0})
+    pretrain(rows, tmp_path / "made", settings)
+    assert asked == [40]
+
+
 @pytest.mark.parametrize(("epochs", "size"), [(0, 0.1), (1, 1.0), (1, -0.1)])
 def test_settings_that_leave_nothing(epochs: int, size: float) -> None:
     with pytest.raises(UsageError):

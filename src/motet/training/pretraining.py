@@ -115,7 +115,7 @@ def _learn(
     optimiser = without_compiler(torch.optim.AdamW)(_groups(model, settings), fused=True)
     sampler = rows.sampler(train)
     epochs = settings.epochs_for(len(train) + len(rows.lone_pictures))
-    size = settings.pictures_a_batch(len(train))
+    size = settings.pictures_a_batch(max(map(len, (train, rows.lone_pictures, rows.lone_texts))))
     steps = epochs * rows.batches(len(train), size)
     learning = Learning.of(model, optimiser, random, steps=steps, warmup=settings.warmup)
     means = _Means()
