@@ -426,9 +426,11 @@ def test_few_pairs_have_small_batches(pairs: int, asked: int | None, size: int) 
 def test_what_stands_alone_counts_for_the_size_of_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = drawn_table(2)
-    rows["title"] += [f"words {at}" for at in range(40)]
-    rows["photo"] += [None] * 40
+    drawn = drawn_table(2)
+    rows = {
+        "photo": [*drawn["photo"], *[None] * 40],
+        "title": [*drawn["title"], *(f"words {at}" for at in range(40))],
+    }
     asked: list[int] = []
     monkeypatch.setattr(PretrainSettings, "pictures_a_batch", lambda self, most: asked.append(most) or 8)
     settings = replace(SETTINGS, epochs=1, terms={"contrastive": 1.0, "masked-words": 1.0})
