@@ -57,3 +57,9 @@ def test_rank_0_freezes_and_other_attentions_are_told() -> None:
     assert not any(value.requires_grad for value in model.parameters())
     with pytest.raises(UsageError, match="--lora: Sequential has no q_proj, v_proj, c_attn"):
         add_low_rank(nn.Sequential(nn.Linear(2, 2)), 4)
+
+
+def test_a_rank_that_no_map_can_have_is_refused() -> None:
+    add_low_rank(gpt2(), 16)
+    with pytest.raises(UsageError, match="--lora 17: maps of 16 numbers have no higher rank than 16"):
+        add_low_rank(gpt2(), 17)

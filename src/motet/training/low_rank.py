@@ -60,14 +60,14 @@ class LowRank(nn.Module):
 def add_low_rank(language: nn.Module, rank: int) -> None:
     """Freeze a language model, and let queries and values of its attention learn an update of this rank, 0 for none.
 
-    Raises UsageError where it has no maps of the names that are known.
+    Raises UsageError where it has no maps of the names that are known, or a rank that none of them can have.
     """
     from transformers.pytorch_utils import Conv1D
 
     language.requires_grad_(False)
     if not rank:
         return
-    found = 0
+    widest = 0  # rank that any of the maps can have; 0: none was found
     for parent in list(language.modules()):
         for name, child in list(parent.named_children()):
             if name in SEPARATE and isinstance(child, nn.Linear):
@@ -79,13 +79,16 @@ def add_low_rank(language: nn.Module, rank: int) -> None:
                 spans = [(0, width), (2 * width, width)]
             else:
                 continue
-            setattr(parent, name, LowRank(child, rank, spans))
-            found += 1
-    if not found:
+            changed = LowRank(child, rank, spans)
+            setattr(parent, name, changed)
+            widest = max(widest, min(changed.down[0].shape[1], spans[0][1]))
+    if not widest:
         raise UsageError(
             f"--lora: {type(language).__name__} has no {', '.join((*SEPARATE, TOGETHER))} in its attention: "
             "leave --lora out, so that it stays as it is"
         )
+    if rank > widest:
+        raise UsageError(f"--lora {rank}: maps of {widest} numbers have no higher rank than {widest}")
 
 
 def merge_low_rank(language: nn.Module) -> None:
