@@ -25,9 +25,9 @@ from motet.runtime import AnswerModel
 from motet.training.answer_settings import SMALL, AnswerSettings
 
 SETTINGS = AnswerSettings(
-    epochs=16,
-    rows_shown=1_000_000,
-    patience=16,
+    epochs=28,
+    rows_shown=2_000_000,
+    patience=28,
     rows=64,
     questions=5,
     learning_rate=1e-3,
@@ -35,7 +35,7 @@ SETTINGS = AnswerSettings(
     small=replace(
         SMALL,
         shift=2,
-        vision=replace(SMALL.vision, places=True, colours=64),
+        vision=replace(SMALL.vision, places=True, colours=32),
         words=replace(SMALL.words, initializer_range=0.5, dropout=0.0),
     ),
 )

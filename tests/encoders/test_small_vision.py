@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_small import load, write_encoder
-from motet.encoders.torch_small_vision import Form, SmallVision, VisionConfig
+from motet.encoders.torch_small_vision import Form, SmallVision, VisionConfig, waves
 from motet.training.scratch_rows import square_pixels
 
 APART = VisionConfig(side=32, widths=(4, 8, 12), colours=6)
@@ -40,6 +41,22 @@ def test_tokens_with_places_tell_where_they_are() -> None:
         with torch.inference_mode():
             inner = made(plain)[1].view(16, 16, 8)[4:12, 4:12]
         assert torch.allclose(inner, inner[:1, :1].expand_as(inner), atol=1e-5) is not places
+
+
+def test_places_are_as_like_as_they_are_near() -> None:
+    """sin a sin b + cos a cos b = cos(a - b): of two cells the product follows from how far apart they are, as here."""
+    side, width = 5, 12
+    lengths = [40 * (4 / 40) ** (k / 2) for k in range(3)]  # cells of a wave: eight sides to four cells
+    made = waves(side, width).view(side, side, width).double()
+    for row, column in ((0, 0), (1, 0), (0, 3), (4, 2)):
+        wanted = 2 * sum(math.cos(math.tau * gap / one) for one in lengths for gap in (row, column))
+        assert float(made[0, 0] @ made[row, column]) == pytest.approx(wanted, abs=1e-4)
+        assert float(made[-1, -1] @ made[-1 - row, -1 - column]) == pytest.approx(wanted, abs=1e-4)
+    assert float(made.square().mean()) == pytest.approx(1)
+
+
+def test_places_of_any_width() -> None:
+    assert waves(3, 7).shape == (9, 7)
 
 
 @torch.inference_mode()

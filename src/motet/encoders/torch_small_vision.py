@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 WINDOW, FAINT = 9, 0.05  # pixels around one, each way 4; what light must vary to count, of its whole range 2
-PLACE_RANGE = 0.5  # standard deviation of the first embeddings of places: about that of what stands there
+PLACE_RANGE = 0.5  # root mean square of the first embeddings of places: about that of what stands there
+LONGEST, SHORTEST = 8, 4  # waves of places: sides of the map, nearly a straight line over it; and cells of it
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class VisionConfig:
     """Shape of the picture network: each of `widths` halves the side of the map, the first in the stem.
 
     places : whether each token has a learned embedding of its place added to it (as patches of ViT have: Dosovitskiy et
-        al., arXiv 2010.11929, eq. 1), so that it tells where it is, as questions of left and right need.
+        al., arXiv 2010.11929, eq. 1), so that it tells where it is, as questions of left and right need. They begin as
+        `waves` of row and column, so that what is learned of one place holds for its neighbours.
     colours : features of each token, the last ones, that tell which colours are in its cell and nothing of their form;
         the others then see form by light alone. 0: each sees both.
     """
@@ -100,6 +103,20 @@ class Colours(nn.Module):
         return functional.relu(self.third_norm(self.third(x)))
 
 
+def waves(side: int, width: int) -> Tensor:
+    """Embeddings [side * side, width] of the cells of a map, row by row: sines and cosines of row and of column.
+
+    As of words (Vaswani et al., arXiv 1706.03762, sec. 3.5), for each direction a half of the width, as Chen et al. do
+    for patches (arXiv 2104.02057, MoCo v3). Which features they are is drawn, so that each kind has some of all waves.
+    """
+    of_each = -(-width // 4)
+    turns = torch.logspace(-math.log2(LONGEST * side), -math.log2(SHORTEST), of_each, base=2)  # a cell
+    angles = 2 * math.pi * torch.arange(side).unsqueeze(1) * turns
+    along = torch.cat([angles.sin(), angles.cos()], dim=1) * 2**0.5  # [side, 2 * of_each]
+    down, across = along.repeat_interleave(side, dim=0), along.repeat(side, 1)
+    return torch.cat([down, across], dim=1)[:, torch.randperm(4 * of_each)[:width]]
+
+
 class SmallVision(nn.Module):
     """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D].
 
@@ -123,7 +140,7 @@ class SmallVision(nn.Module):
         self.places: nn.Parameter | None = None
         if config.places:
             side = -(-config.side // 2 ** len(config.widths))  # of the last map
-            self.places = nn.Parameter(torch.randn(side * side, self.width) * PLACE_RANGE)
+            self.places = nn.Parameter(waves(side, self.width) * PLACE_RANGE)
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled and token features."""
