@@ -14,6 +14,7 @@ from motet.encoders import FeatureTable
 from motet.encoders.features import ArrayRows
 from motet.encoders.torch_small import MODEL_TYPES
 from motet.fusion import Source
+from motet.progress import progress
 from motet.runtime.target import ClassTarget
 from motet.tasks import LinearClassifier, objective_of
 from motet.training.folds import Fold
@@ -33,17 +34,18 @@ def head_over(
     labels : [N] class numbers. weights : [classes] of the rows of each class in the loss, or None.
     """
     network = small.network.eval()
+    modality = MODEL_TYPES[network.config.model_type]
     features, read = [], []
-    with torch.inference_mode():
+    with torch.inference_mode(), progress(f"reading {modality}:small", len(train)) as advance:
         for begin in range(0, len(train), READ_AT_ONCE):
             batch = small.reader.read(train[begin : begin + READ_AT_ONCE])
             features.append(pooled_rows(network, batch).numpy())
             read.append(batch.rows)
+            advance(len(batch.rows))
     values, wanted = np.concatenate(features), labels[np.concatenate(read)]
     table = FeatureTable(ArrayRows(values), np.ones(len(values), bool))
     fold = Fold(
         {"small": table}, wanted, np.arange(len(values)), weights=None if weights is None else weights[wanted]
     )
-    modality = MODEL_TYPES[network.config.model_type]
     target = ClassTarget(tuple(map(str, range(classes))))
     return fit_probe(Source("small", modality, table.width), fold, [], objective_of(target)).module
