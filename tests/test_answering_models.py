@@ -26,6 +26,7 @@ from motet.encoders.torch_small_words import WordsConfig
 from motet.errors import TableError, UsageError
 from motet.report import render_report
 from motet.runtime import AnswerModel
+from motet.selection import select
 from motet.training.answer_settings import SMALL, AnswerSettings
 
 evaluate_answers_file = sys.modules["motet.runtime.evaluate_answers"]
@@ -68,9 +69,13 @@ def asked(folder: Path, pictures: int = 60) -> dict[str, list[Any]]:
     return table
 
 
-def read(table: dict[str, list[Any]], folder: Path, *answers: str) -> tuple[Table, Any]:
+def read(
+    table: dict[str, list[Any]], folder: Path, *answers: str, split: str | None = None
+) -> tuple[Table, Any]:
     made = read_table(table, image_root=folder)
-    schema = infer_schema(made, image=["picture"], question=["asked"], answer=answers or ["said"])
+    schema = infer_schema(
+        made, image=["picture"], question=["asked"], answer=answers or ["said"], split=split
+    )
     return made, schema
 
 
@@ -305,14 +310,24 @@ def test_answers_with_commas_numbers_and_mixed_case_are_given_as_they_were_writt
 def test_broken_pictures_are_listed_also_where_pictures_are_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And none of them chooses or calibrates what answers about pictures."""
     monkeypatch.setattr("motet.training.scratch_rows.PICTURES_KEPT", 0)
+    chosen_on: list[int] = []
+
+    def seen(*given: Any, **by: Any) -> Any:
+        chosen_on.append(int(given[4]["image"].sum()))
+        return select(*given, **by)
+
+    monkeypatch.setattr("motet.deployment.answer.select", seen)
     table = asked(tmp_path, 20)
-    (tmp_path / "4.png").write_bytes(b"no picture")
+    table["side"] = ["train"] * 42 + ["validation"] * 12 + ["test"] * 6
+    for broken in ("4.png", "15.png"):  # a training picture, and one of four of validation
+        (tmp_path / broken).write_bytes(b"no picture")
     evaluation = build_answer_model(
-        *read(table, tmp_path), tmp_path / "model", options(training=replace(TINY, epochs=3))
+        *read(table, tmp_path, split="side"), tmp_path / "model", options(training=replace(TINY, epochs=3))
     )
-    assert [issue["row"] for issue in evaluation["broken"]] == [12, 13, 14]
-    assert evaluation["issues"]["broken"] == 3
+    assert [issue["row"] for issue in evaluation["broken"]] == [12, 13, 14, 45, 46, 47]
+    assert evaluation["issues"]["broken"] == 6 and chosen_on == [9]
 
 
 def test_one_pixel_is_picture_enough_even_where_all_are_one(tmp_path: Path) -> None:
@@ -403,6 +418,24 @@ def test_measuring_again_gives_the_same_figures(built: tuple[Path, dict[str, Any
     assert any("cannot give ('never heard of')" in note for note in found["notes"])
     with pytest.raises(TableError, match="no row to be measured has an answer"):
         model.evaluate({**table, "said": [""] * 3}, image_root=folder)
+
+
+def test_answers_that_cannot_be_read_are_listed_when_measured(
+    built: tuple[Path, dict[str, Any], Path],
+) -> None:
+    place, _, folder = built
+    model = motet.load(place)
+    assert isinstance(model, AnswerModel)
+    table = {
+        "picture": ["2.png", "3.png", "gone.png"],
+        "asked": ["What colour is it?"] * 3,
+        "said": ["Blue.", '["net', "red"],
+        "also": [[], [], []],
+    }
+    found = model.evaluate(table, image_root=folder)
+    assert [(one["row"], one["column"]) for one in found["broken"]] == [(1, "said"), (2, "picture")]
+    assert found["n"] == 2
+    assert (found["issues"]["broken"], found["issues"]["broken_measured"]) == (2, 1)
 
 
 def test_of_a_large_vocabulary_no_matrix_is_told(

@@ -498,3 +498,6 @@ def test_in_python(tmp_path: Path) -> None:
     assert list(made.history_["terms"]) == ["contrastive"]
     made.save(tmp_path / "kept")
     assert open_encoder(str(tmp_path / "kept" / "text"), "text").name == "kept"
+    with pytest.raises(TableError):
+        made.fit({"photo": [], "title": []})
+    assert made.image_encoder_.is_dir()  # a fit that fails takes nothing away

@@ -280,6 +280,10 @@ def test_what_cannot_be_opened_is_said_in_words(folder: Path) -> None:
     transformers.BertModel(words).save_pretrained(folder / "words")
     with pytest.raises(EncoderError, match="does not open it as a vision-language model"):
         open_ready_made(str(folder / "words"))
+    weights = blip(folder / "cut", "BlipForConditionalGeneration") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(EncoderError, match="does not open it as a vision-language model"):
+        open_ready_made(str(folder / "cut"))
 
 
 def test_size_and_licence_are_shown_before_a_download(

@@ -19,7 +19,7 @@ from motet.errors import UsageError
 from motet.model import LanguageEntry
 from motet.runtime.caption_tokens import DEAD, WHOLE, CaptionTokens
 from motet.runtime.combination import log_softmax
-from motet.runtime.decoding import Decoding, decode, repeating, words_of
+from motet.runtime.decoding import Decoding, _largest, decode, repeating, words_of
 from motet.training.caption_words import learn_caption_tokenizer, sentence_ids
 
 PADDING, START, END, A, B = range(5)
@@ -106,6 +106,14 @@ def test_one_beam_takes_the_likeliest_word_each_time() -> None:
     table[0, B, END] = 3
     found = decode(Chain(table), 1, FewTokens(), Decoding())[0]
     assert found.ids == (A, B) and found.ended
+
+
+@given(
+    st.lists(st.sampled_from([-math.inf, 0.0, 0.0, 1.0, 2.0]), min_size=1, max_size=40), st.integers(1, 50)
+)
+def test_of_equal_words_the_first_are_taken(values: list[float], most: int) -> None:
+    wanted = sorted((-value, at) for at, value in enumerate(values) if value > -math.inf)[:most]
+    assert _largest(np.array(values), most) == ([at for _, at in wanted], [-value for value, _ in wanted])
 
 
 def test_a_larger_length_penalty_never_shortens() -> None:

@@ -16,7 +16,7 @@ from torch import nn
 
 from motet.errors import TrainingError, UsageError
 from motet.fusion.dropout import Dropout, draw_from
-from motet.training.checkpoint import ABOUT, Checkpoint, Checkpoints
+from motet.training.checkpoint import ABOUT, Checkpoint, Checkpoints, changing
 from motet.training.epoch import Epoch
 from motet.training.epoch_loop import Held, learn_epochs
 from motet.training.learning import Learning
@@ -131,8 +131,8 @@ def test_nothing_to_resume_and_another_training_are_told(
             resume=True,
         )
     caplog.clear()
-    kept = Checkpoints.begin(place, {"seed": 1}, resume=False)
-    assert not kept.folder.exists() and "begun anew: --resume goes on" in caplog.text
+    Checkpoints.begin(place, {"seed": 1}, resume=False).remove()
+    assert "begun anew: --resume goes on" in caplog.text
     caplog.clear()
     Checkpoints.begin(place, {"seed": 1}, resume=False)
     assert not caplog.text
@@ -184,9 +184,67 @@ def test_a_disk_that_refuses_is_said_and_training_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / ".model.training").write_text("a file where the folder should be")
-    made, history, _ = train(Checkpoints(tmp_path / ".model.training", "{}").of("one"))
+    made, history, _ = train(Checkpoints(tmp_path / "model", {}).of("one"))
     assert len(history) == EPOCHS and torch.equal(made.last.weight, train(None)[0].last.weight)
-    assert "could not be kept" in caplog.text
+    assert "after epoch 1 could not be kept" in caplog.text
+
+
+def test_a_state_that_the_disk_refuses_leaves_the_one_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Checkpoints.begin(tmp_path / "model", {}, resume=False)
+    with pytest.raises(Interrupted):
+        train(kept.of("one"), 2)
+
+    def full(tensors: object, making: Path, **_: object) -> None:
+        making.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        patched.setattr("motet.training.checkpoint.save_file", full)
+        train(kept.of("one"), 4)
+    assert "state after epoch 3 could not be kept" in caplog.text
+    assert {path.name for path in kept.folder.iterdir()} == {ABOUT, "one.safetensors"}
+    resumed, *_ = train(Checkpoints.begin(tmp_path / "model", {}, resume=True).of("one"))
+    assert torch.equal(resumed.last.weight, train(None)[0].last.weight)
+
+
+def test_an_interrupted_training_stays_until_another_has_an_epoch(tmp_path: Path) -> None:
+    """A run that is refused for its table, or forgets --resume and is stopped at once, costs nothing."""
+    place = tmp_path / "model"
+    with pytest.raises(Interrupted):
+        train(Checkpoints.begin(place, {"seed": 0}, resume=False).of("one"), 2)
+    before = (Checkpoints.begin(place, {"seed": 0}, resume=True).folder / "one.safetensors").read_bytes()
+    anew = Checkpoints.begin(place, {"seed": 1}, resume=False)
+    assert (anew.folder / "one.safetensors").read_bytes() == before
+    (anew.folder / "other.safetensors").write_bytes(b"of the earlier training")
+    with pytest.raises(Interrupted):
+        train(anew.of("one"), 1)  # begins at the beginning, and takes the place of the other
+    assert json.loads((anew.folder / ABOUT).read_text()) == {"seed": 1}
+    assert not (anew.folder / "other.safetensors").exists()
+    with pytest.raises(UsageError, match="another seed"):
+        Checkpoints.begin(place, {"seed": 0}, resume=True)
+
+
+def test_another_encoder_is_refused_once_it_is_open(tmp_path: Path) -> None:
+    place, about = tmp_path / "model", {"image_encoders": ["auto"]}
+    kept = Checkpoints.begin(place, about, resume=False)
+    kept.encoded_by({"image:mobilenet": "a1"})
+    with pytest.raises(Interrupted):
+        train(kept.of("one"), 1)
+    again = Checkpoints.begin(place, about, resume=True)
+    again.encoded_by({"image:mobilenet": "a1"})
+    with pytest.raises(
+        UsageError, match="model: the interrupted training had another encoder image:mobilenet:"
+    ):
+        again.encoded_by({"image:mobilenet": "b2"})
+
+
+def test_a_frozen_weight_that_is_tied_is_not_kept() -> None:
+    tied = nn.ModuleDict({"words": nn.Embedding(4, 3), "tell": nn.Linear(3, 4, bias=False)})
+    tied["tell"].weight = tied["words"].weight
+    tied.requires_grad_(False)
+    assert not dict(changing(tied))
 
 
 def test_a_training_that_diverges_keeps_what_was_best_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +24,9 @@ from motet.encoders.pretrained import PretrainedEncoder
 from motet.encoders.torch_small import load, write_encoder
 from motet.encoders.torch_small_vision import SmallVision, VisionConfig
 from motet.encoders.torch_small_words import SmallWords, WordsConfig
-from motet.errors import EncoderError, TableError, UsageError
+from motet.errors import EncoderError, TableError, TrainingError, UsageError
 from motet.preprocessing import WordPreprocessor
-from motet.training import scratch_rows
+from motet.training import from_scratch, scratch_rows
 from motet.training.from_scratch import EndToEnd, fit_small, further
 from motet.training.head_first import head_over
 from motet.training.picture_changes import moved_and_lit, parts_of
@@ -481,6 +482,31 @@ def test_a_directory_that_is_no_small_encoder_is_an_error(tmp_path, given_labels
     (path / "config.json").write_text(said.replace('"hidden_size": 16', '"hidden_size": 8'))
     with pytest.raises(EncoderError, match="cannot be loaded"):
         load(path)
+    (path / "config.json").write_text(said)
+    weights = (path / "model.safetensors").read_bytes()
+    (path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        load(path)
+
+
+@pytest.mark.parametrize("good", [0, 2])
+def test_a_training_that_diverges_keeps_what_was_best_or_is_an_error(
+    image_cells, given_labels, tmp_path, monkeypatch, caplog, good
+):
+    measured = from_scratch._validate
+    calls: list[int] = []
+
+    def diverging(*given):
+        calls.append(1)
+        return measured(*given) if len(calls) <= good else (math.nan, 0.0)
+
+    monkeypatch.setattr(from_scratch, "_validate", diverging)
+    if not good:
+        with pytest.raises(TrainingError, match="diverged in epoch 1"):
+            fit(image_cells, given_labels, tmp_path)
+        return
+    _, history = fit(image_cells, given_labels, tmp_path)
+    assert len(history) == good and "diverged in epoch 3" in caplog.text
 
 
 def test_an_encoder_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):

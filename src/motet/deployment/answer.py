@@ -14,12 +14,12 @@ from motet.data import CellIssue, Cells, ImageCells, Schema, Table, TextCells, c
 from motet.data.answers import AnswerCounts
 from motet.data.question_words import KnownQuestions, known_of
 from motet.deployment.answer_options import AnswerOptions
-from motet.deployment.answer_sources import ask_sources, broken_pictures, with_learned
+from motet.deployment.answer_sources import AskedSources, ask_sources, broken_pictures, with_learned
 from motet.deployment.asked_table import AskedTable, read_asked_table
 from motet.deployment.cell_issues import refuse_unread
 from motet.deployment.heads import export_head
 from motet.deployment.results import add_broken, made_with, not_measured, write_results
-from motet.deployment.resuming import checkpoints_beside
+from motet.deployment.resuming import checkpoints_beside, hashes_of
 from motet.deployment.sources import Sources
 from motet.encoders import FeatureCache
 from motet.model import (
@@ -64,6 +64,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
     assert isinstance(pictures, ImageCells)
     refuse_unread(pictures, read.distinct["image"].number >= 0, read.split.train, schema)
     asked = ask_sources(by_modality, read.distinct, read.split, options)
+    kept.encoded_by(hashes_of(asked.opened.encoders))
     refuse_unread(pictures, asked.decoded("image", every), read.split.train, schema)
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     clock = time.perf_counter()
@@ -86,7 +87,7 @@ def build_answer_model(table: Table, schema: Schema, place: Path, options: Answe
         read.notes.append(f"training was cut short by the time limit after {len(made.history)} epochs")
     prior = _prior(read.counts, read.split.train)
     entries = _entries(made)
-    selection = _select(made, read, entries, prior, options)
+    selection = _select(made, asked, read, entries, prior, options)
     opened = with_learned(asked)
     used = np.concatenate([read.split.train, read.split.validation])
     read.notes.extend(_long_questions(by_modality["text"], read, opened))
@@ -169,6 +170,7 @@ def _entries(made: Answering) -> dict[str, HeadEntry]:
 
 def _select(
     made: Answering,
+    asked: AskedSources,
     read: AskedTable,
     entries: dict[str, HeadEntry],
     prior: npt.NDArray[np.floating],
@@ -180,6 +182,7 @@ def _select(
     which = "" if known_answer.all() else "whose most common answer is in the vocabulary"
     rows = rows[known_answer]
     rows = rows[:: max(1, -(-len(rows) // CHOSEN_ON))]
+    modalities = made.rows.modalities
     known: dict[tuple[str, frozenset[str]], npt.NDArray[np.floating]] = {}
 
     def logits_of(head: str, shown: frozenset[str], at: Rows) -> npt.NDArray[np.floating]:
@@ -188,12 +191,13 @@ def _select(
         return known[head, shown][at]
 
     modality_of = {one.source.name: one.source.modality for one in made.rows.sources}
+    logits_of(made.network.fused, frozenset(modalities), np.arange(0))  # now it is known which can be read
     return select(
         entries,
         modality_of,
-        made.rows.modalities,
+        modalities,
         logits_of,
-        {modality: made.rows.present(modality, rows) for modality in made.rows.modalities},
+        {modality: asked.decoded(modality, rows) for modality in modalities},
         read.counts.common[rows],
         prior,
         target=ClassTarget(read.vocabulary.answers),

@@ -18,7 +18,7 @@ from motet.deployment.caption_graphs import PREFIX, STEP, export_decoder
 from motet.deployment.caption_options import CaptionOptions
 from motet.deployment.divided_pairs import divided_pairs
 from motet.deployment.results import add_broken, data_of_pairs, made_with, not_measured, write_results
-from motet.deployment.resuming import checkpoints_beside
+from motet.deployment.resuming import checkpoints_beside, hashes_of
 from motet.deployment.sources import Sources, open_sources
 from motet.encoders import FeatureCache, FeatureTable, token_features
 from motet.encoders.pretrained import PretrainedEncoder
@@ -65,6 +65,7 @@ def build_caption_model(table: Table, schema: Schema, place: Path, options: Capt
     notes = [*table.notes, *pairs.notes, *said]
     clock = time.perf_counter()
     opened, features = _encoded(table, schema, pairs, sides, options)
+    kept.encoded_by(hashes_of(opened.encoders))
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     sides = np.where(features.present, sides, -1).astype(np.int8)
     train, held = (np.flatnonzero(sides == side) for side in (TRAIN, VALIDATION))

@@ -18,7 +18,7 @@ from motet.deployment.heads import export_head
 from motet.deployment.match_options import MatchOptions
 from motet.deployment.match_sources import MatchCells, encode_pairs, finish, live_sources, readable
 from motet.deployment.results import add_broken, data_of_pairs, made_with, not_measured, write_results
-from motet.deployment.resuming import checkpoints_beside
+from motet.deployment.resuming import checkpoints_beside, hashes_of
 from motet.deployment.sources import Sources
 from motet.encoders import FeatureCache, is_small
 from motet.encoders.pretrained import PretrainedEncoder
@@ -72,6 +72,8 @@ def build_match_model(table: Table, schema: Schema, place: Path, options: MatchO
     given = MatchCells.of(table, schema, pairs)
     with leader_first():
         opened, features = encode_pairs(given, sides, options)
+    if kept is not None:
+        kept.encoded_by(hashes_of(opened.encoders))
     live = live_sources(given, sides, options)
     seconds = {"encode": round(time.perf_counter() - clock, 3)}
     there = np.logical_and.reduce(

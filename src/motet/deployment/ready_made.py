@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
+from safetensors import SafetensorError
 
 from motet.data.media import decode_image
 from motet.data.picture_files import read_picture
@@ -140,7 +141,7 @@ def open_ready_made(name: str, *, accept_licence: bool = False) -> ReadyMade:
         raise EncoderError(
             f"{found.name}: its processor needs a package that is not installed: {lacks}"
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EncoderError(
             f"{found.name}: transformers does not open it as a vision-language model: {reason}"

@@ -5,6 +5,7 @@ Of pictures in files their names are compared, not what is in them: reading all 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,8 @@ from motet import __version__
 from motet.data import Schema, Table
 from motet.deployment.answer_options import AUTO
 from motet.deployment.versions import package_versions
-from motet.encoders import FROM_SCRATCH
+from motet.encoders import FROM_SCRATCH, Encoder
+from motet.encoders.pretrained import PretrainedEncoder
 from motet.model import sha256, table_digest
 from motet.training.checkpoint import Checkpoints
 
@@ -41,6 +43,17 @@ def checkpoints_beside(place: Path, table: Table, schema: Schema, options: Resum
         "versions": {"motet": __version__, **package_versions()},
     }
     return Checkpoints.begin(place, about, resume=options.resume)
+
+
+def hashes_of(encoders: Mapping[str, Encoder]) -> dict[str, str]:
+    """What tells the encoders that a training reads from others of the same name: `auto` and names of a hub say less.
+
+    Not by which engine they run: that is the faster one, which is measured each time.
+    """
+    return {
+        name: encoder.identity if isinstance(encoder, PretrainedEncoder) else encoder.fingerprint
+        for name, encoder in encoders.items()
+    }
 
 
 def _named(options: ResumableOptions) -> list[str]:

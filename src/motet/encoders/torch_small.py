@@ -17,6 +17,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -48,7 +49,7 @@ def load(directory: Path) -> Network:
     try:
         network = _build(config)
         network.load_state_dict(load_file(directory / "model.safetensors"))
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise EncoderError(f"{directory}: cannot be loaded as a `small` encoder: {reason}") from error
     return network.eval()

@@ -86,9 +86,10 @@ class MultimodalPretrainer(Parameters):
         schema = infer_schema(
             table, image=several(self.image), text=several(self.text), group=self.group, split=self.split
         )
-        self._folder = tempfile.TemporaryDirectory(prefix="motet-")
-        place = Path(self._folder.name) / "pretrained"
+        folder = tempfile.TemporaryDirectory(prefix="motet-")
+        place = Path(folder.name) / "pretrained"
         self.history_ = build_encoders(table, schema, place, options)
+        self._folder = folder  # that of an earlier fit goes now
         self.image_encoder_, self.text_encoder_ = place / "image", place / "text"
         return self
 

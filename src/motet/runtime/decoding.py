@@ -260,9 +260,9 @@ def words_of(ids: Sequence[int], tokens: Tokens) -> list[tuple[int, ...]]:
 
 def _largest(values: npt.NDArray[np.float64], most: int) -> tuple[list[int], list[float]]:
     """Places and values of the largest that are finite, the largest first; of equal ones the first."""
-    some = np.sort(np.argpartition(-values, min(most, len(values) - 1))[:most])
-    some = some[np.isfinite(values[some])]
-    some = some[np.argsort(-values[some], kind="stable")]
+    least = np.partition(values, -most)[-most] if most < len(values) else -np.inf
+    some = np.flatnonzero((values >= least) & np.isfinite(values))
+    some = some[np.argsort(-values[some], kind="stable")][:most]
     return some.tolist(), values[some].tolist()
 
 

@@ -27,7 +27,7 @@ from motet.runtime.evaluate import FEW_MEASURED, MISTAKES, SLICE_DRAWS
 from motet.runtime.insight import insight
 from motet.runtime.known_answers import KnownAnswers
 from motet.runtime.measured_rows import rows_to_measure
-from motet.runtime.provenance import provenance
+from motet.runtime.provenance import broken_cells, provenance
 from motet.runtime.shown_cells import shown_cells
 from motet.runtime.surely_worse import worse_notes
 from motet.runtime.table_notes import pattern_notes
@@ -70,6 +70,8 @@ def evaluate_answers(
         notes += [note] if note else []
     answers = read_answers(table, manifest.schema)
     counts = count_answers(answers, manifest.classes)
+    asked = set(rows.tolist())
+    unreadable = [issue for issue in answers.issues if issue.row in asked]
     rows = _answered(table, answers, counts, rows, notes)
     for name in slices:
         column_slices(table, name, rows)  # what is wrong with a column is told before minutes of encoding
@@ -83,7 +85,8 @@ def evaluate_answers(
     beside = _baselines(model, encoded)
     notes += _worse(manifest.seed, beside, given, measure.truth)
     mine = set(rows.tolist())
-    broken = [i for i in (*(i for i in table.issues if i.row in mine), *encoded.issues) if i.broken]
+    measured_cells = broken_cells((i for i in table.issues if i.row in mine), encoded.issues)
+    broken = broken_cells(unreadable, measured_cells)
     parted = {QUESTION_TYPE: _types(table, model, rows)} | {n: column_slices(table, n, rows) for n in slices}
     return {
         "schema_version": 1,
@@ -104,7 +107,7 @@ def evaluate_answers(
         },
         "issues": {
             "broken": len(broken),
-            "broken_measured": len(broken),
+            "broken_measured": len(measured_cells),
             "absent": {m: int((~have).sum()) for m, have in encoded.present.items()},
         },
         "classes": list(manifest.classes),

@@ -14,7 +14,7 @@ from motet.evaluation.caption_words import TOKENIZER
 from motet.evaluation.captions import CIDER, caption_faults, caption_metrics, caption_scores
 from motet.runtime.caption_match import MatchedPictures, told_space
 from motet.runtime.evaluate_matches import pictures_to_measure
-from motet.runtime.provenance import provenance
+from motet.runtime.provenance import broken_cells, provenance
 from motet.runtime.surely_worse import worse_notes
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def evaluate_captions(
             "faults": caption_faults(captions, model.neighbours.digests),
         }
 
+    broken = broken_cells(pairs.issues, issues)
     mine = measured(said, scores)
     shown = np.random.default_rng(manifest.seed).permutation(len(pictures))[:EXAMPLES]
     made = {
@@ -117,8 +118,8 @@ def evaluate_captions(
                 for at in shown.tolist()
             ]
         },
-        "issues": {"broken": len(issues), "broken_measured": len(issues)},
-        **provenance(manifest, table, issues, notes, encoding=encoding, begun=begun),
+        "issues": {"broken": len(broken), "broken_measured": len(broken_cells(issues))},
+        **provenance(manifest, table, broken, notes, encoding=encoding, begun=begun),
     }
     made["seconds"]["decode"] = round(decoding, 3)
     return made

@@ -15,7 +15,7 @@ from motet.errors import TableError
 from motet.evaluation import both_directions
 from motet.model import Manifest, SpaceEntry
 from motet.runtime.evaluate_parts import reranked
-from motet.runtime.provenance import provenance, trained_on
+from motet.runtime.provenance import broken_cells, provenance, trained_on
 
 if TYPE_CHECKING:
     from motet.runtime.match_model import MatchModel
@@ -55,7 +55,7 @@ def evaluate_matches(
         notes += [note] if note else []
     cells = ImageCells(table, manifest.schema.inputs("image"))
     seen = model.embed_images(cells, pairs.rows[pictures])
-    there, broken = seen.present, list(seen.issues)
+    there, broken = seen.present, broken_cells(pairs.issues, seen.issues)
     if not there.any():
         raise TableError(
             f"{table.name}: none of {len(pictures)} {split} pictures can be decoded: nothing to measure"
@@ -105,7 +105,7 @@ def evaluate_matches(
         "examples": _examples(
             pairs, pictures, sentences, owner, seen.vectors[there], texts.vectors, manifest.seed
         ),
-        "issues": {"broken": len(broken), "broken_measured": len(broken)},
+        "issues": {"broken": len(broken), "broken_measured": len(broken_cells(seen.issues))},
         **provenance(manifest, table, broken, notes, encoding=encoding, begun=begun),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,12 @@ def trained_on(manifest: Manifest, table: Table) -> bool:
     """Whether a table is the one that trained the model."""
     trained = manifest.training.get("table")
     return isinstance(trained, dict) and trained.get("digest") == table_digest(table)
+
+
+def broken_cells(*found: Iterable[CellIssue]) -> list[CellIssue]:
+    """Each cell that counts as absent once, by row: what reads it, and what encodes it, may both have told."""
+    cells = {(one.row, one.column): one for issues in found for one in issues if one.broken}
+    return [cells[cell] for cell in sorted(cells)]
 
 
 def provenance(

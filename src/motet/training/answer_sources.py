@@ -62,7 +62,8 @@ AskedBatch = Mapping[str, AskedCells]
 class AskedRows:
     """Rows of all sources, read batch by batch.
 
-    present : of each source [N]; a row that cannot be read has not.
+    present : of each source [N], as far as was known at first: where pictures are not kept in memory, those that are
+    broken are found while they are read.
     """
 
     def __init__(self, sources: Sequence[AskedSource], rows: int) -> None:

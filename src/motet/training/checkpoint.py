@@ -5,6 +5,7 @@ JSON and safetensors, each state written beside its place and renamed into it: a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
@@ -25,6 +26,7 @@ from motet.training.learning import Learning
 
 log = logging.getLogger("motet")
 ABOUT = "training.json"
+ENCODERS = "encoders"  # in ABOUT, once they are open
 SAID = "said"  # in the header of a state: what is no tensor, as JSON
 
 
@@ -39,10 +41,19 @@ class Progress:
 
 
 class Checkpoints:
-    """The folder beside a model directory that is being trained: one state for each training that the model needs."""
+    """The folder beside a model directory that is being trained: one state for each training that the model needs.
 
-    def __init__(self, folder: Path, about: str) -> None:
-        self.folder, self.about = folder, about
+    What an earlier training left there stays until this one has finished an epoch of its own.
+    """
+
+    def __init__(
+        self, place: Path, about: Mapping[str, Any], *, earlier: Mapping[str, Any] | None = None
+    ) -> None:
+        """earlier : what the training followed from that goes on here; None where this one begins."""
+        self.place, self.folder = place, folder_beside(place)
+        self.about = json.loads(json.dumps(about, default=str))
+        self._earlier = earlier
+        self.anew = earlier is None and self.folder.exists()
 
     @classmethod
     def begin(cls, place: Path, about: Mapping[str, Any], *, resume: bool) -> Checkpoints:
@@ -52,36 +63,61 @@ class Checkpoints:
 
         Raises UsageError where there is nothing to resume, it is damaged, or it followed from something else.
         """
+        if not resume:
+            made = cls(place, about)
+            if made.anew:
+                log.warning(
+                    "%s: an interrupted training lies here and is begun anew: --resume goes on with one",
+                    place,
+                )
+            return made
         folder = folder_beside(place)
-        said = json.dumps(about, default=str)
-        if resume:
-            if not folder.exists():
-                raise UsageError(
-                    f"{place}: no interrupted training lies beside it, or it was written to the end: leave --resume out"
-                )
-            found = _said(folder / ABOUT)
-            if found is None:
-                raise damaged(folder / ABOUT)
-            other = sorted({_in_words(name) for name in _differing(found, json.loads(said))})
-            if other:
-                raise UsageError(
-                    f"{place}: the interrupted training had another {', '.join(other)}: say the same as then, or leave "
-                    "--resume out to begin anew"
-                )
-        elif folder.exists():
-            log.warning(
-                "%s: an interrupted training lay here and is begun anew: --resume goes on with one", place
+        if not folder.exists():
+            raise UsageError(
+                f"{place}: no interrupted training lies beside it, or it was written to the end: leave --resume out"
             )
-            shutil.rmtree(folder, ignore_errors=True)
-        return cls(folder, said)
+        earlier = _said(folder / ABOUT)
+        if earlier is None:
+            raise damaged(folder / ABOUT)
+        made = cls(place, about, earlier=earlier)
+        made._refuse_another({name: said for name, said in earlier.items() if name != ENCODERS}, made.about)
+        return made
+
+    def encoded_by(self, encoders: Mapping[str, str]) -> None:
+        """Hashes by name of the encoders that are read, once they are open.
+
+        Raises UsageError where a training that goes on read others.
+        """
+        self.about[ENCODERS] = dict(encoders)
+        if self._earlier is not None:
+            self._refuse_another(self._earlier.get(ENCODERS, {}), self.about[ENCODERS], f"{ENCODERS}.")
 
     def of(self, name: str) -> Checkpoint:
         """The state of one of the trainings."""
-        return Checkpoint(self.folder, self.about, name)
+        return Checkpoint(self, name)
+
+    def make_room(self) -> None:
+        """Make the folder, without what is begun anew, and with what this training follows from."""
+        if self.anew:
+            shutil.rmtree(self.folder)
+            self.anew = False
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / ABOUT).exists():
+            making = self.folder / f"{ABOUT}.making"
+            making.write_text(json.dumps(self.about), encoding="utf-8")
+            making.replace(self.folder / ABOUT)
 
     def remove(self) -> None:
         """The model is written: nothing is left to go on with."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _refuse_another(self, earlier: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> None:
+        other = sorted({_in_words(name) for name in _differing(earlier, now, within)})
+        if other:
+            raise UsageError(
+                f"{self.place}: the interrupted training had another {', '.join(other)}: say the same as then, or "
+                "leave --resume out to begin anew"
+            )
 
 
 def damaged(path: Path) -> UsageError:
@@ -102,17 +138,27 @@ def folder_beside(place: Path) -> Path:
 class Checkpoint:
     """The state of one training after its last whole epoch."""
 
-    folder: Path
-    about: str  # JSON
+    among: Checkpoints
     name: str
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.among.folder
 
     def save(self, learning: Learning, progress: Progress) -> None:
         """Write the state in place of the one before; where the disk refuses that, it is said and training goes on."""
         try:
             self._write(learning, progress)
         except (OSError, SafetensorError) as error:
-            log.warning("%s: the state could not be kept (%s): --resume would begin anew", self.folder, error)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            log.warning(
+                "%s: the state after epoch %d could not be kept (%s): --resume goes on from the last that was",
+                self.folder,
+                len(progress.history),
+                error,
+            )
+            with contextlib.suppress(OSError):
+                self._making.unlink(missing_ok=True)
 
     def _write(self, learning: Learning, progress: Progress) -> None:
         tensors = {f"learned.{name}": value for name, value in changing(learning.learned)}
@@ -131,13 +177,15 @@ class Checkpoint:
             "rates": [group["lr"] for group in learning.optimiser.param_groups],
             "random": learning.random.bit_generator.state,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / ABOUT).write_text(self.about, encoding="utf-8")
-        making = self.folder / f"{self.name}.making"
+        self.among.make_room()
         # Weights that are tied or not whole in memory are written as they are read: each by itself.
         whole = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
-        save_file(whole, making, metadata={SAID: json.dumps(said)})
-        making.replace(self.folder / f"{self.name}.safetensors")
+        save_file(whole, self._making, metadata={SAID: json.dumps(said)})
+        self._making.replace(self.folder / f"{self.name}.safetensors")
+
+    @property
+    def _making(self) -> Path:
+        return self.folder / f"{self.name}.making"
 
     def load(self, learning: Learning) -> Progress | None:
         """Put everything back as `save` found it, and log from where it goes on; None where no epoch was finished.
@@ -145,7 +193,7 @@ class Checkpoint:
         Raises UsageError where the state cannot be read.
         """
         state = self.folder / f"{self.name}.safetensors"
-        if not state.is_file():
+        if self.among.anew or not state.is_file():
             return None
         try:
             progress = self._read(state, learning)
@@ -181,7 +229,9 @@ class Checkpoint:
 
 def changing(learned: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Weights and buffers by name, without weights that are frozen."""
-    frozen = {name for name, weight in learned.named_parameters() if not weight.requires_grad}
+    # A weight that is tied has two names, and is frozen under both.
+    every = learned.named_parameters(remove_duplicate=False)
+    frozen = {name for name, weight in every if not weight.requires_grad}
     return ((name, value) for name, value in learned.state_dict().items() if name not in frozen)
 
 
@@ -206,6 +256,8 @@ def _in_words(name: str) -> str:
         return "choice of columns"
     if group == "files":
         return what
+    if group == ENCODERS:
+        return f"encoder {what}"
     if group == "versions":
         return f"version of {what}"
     return f"{what} of {group}".replace("_", " ") if what else group.replace("_", " ")

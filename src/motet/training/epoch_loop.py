@@ -52,7 +52,7 @@ def learn_epochs(
         # What is not finite is not measured: comparisons refuse vectors that are none.
         loss, accuracy = measure() if math.isfinite(train_loss) else (math.nan, None)
         if loss is not None and not math.isfinite(loss):
-            _diverged(len(now.history) + 1, now.best_epoch)
+            diverged(len(now.history) + 1, now.best_epoch)
             del learning.told[len(now.history) :]
             break
         epoch = Epoch(len(now.history) + 1, train_loss, loss, accuracy)
@@ -70,7 +70,7 @@ def learn_epochs(
     return now.history, now.best_epoch
 
 
-def _diverged(epoch: int, best: int) -> None:
+def diverged(epoch: int, best: int) -> None:
     """Say that the loss is no number any more; TrainingError where no epoch before it can be kept."""
     said = f"training diverged in epoch {epoch}: its loss is no finite number"
     if not best:

@@ -27,6 +27,7 @@ from motet.progress import progress
 from motet.runtime.combination import log_softmax
 from motet.tasks import LinearClassifier, classification_loss
 from motet.training.epoch import Epoch
+from motet.training.epoch_loop import diverged
 from motet.training.head_first import head_over
 from motet.training.optimisers import decay_matrices
 from motet.training.schedule import warm_then_cosine
@@ -85,7 +86,8 @@ def fit_small(
     class_weights : [C] weights of the classes in the loss.
     start : directory of an earlier `small` encoder to begin with, and with a linear probe over it: see `further`.
 
-    The same seed on the same machine gives the same weights. Raises TableError where no training row can be
+    The same seed on the same machine gives the same weights. Raises TrainingError where the loss of the first epoch is
+    no finite number, TableError where no training row can be
     read, and UsageError where `cells` are of another modality.
     """
     settings = settings or SmallSettings()
@@ -151,6 +153,7 @@ def _train(
     decay = 1 - 1 / max(2, min(len(train) // size, 100))
     mean = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
     averaged = mean.module
+    kept = 0  # the epoch whose weights these are
     best, best_weights, since = math.inf, copy.deepcopy(module.state_dict()), 0
     with (
         _repeatable(accelerator.device),
@@ -176,7 +179,12 @@ def _train(
             validated = _validate(averaged, reader, labels, validation, accelerator.device, class_weights)
             history.append(Epoch(number, total / max(seen, 1), *validated))
             watched = validated[0] if validated[0] is not None else history[-1].train_loss
+            if not math.isfinite(watched):
+                diverged(number, kept)
+                del history[-1]
+                break
             if watched < best - 1e-4:
+                kept = number
                 best, best_weights, since = watched, copy.deepcopy(averaged.state_dict()), 0
             else:
                 since += 1

@@ -24,7 +24,10 @@ def without_compiler(kind: type[T]) -> type[T]:
 
 
 def decay_matrices(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay matrices and kernels only: a scale, a bias or an embedding has no reason to be near zero."""
+    """Decay matrices and kernels only: a scale, a bias or an `nn.Embedding` has no reason to be near zero.
+
+    Vectors that are learned as one parameter, such as those of places and of modalities, are decayed as a matrix is.
+    """
     embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
     learned = [p for p in module.parameters() if p.requires_grad]
     decayed = [p for p in learned if p.dim() > 1 and id(p) not in embeddings]

@@ -16,6 +16,7 @@ from motet.data.media import decode_image
 from motet.data.processors import processors
 from motet.errors import MediaError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+from motet.training.near_lengths import near_lengths
 from motet.training.picture_changes import Pixels, moved_and_lit, parts_of
 
 Rows = npt.NDArray[np.int64]
@@ -27,6 +28,7 @@ PICTURES_KEPT = (
 TEXTS_FOR_VOCABULARY = 100_000
 CHARACTERS_READ = 2_000  # of a text, when the vocabulary is learned: 128 tokens hardly reach further
 READ_AT_ONCE = 512
+WINDOW = 8  # batches whose texts are put in order of their lengths
 
 
 @dataclass(frozen=True)
@@ -203,13 +205,8 @@ class WordReader:
 
     def parts(self, rows: Rows, size: int, random: np.random.Generator) -> list[Rows]:
         """The given rows in random order, in parts of about `size` and of near lengths."""
-        shuffled = random.permutation(rows)
-        number = -(-len(rows) // size)
-        parts = []
-        for window in np.array_split(shuffled, -(-number // 8)):
-            by_length = window[np.argsort(np.diff(self._start)[window], kind="stable")]
-            parts += np.array_split(by_length, -(-len(window) // size))
-        return [parts[place] for place in random.permutation(len(parts))]
+        lengths = np.diff(self._start)
+        return near_lengths(rows, lambda some: lengths[some], size, WINDOW, random)
 
     def read(self, rows: Rows, random: np.random.Generator | None = None) -> Batch:
         """The given rows, input_ids and attention_mask [B, T], padded to the longest; some pieces hidden."""

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from motet.tasks.caption import Decoder, pack, token_losses
 from motet.training.caption_settings import CaptionSettings
+from motet.training.near_lengths import near_lengths
 
 Rows = npt.NDArray[np.int64]
-WINDOW = 16  # batches whose pictures are put in order of their words, so that little of a batch is padding
+WINDOW = 16  # batches whose pictures are put in order of their words
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,7 @@ class Written:
 
 def caption_batches(train: Rows, written: Written, size: int, random: np.random.Generator) -> list[Rows]:
     """The pictures in random order, in parts of about `size` and of near numbers of words."""
-    shuffled = random.permutation(train)
-    number = -(-len(train) // size)
-    parts: list[Rows] = []
-    for window in np.array_split(shuffled, -(-number // WINDOW)):
-        by_length = window[np.argsort(written.lengths(window), kind="stable")]
-        parts += np.array_split(by_length, -(-len(window) // size))
-    return [parts[place] for place in random.permutation(len(parts))]
+    return near_lengths(train, written.lengths, size, WINDOW, random)
 
 
 def sentence_losses(
