@@ -56,6 +56,12 @@ def seconds(command: list[str], threads: int = 2) -> float:
     return taken
 
 
+def accuracy(entry: dict[str, Any]) -> list[float | None]:
+    """Accuracy in an entry of an evaluation, and the ends of its interval."""
+    found = entry["metrics"]["accuracy"]
+    return [None if found[end] is None else round(found[end], 4) for end in ("value", "low", "high")]
+
+
 def spread(values: list[float]) -> dict[str, float]:
     """Minimum, median and maximum."""
     return {

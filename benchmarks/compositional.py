@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from _measuring import arguments, finish
+from _measuring import accuracy, arguments, finish
 from motet.data import Table, infer_schema, read_table
 from motet.data.scenes import HELD_OUT, write_scenes
 from motet.deployment import AnswerOptions, build_answer_model
@@ -108,9 +108,9 @@ def measured(fusion: str, parts: dict[str, Table], place: Path, options: Any) ->
             continue
         found = model.evaluate(part, all_rows=True, slices=["kind"])
         told[name] = {
-            "all": figures(found["overall"]),
-            **{one["name"]: figures(one) for one in found["slices"]["kind"]},
-            "baselines": {one: figures(entry)[0] for one, entry in found["baselines"].items()},
+            "all": accuracy(found["overall"]),
+            **{one["name"]: accuracy(one) for one in found["slices"]["kind"]},
+            "baselines": {one: accuracy(entry)[0] for one, entry in found["baselines"].items()},
         }
         print(fusion, name, told[name], flush=True)
     return told
@@ -119,12 +119,6 @@ def measured(fusion: str, parts: dict[str, Table], place: Path, options: Any) ->
 def gap(model: dict[str, Any]) -> float:
     """Accuracy on seen combinations less that on unseen ones."""
     return round(model["seen"]["all"][0] - model["unseen"]["all"][0], 4)
-
-
-def figures(entry: dict[str, Any]) -> list[float | None]:
-    """Accuracy and the ends of its interval."""
-    found = entry["metrics"]["accuracy"]
-    return [None if found[end] is None else round(found[end], 4) for end in ("value", "low", "high")]
 
 
 if __name__ == "__main__":

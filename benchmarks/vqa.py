@@ -10,11 +10,10 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from _measuring import arguments, finish, table
+from _measuring import accuracy, arguments, finish, table
 from motet.data import Table, infer_schema, read_table
 from motet.deployment import AnswerOptions, build_answer_model
 
@@ -38,8 +37,8 @@ def main() -> None:
             "benchmark": "vqa",
             "split": options.split,
             "n": evaluation["n"],
-            "accuracy": {name: figures(one) for name, one in measured.items()},
-            "question types": {one["name"]: figures(one) for one in evaluation["slices"]["question type"]},
+            "accuracy": {name: accuracy(one) for name, one in measured.items()},
+            "question types": {one["name"]: accuracy(one) for one in evaluation["slices"]["question type"]},
             "chosen": {name: one["chosen"] for name, one in evaluation["selection"].items()},
             "seconds": {**evaluation["seconds"], "whole": whole},
         }
@@ -62,12 +61,6 @@ def rows(split: str, pictures: int) -> Table:
                 row["split"] = "test" if row["split"] == "val" else "val" if number % HELD == 0 else "train"
         kept.append(row)
     return Table(pa.Table.from_pylist(kept), read.root, read.name)
-
-
-def figures(entry: dict[str, Any]) -> list[float | None]:
-    """Accuracy and the ends of its interval."""
-    found = entry["metrics"]["accuracy"]
-    return [None if found[end] is None else round(found[end], 4) for end in ("value", "low", "high")]
 
 
 if __name__ == "__main__":

@@ -138,7 +138,8 @@ def test_words_of_a_question_hardly_tell_its_answer(scenes: list[Scene]) -> None
     """The best answer to the words with names left open, and to the first name, is hardly above chance.
 
     Chance is .25 of places and counts and .5 of yes and no. 800 questions of a kind have a standard error of .018
-    at most; a form and a name have some choice of their own among as few rows.
+    at most; a form and a name have some choice of their own among as few rows. Of `attribute` the name does say
+    something: held-out combinations are no answer.
     """
     asked: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for scene in scenes:

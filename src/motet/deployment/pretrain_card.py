@@ -28,8 +28,12 @@ def pretrain_card(found: Mapping[str, Any]) -> str:
         "",
         f"Learned without labels from {data['pairs']['train']:,} pairs of pictures and words"
         + (f", {' and '.join(alone)}" if alone else "")
-        + f", by motet {found['version']}; {held:,} further pair{'s' * (held != 1)} chose epoch "
-        f"{found['best_epoch']} of {found['epochs']}.",
+        + f", by motet {found['version']}; "
+        + (
+            f"{held:,} further pair{'s' * (held != 1)} chose epoch {found['best_epoch']} of {found['epochs']}."
+            if held
+            else f"none were held out: the last of {found['epochs']} epochs was kept."
+        ),
         "",
         "    motet train TABLE --label COLUMN --image-encoder FOLDER/image --text-encoder FOLDER/text",
         "",

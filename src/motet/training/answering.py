@@ -127,7 +127,8 @@ def fit_answers(
 ) -> Answering:
     """Train on the rows `train`; keep the epoch whose fused head has the lowest log-loss on `held`, or else the last.
 
-    Each row of `train` has a known answer. Rows about one picture come in one batch, which encodes it once.
+    Each row of `train` has a known answer. Rows about one picture come together, `questions` at a time: a batch
+    encodes it once.
     moments : mean and 1 / deviation of pooled sources. time_limit : seconds after which no further epoch begins.
     checkpoint : see `learn_epochs`. The same seed gives the same weights.
     """

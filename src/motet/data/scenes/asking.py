@@ -6,7 +6,8 @@ What things are and where they are is easy, and teaches the words that the three
 others only after many times as many rows.
 
 A form, and the answer that it shall have, are drawn before the scene, with equal chances; then all names that give this
-answer have equal chances. So the words of a question say nothing of its answer.
+answer have equal chances. So the words of a question say nothing of its answer; but for `attribute`, where the name and
+the answer are a combination: of the colours of squares, say, two are held out, and are no answer but in unseen scenes.
 """
 
 from __future__ import annotations

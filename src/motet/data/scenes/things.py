@@ -47,10 +47,10 @@ class Thing:
 
 
 def draw_things(random: Generator, *, unseen: bool) -> tuple[Thing, ...]:
-    """The things of a scene, from the top left on; where `unseen`, about half of the combinations are held-out ones,
-    and at least one is.
+    """The things of a scene, from the top left on; where `unseen`, one or more of its combinations are held-out ones,
+    about two thirds of them on average.
 
-    All combinations, and all cells, are alike: a question's words say nothing of its answer.
+    All combinations, and all cells, are alike.
     """
     number = int(random.integers(FEWEST, MOST + 1))
     different = min(number, int(random.choice(COMBINATIONS)))
