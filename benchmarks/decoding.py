@@ -2,8 +2,8 @@
 
 The weights are random, in the shape that `motet train --task caption` writes, over 7 x 7 cells of 1,280 numbers: the
 time of decoding is measured, without that of the picture encoder. Without a cache, each word reads all words before it
-again, and the picture too (`nothing_kept`) or not (`picture_kept`). So that all decode the same number of words, the end
-is never likely. Told too: whether all ways give equal captions.
+again, and the picture too (`nothing_kept`) or not (`picture_kept`). So that all decode the same number of words, the
+end is never likely. Told too: whether all ways give equal captions.
 """
 
 from __future__ import annotations

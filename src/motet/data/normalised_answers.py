@@ -26,7 +26,8 @@ def normalised_answer(text: str) -> str:
     The rules are those of the VQA evaluation (Antol et al., "VQA: Visual Question Answering", arXiv 1505.00468; its
     `vqaEval.py`), but that a comma goes only from a number's thousands (theirs makes `15` of `1,5`), that one between
     words stays, so that `red, blue` is one answer, and another than `red blue`, and that a contraction written without
-    its apostrophe (`dont`) is not given one. A curly apostrophe is a straight one. What would be left without a letter or digit stays as it is, in lower case: an answer may be `?`, or `a`.
+    its apostrophe (`dont`) is not given one. A curly apostrophe is a straight one. What would be left without a letter
+    or digit stays as it is, in lower case: an answer may be `?`, or `a`.
     """
     folded = _APOSTROPHE.sub("'", " ".join(unicodedata.normalize("NFKC", text).casefold().split()))
     bare = _PUNCTUATION.sub(lambda found: _punctuation(folded, found.group()), _DIGIT_COMMA.sub("", folded))
