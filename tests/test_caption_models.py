@@ -402,6 +402,27 @@ def test_the_estimator_fits_predicts_saves_and_copies(tmp_path: Path) -> None:
         made.set_params(fusion="concat")
 
 
+def test_epochs_that_are_asked_for_are_the_most_and_what_cannot_be_is_said_first(tmp_path: Path) -> None:
+    rows = drawn_table()
+    said: dict[str, Any] = {
+        "image_encoder": "descriptor",
+        "image": "photo",
+        "text": "said",
+        "vocabulary": 300,
+    }
+    made = motet.Captioner(**said, epochs=2, split="split").fit(rows)
+    assert len(made.evaluation_["history"]["decoder"]) == 2
+    for wrong, words in (
+        ({"epochs": 0}, "epochs are a number from 1, not 0"),
+        ({"epochs": 2.5}, "epochs are a number from 1, not 2.5"),
+        ({"beams": 0}, "beams are 1 to 100, not 0"),
+        ({"beams": 2.5}, "beams is a whole number, not 2.5"),
+        ({"vocabulary": "x"}, "a vocabulary holds at least .* not 'x'"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            motet.Captioner(**{**said, **wrong}).fit(rows)
+
+
 def test_rows_of_cells_keep_their_numbers(captioner: tuple[Path, dict[str, Any]]) -> None:
     model = motet.load(captioner[0])
     assert isinstance(model, CaptionModel)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import motet
 from bare_install import motet_bare, python
-from motet.data import ImageCells, infer_schema, read_table
+from motet.data import ImageCells, Table, infer_schema, read_table
 from motet.deployment import MatchOptions, build_match_model
 from motet.errors import ModelError, TableError, UsageError
 from motet.evaluation import both_directions
@@ -86,6 +87,16 @@ def test_the_figures_are_those_of_the_saved_vectors(
             assert got == pytest.approx(
                 entry["metrics"][name]["value"], abs=0.03
             )  # near ties may change places
+
+
+def test_rows_that_are_repeated_change_no_figure(space: tuple[Path, dict[str, Any]], catalogue: Any) -> None:
+    """A picture whose caption stands in three rows, as where several questions are asked about it, has it once."""
+    model = motet.load(space[0])
+    assert isinstance(model, MatchModel)
+    table = read_table(catalogue.table)
+    thrice = Table(pa.concat_tables([table.data] * 3), table.root, table.name)
+    once, often = model.evaluate(table), model.evaluate(thrice)
+    assert often["directions"] == once["directions"] and often["n"] == once["n"]
 
 
 def test_it_runs_without_the_learning_wing(

@@ -33,6 +33,11 @@ from motet.errors import TableError, UsageError
         ("ＹＥＳ", "yes"),
         ("don’t know", "don't know"),
         ("‘left’", "left"),
+        ("-1", "-1"),  # a sign makes another number
+        ("−1.5", "-1.5"),
+        ("(-2)", "-2"),
+        ("3-4", "3 4"),
+        ("well-known", "well known"),
     ],
 )
 def test_answers_are_compared_as_the_vqa_evaluation_compares_them(written: str, compared: str) -> None:
@@ -67,6 +72,11 @@ def test_a_csv_holds_a_list_as_json_and_vqa_records_are_read() -> None:
     assert records.written == (("net", "a net"),)
 
 
+def test_the_most_common_answer_is_told_as_it_is_written() -> None:
+    found = answers({"q": ["a?"] * 2, "a": ['["two", "Yellow", "yellow", "no"]', '["b", "a"]']}, "a")
+    assert [found.most_common(row) for row in (0, 1)] == ["Yellow", "b"]
+
+
 def test_numbers_in_lists_are_written_in_full() -> None:
     found = answers({"q": ["a?"] * 2, "a": ["[1234567.0, 1234568.0, 2.5]", "[3]"]}, "a")
     assert found.written == (("1234567", "1234568", "2.5"), ("3",))
@@ -74,7 +84,7 @@ def test_numbers_in_lists_are_written_in_full() -> None:
 
 def test_an_answer_that_is_neither_text_nor_number_is_an_issue() -> None:
     found = answers({"q": ["a?"] * 2, "a": ['[["nested"], "yes"]', "no"]}, "a")
-    assert found.written == (("yes",), ("no",))
+    assert found.written == ((), ("no",))
     assert [issue.row for issue in found.issues] == [0]
 
 

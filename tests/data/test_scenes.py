@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from motet.data.catalogue import write_catalogue
 from motet.data.catalogue.latents import stream
 from motet.data.scenes import COLOURS, HELD_OUT, SEEN, SHAPES, write_scenes
 from motet.data.scenes.asking import KINDS, PLACES, Question
@@ -214,3 +215,23 @@ def test_too_few_scenes_are_refused(tmp_path: Path) -> None:
         write_scenes(tmp_path, count=9)
     with pytest.raises(UsageError, match="negative"):
         write_scenes(tmp_path, seed=-1)
+
+
+def test_scenes_take_the_place_of_scenes_and_of_nothing_else(tmp_path: Path) -> None:
+    write_scenes(tmp_path, count=10)
+    write_scenes(tmp_path, count=12, seed=1)
+    for name in ("captions.csv", "questions.csv"):
+        before = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_text("mine\n")
+        with pytest.raises(UsageError, match=f"{name} stands there already"):
+            write_scenes(tmp_path, count=10)
+        assert (tmp_path / name).read_text() == "mine\n"
+        (tmp_path / name).write_bytes(before)
+
+
+def test_a_catalogue_takes_the_place_of_a_catalogue_and_of_nothing_else(tmp_path: Path) -> None:
+    write_catalogue(tmp_path, rows=20)
+    write_catalogue(tmp_path, rows=20, seed=1)
+    (tmp_path / "catalogue.csv").write_bytes(b"\xff\xfe mine")
+    with pytest.raises(UsageError, match=r"catalogue\.csv stands there already"):
+        write_catalogue(tmp_path, rows=20)

@@ -73,7 +73,7 @@ def test_an_encoder_of_another_modality_is_wrong_usage(
 def test_a_hub_name_without_a_network_fails_in_words(wanted: str) -> None:
     hub = next((m.hub for m in RECOMMENDED if m.name == wanted), wanted)
     with pytest.raises(
-        EncoderError, match=f"encoder {hub}: not in the local cache.*give the directory of a model"
+        EncoderError, match=f"{hub}: no directory here, not in the local cache.*give the directory of a model"
     ):
         open_encoder(wanted, "text")
 
@@ -341,7 +341,7 @@ def test_a_hub_that_cannot_be_reached_is_said_in_words(monkeypatch: pytest.Monke
     def refuse(*_: object, **__: object) -> None:
         raise ConnectError("[Errno 111] Connection refused")
 
-    said = "encoder owner/model: .*the hub was not reached .*give the directory of a model on this machine"
+    said = "owner/model: no directory here, .*the hub was not reached .*give the directory of a model on this machine"
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", refuse)
     with pytest.raises(EncoderError, match=said):
         torch_choose._download("owner/model", False)

@@ -36,12 +36,12 @@ def refuse_licence(accept_licence: bool) -> None:
 def ask_ready_made(model: Path, question: str, images: list[Path], accept_licence: bool, json: bool) -> None:
     """Ask a question about each picture, or have each described where there is none, and print what is said.
 
-    A picture that cannot be read is said, and the others go on. Raises UsageError where none can be.
+    A picture that cannot be read is said, and the others go on. Raises MediaError where none can be.
     """
     from motet.cli.console import message, print_json
     from motet.cli.learning import require_learning_wing
     from motet.cli.paths import check_pictures, read_pictures
-    from motet.errors import UsageError
+    from motet.errors import MediaError
 
     name = str(model).removeprefix(PREFIX)
     _check_name(name)
@@ -70,7 +70,7 @@ def ask_ready_made(model: Path, question: str, images: list[Path], accept_licenc
         else:
             print(text if len(images) == 1 else f"{image}: {text}")
     if all(text is None for text in said):
-        raise UsageError("no picture could be decoded, so nothing is said of any")
+        raise MediaError("no picture could be decoded, so nothing is said of any")
 
 
 def _check_name(name: str) -> None:

@@ -46,6 +46,11 @@ class Answers:
         """The answers of a row in the form in which they are compared."""
         return [normalised_answer(text) for text in self.written[row]]
 
+    def most_common(self, row: int) -> str:
+        """The most common answer of a row that has one, as it is written first; of equally common ones the first."""
+        keys = self.keys(row)
+        return self.written[row][keys.index(max(dict.fromkeys(keys), key=keys.count))]
+
 
 @dataclass(frozen=True)
 class AnswerVocabulary:
@@ -181,8 +186,10 @@ def _column(column: pa.ChunkedArray, name: str, issues: list[CellIssue]) -> list
     for row, cell in enumerate(cells):
         lost = isinstance(cell, str) and _MEANT_AS_JSON.match(cell)  # else it would be a list by now
         texts = [None] if lost else list(_texts(cell))
-        if None in texts and len(issues) < MAX_LISTED:
-            issues.append(CellIssue(row, name, _reason(cell), excerpt(cell)))
+        if None in texts:
+            if len(issues) < MAX_LISTED:
+                issues.append(CellIssue(row, name, _reason(cell), excerpt(cell)))
+            texts = []
         made.append(tuple(text.strip() for text in texts if text and text.strip()))
     return made
 

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_PUNCTUATION = re.compile(r"[;/\[\]\"{}()=+\\_\-<>@`?!。？！；：、“”‘’（）《》]")
+_PUNCTUATION = re.compile(r"[;/\[\]\"{}()=+\\_<>@`?!。？！；：、“”‘’（）《》]|-(?!\d)|(?<=\w)-")
+_MINUS = "\u2212"
 _DIGIT_COMMA = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _FULL_STOP = re.compile(r"\.(?!\d)")
 _NUMBERS = {
@@ -27,9 +28,11 @@ def normalised_answer(text: str) -> str:
     `vqaEval.py`), but that a comma goes only from a number's thousands (theirs makes `15` of `1,5`), that one between
     words stays, so that `red, blue` is one answer, and another than `red blue`, and that a contraction written without
     its apostrophe (`dont`) is not given one. A curly apostrophe is a straight one. What would be left without a letter
-    or digit stays as it is, in lower case: an answer may be `?`, or `a`.
+    or digit stays as it is, in lower case: an answer may be `?`, or `a`. And the
+    sign of a number stays: `-1` is not `1`.
     """
-    folded = _APOSTROPHE.sub("'", " ".join(unicodedata.normalize("NFKC", text).casefold().split()))
+    folded = " ".join(unicodedata.normalize("NFKC", text).replace(_MINUS, "-").casefold().split())
+    folded = _APOSTROPHE.sub("'", folded)
     bare = _PUNCTUATION.sub(lambda found: _punctuation(folded, found.group()), _DIGIT_COMMA.sub("", folded))
     words = [_NUMBERS.get(word, word) for word in _FULL_STOP.sub("", bare).split()]
     kept = " ".join(word for word in words if word not in _ARTICLES).strip(" ,")

@@ -8,6 +8,7 @@ from motet.deployment.pooling import SaysPooling
 from motet.deployment.split_options import check_split
 from motet.encoders import is_small, small_start
 from motet.errors import UsageError
+from motet.runtime.decoding import Decoding
 from motet.training.caption_settings import CaptionSettings
 
 LEAST_VOCABULARY = 259  # the bytes, padding, start and end
@@ -56,11 +57,17 @@ class CaptionOptions(SaysPooling):
                     else "them: name a pretrained one, or `descriptor`"
                 )
             )
-        if self.training.vocabulary < LEAST_VOCABULARY:
+        vocabulary = self.training.vocabulary
+        if not isinstance(vocabulary, int) or vocabulary < LEAST_VOCABULARY:
             raise UsageError(
-                f"a vocabulary holds at least {LEAST_VOCABULARY} tokens (256 are the bytes), "
-                f"not {self.training.vocabulary}"
+                f"a vocabulary holds at least {LEAST_VOCABULARY} tokens (256 are the bytes), not {vocabulary!r}"
             )
+        Decoding(
+            beams=self.beams,
+            length_penalty=self.length_penalty,
+            longest=self.training.longest,
+            no_repeat=self.no_repeat,
+        )
         if self.training.rank < 0:
             raise UsageError(f"a rank is 0 or more, not {self.training.rank}")
         if self.training.rank and self.decoder is None:

@@ -262,8 +262,9 @@ def _not_fetched(hub: str, error: Exception) -> EncoderError:
 
     why = "has no such model, or none that is open" if isinstance(error, RepositoryNotFoundError) else ""
     return EncoderError(
-        f"encoder {hub}: not in the local cache, and the hub {why or 'was not reached'} ({type(error).__name__}): "
-        "give the directory of a model on this machine, or leave the option out for an embedded encoder"
+        f"{hub}: no directory here, not in the local cache, and the hub {why or 'was not reached'} "
+        f"({type(error).__name__}): give the directory of a model on this machine (encoders that are embedded need "
+        "neither: leave the option out)"
     )
 
 

@@ -29,8 +29,8 @@ class Captioner(Fitted[CaptionModel], Parameters):
         The directory of a causal language model that writes the captions; by default a small decoder is learned.
     lora : int
         With `decoder`: the rank of updates of its attention that are learned; 0: it stays as it is.
-    epochs : int
-        Passes through the training pictures at most.
+    epochs : int, optional
+        Passes through the training pictures at most; by default 15, and more of few pictures.
     image, text : str or sequence of str
         Columns; none named means that they are inferred. Each text column holds one sentence for the row's picture.
     group, split, image_root, test_size, validation_size, accept_licence, seed
@@ -50,7 +50,7 @@ class Captioner(Fitted[CaptionModel], Parameters):
         vocabulary: int = 4000,
         decoder: str | Path | None = None,
         lora: int = 0,
-        epochs: int = 15,
+        epochs: int | None = None,
         image: str | Sequence[str] = (),
         text: str | Sequence[str] = (),
         group: str | None = None,
@@ -91,9 +91,10 @@ class Captioner(Fitted[CaptionModel], Parameters):
         schema = infer_schema(
             table, image=several(self.image), text=several(self.text), group=self.group, split=self.split
         )
+        epochs: dict[str, int] = {} if self.epochs is None else {"epochs": self.epochs, "least_steps": 0}
         options = CaptionOptions(
             image_encoders=several(self.image_encoder),
-            training=CaptionSettings(vocabulary=self.vocabulary, epochs=self.epochs, rank=self.lora),
+            training=CaptionSettings(vocabulary=self.vocabulary, rank=self.lora, **epochs),
             decoder=None if self.decoder is None else str(self.decoder),
             beams=self.beams,
             accept_licence=self.accept_licence,

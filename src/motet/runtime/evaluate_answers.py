@@ -183,7 +183,7 @@ def _answered(table: Table, answers: Answers, counts: AnswerCounts, rows: Rows, 
     rows = rows[~left]
     unseen = np.flatnonzero(counts.common[rows] < -1)
     if len(unseen):
-        shown = [answers.written[row][0] for row in rows[unseen[:50]].tolist()]
+        shown = [answers.most_common(row) for row in rows[unseen[:50]].tolist()]
         names = ", ".join(map(repr, list(dict.fromkeys(shown))[:5]))
         notes.append(
             f"{len(unseen):,} of {len(rows):,} rows have a most common answer that the model cannot give ({names}): "

@@ -63,7 +63,7 @@ def evaluate_matches(
     pictures = pictures[there]
     place = np.full(len(pairs.rows), -1, np.int64)
     place[pictures] = np.arange(len(pictures))
-    sentences = np.flatnonzero(place[pairs.picture] >= 0)
+    sentences = _different(pairs, np.flatnonzero(place[pairs.picture] >= 0))
     owner = place[pairs.picture[sentences]]
     if len(pictures) < FEW_PICTURES:
         notes.append(f"only {len(pictures)} pictures were measured: a small gallery makes finding easy")
@@ -108,6 +108,16 @@ def evaluate_matches(
         "issues": {"broken": len(broken), "broken_measured": len(broken_cells(seen.issues))},
         **provenance(manifest, table, broken, notes, encoding=encoding, begun=begun),
     }
+
+
+def _different(pairs: Pairs, sentences: Rows) -> Rows:
+    """Of some sentences those that their picture does not have already: a picture's rows may repeat its caption.
+
+    Twice in the gallery, the same sentence would take two places before the right one.
+    """
+    of = np.stack([pairs.picture[sentences], pairs.same[sentences]])
+    _, first = np.unique(of, axis=1, return_index=True)
+    return sentences[np.sort(first)]
 
 
 def pictures_to_measure(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from motet.training.epoch import check_epochs
+
 
 @dataclass(frozen=True)
 class CaptionSettings:
@@ -37,6 +39,10 @@ class CaptionSettings:
     warmup: float = 0.05
     patience: int = 3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for fewer than one epoch."""
+        check_epochs(self.epochs)
 
     def epochs_for(self, pictures: int) -> int:
         """Epochs at most for this many pictures to train on: more of few, for `least_steps` steps."""

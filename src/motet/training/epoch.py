@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from motet.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -26,3 +28,9 @@ class Epoch:
         if self.alone is None:
             del found["alone"]
         return found
+
+
+def check_epochs(epochs: object) -> None:
+    """Raise UsageError for what is no number of epochs."""
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise UsageError(f"epochs are a number from 1, not {epochs!r}")

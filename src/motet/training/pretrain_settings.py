@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from motet.encoders.torch_small_vision import VisionConfig
-from motet.errors import UsageError
 from motet.tasks.pretrain import DEFAULT_TERMS
 from motet.tasks.pretrain.registry import check_terms
+from motet.training.epoch import check_epochs
 from motet.training.small import SmallSettings
 
 # Wider than a network that learns from labels alone: pairs are many. Parts of pictures are seen: these move, too.
@@ -46,8 +46,7 @@ class PretrainSettings:
     def __post_init__(self) -> None:
         """Raise UsageError for terms that are none, or fewer than one epoch."""
         check_terms(self.terms)
-        if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
-            raise UsageError(f"epochs are a number from 1, not {self.epochs!r}")
+        check_epochs(self.epochs)
 
     def pictures_a_batch(self, most: int) -> int:
         """Batch size where none is asked for: 64, and 128 from 3,620 pairs, or so many of what stands alone, on.

@@ -23,6 +23,7 @@ from motet.data.catalogue.latents import (
 )
 from motet.data.catalogue.scene import product_picture
 from motet.data.catalogue.words import title_and_description
+from motet.data.drawn_tables import refuse_other_table
 from motet.errors import UsageError
 from motet.progress import progress
 
@@ -65,16 +66,18 @@ def write_catalogue(
     """Write catalogue.csv, images/ and truth.json into `directory`, which is made where it is missing.
 
     The same seed writes the same bytes, and row i is the same whatever the number of rows. Raises
-    UsageError below 20 rows, the least that a split needs, and for a negative seed.
+    UsageError below 20 rows, the least that a split needs, for a negative seed, and where a catalogue.csv stands there
+    that was not drawn here.
     """
     if rows < LEAST_ROWS:
         raise UsageError(f"the demo catalogue needs at least {LEAST_ROWS} rows, not {rows}: ask for more")
     if seed < 0:
         raise UsageError(f"the seed must not be negative, and is {seed}")
+    table = directory / "catalogue.csv"
+    refuse_other_table(table, COLUMNS)
     images = directory / "images"
     images.mkdir(parents=True, exist_ok=True)
     latents = draw_latents(rows, seed)
-    table = directory / "catalogue.csv"
     with table.open("w", encoding="utf-8", newline="") as file, progress("drawing", rows) as advance:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from motet.data.catalogue.latents import stream
+from motet.data.drawn_tables import refuse_other_table
 from motet.data.scenes.asking import KINDS, RAREST_FIRST, Kind, Question, ask, draw_wanted
 from motet.data.scenes.drawing import draw_scene
 from motet.data.scenes.names import caption
@@ -66,15 +67,17 @@ def write_scenes(directory: Path, *, count: int = 2000, seed: int = 0) -> Scenes
     """Write questions.csv, captions.csv and images/ into `directory`, which is made where it is missing.
 
     The same seed writes the same rows. In both tables `combinations` is `unseen` for test pictures with held-out
-    combinations, and else `seen`. Raises UsageError below 10 scenes, the least that has every side, and for a negative
-    seed.
+    combinations, and else `seen`. Raises UsageError below 10 scenes, the least that has every side, for a negative
+    seed, and where a table that was not drawn here has one of the names.
     """
     if count < BLOCK:
         raise UsageError(f"at least {BLOCK} scenes have every side of a split, not {count}: ask for more")
     if seed < 0:
         raise UsageError(f"the seed must not be negative, and is {seed}")
-    (directory / "images").mkdir(parents=True, exist_ok=True)
     asked, told = directory / "questions.csv", directory / "captions.csv"
+    refuse_other_table(asked, QUESTION_COLUMNS)
+    refuse_other_table(told, CAPTION_COLUMNS)
+    (directory / "images").mkdir(parents=True, exist_ok=True)
     rows = 0
     with (
         asked.open("w", encoding="utf-8", newline="") as questions,
