@@ -544,6 +544,25 @@ def test_a_model_of_another_task_cannot_be_asked(motet: Callable[..., Any], mode
     assert accepted.code == 2 and "--accept-licence is of ready-made models" in accepted.err
 
 
+def test_what_cannot_be_asked_is_told(tmp_path: Path, built: tuple[Path, dict[str, Any], Path]) -> None:
+    plain = motet.load(built[0])
+    assert isinstance(plain, AnswerModel) and plain.not_asked() == []
+    with pytest.raises(UsageError, match="a picture is the path of a file, or a file's bytes, not a ndarray"):
+        plain.ask("is it red?", image=np.zeros((2, 2, 3)))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="a question is text, not a list"):
+        plain.ask(["is it red?"])  # type: ignore[arg-type]
+    table = asked(tmp_path, 20)
+    table["kind"] = ["square"] * 60
+    read_here = read_table(table, image_root=tmp_path)
+    schema = infer_schema(read_here, image=["picture"], question=["asked"], answer=["said"], text=["kind"])
+    build_answer_model(read_here, schema, tmp_path / "model", options(training=replace(TINY, epochs=3)))
+    more = motet.load(tmp_path / "model")
+    assert isinstance(more, AnswerModel)
+    assert more.not_asked() == [
+        "the model reads kind too, absent here: answer a table that has it with predict"
+    ]
+
+
 def test_the_estimator_fits_asks_and_scores(tmp_path: Path) -> None:
     table = asked(tmp_path, 24)
     made = motet.VisualQuestionAnswerer(

@@ -86,7 +86,7 @@ def ask(
     answer = opened.ask(question, image=image, explain=explain)
     if answer.issue:
         message(f"issue: {answer.issue}")
-    for note in opened.notes_on({answer.pattern: 1}):
+    for note in (*opened.not_asked(), *opened.notes_on({answer.pattern: 1})):
         message(f"note: {note}")
     if card is not None:
         _write_card(opened, question, image, answer.to_json(), card)

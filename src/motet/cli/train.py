@@ -149,6 +149,7 @@ def train(
     from motet.errors import UsageError
     from motet.model import check_new_place, check_place
 
+    task = ",".join(one.strip() for one in task.split(","))
     check_task(task, label)
     tasks = task.split(",")
     answers = "answer" in tasks

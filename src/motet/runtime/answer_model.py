@@ -13,7 +13,8 @@ from motet.data import Table, TextCells, cells
 from motet.data.media import decode_image
 from motet.data.picture_files import read_picture
 from motet.data.question_words import known_questions
-from motet.errors import MediaError
+from motet.data.schema import READ
+from motet.errors import MediaError, UsageError
 from motet.runtime.long_questions import unread_tokens
 from motet.runtime.model import Floats, Model
 from motet.runtime.occlusion import Occlusion, occlude
@@ -38,10 +39,25 @@ class AnswerModel(Model):
         """The answer to one question about one picture, a path that the caller chose or the bytes of a file.
 
         Either may be left out: the answer is then what the other tells, and `pattern` says so. An empty question is
-        none. Raises UsageError for a picture that is not there.
+        none. Raises UsageError for a picture that is not there, and for a question that is no text.
         """
+        if question is not None and not isinstance(question, str):
+            raise UsageError(
+                f"a question is text, not a {type(question).__name__}: answer several with predict"
+            )
         pictures = None if image is None else [read_picture(image)]
         return self.predict(self._asked([question], pictures), explain=explain)[0]
+
+    def not_asked(self) -> list[str]:
+        """A note where the model reads more than one question and one picture: `ask` leaves the rest absent."""
+        read = [column.name for column in self.manifest.schema.columns if column.role in READ]
+        known = {self.question, self.manifest.schema.inputs("image")[0]}
+        further = [name for name in read if name not in known]
+        if not further:
+            return []
+        return [
+            f"the model reads {', '.join(further)} too, absent here: answer a table that has it with predict"
+        ]
 
     def occlusion(self, question: str | None = None, *, image: str | Path | bytes | None = None) -> Occlusion:
         """What the answer to one question rests on: how much less probable it is without each word and region.

@@ -66,8 +66,10 @@ class Decoding:
             raise UsageError(f"a seed is 0 or more, not {self.seed}")
         if not 0 <= self.length_penalty <= 10:
             raise UsageError(f"a length penalty is from 0 to 10, not {self.length_penalty:g}")
-        if self.longest < 3 or self.no_repeat < 0:
-            raise UsageError("longest is 3 or more, no_repeat 0 or more")
+        if self.longest < 3:
+            raise UsageError(f"longest is 3 or more, not {self.longest}")
+        if self.no_repeat < 0:
+            raise UsageError(f"no_repeat is 0 or more, not {self.no_repeat}")
 
 
 class Writing(Protocol):
