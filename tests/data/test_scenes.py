@@ -232,6 +232,8 @@ def test_scenes_take_the_place_of_scenes_and_of_nothing_else(tmp_path: Path) -> 
 def test_a_catalogue_takes_the_place_of_a_catalogue_and_of_nothing_else(tmp_path: Path) -> None:
     write_catalogue(tmp_path, rows=20)
     write_catalogue(tmp_path, rows=20, seed=1)
+    (tmp_path / "catalogue.csv").write_bytes(b"")  # as a run that was stopped at once leaves it
+    write_catalogue(tmp_path, rows=20)
     (tmp_path / "catalogue.csv").write_bytes(b"\xff\xfe mine")
     with pytest.raises(UsageError, match=r"catalogue\.csv stands there already"):
         write_catalogue(tmp_path, rows=20)

@@ -10,8 +10,8 @@ from motet.errors import UsageError
 
 
 def refuse_other_table(path: Path, columns: Sequence[str]) -> None:
-    """Raise UsageError where something else than a table with these columns stands at `path`."""
-    if not path.exists():
+    """Raise UsageError where something else than a table with these columns, or an empty file, stands at `path`."""
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
         return
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -28,8 +28,7 @@ def normalised_answer(text: str) -> str:
     `vqaEval.py`), but that a comma goes only from a number's thousands (theirs makes `15` of `1,5`), that one between
     words stays, so that `red, blue` is one answer, and another than `red blue`, and that a contraction written without
     its apostrophe (`dont`) is not given one. A curly apostrophe is a straight one. What would be left without a letter
-    or digit stays as it is, in lower case: an answer may be `?`, or `a`. And the
-    sign of a number stays: `-1` is not `1`.
+    or digit stays as it is, in lower case: an answer may be `?`, or `a`. The sign of a number stays: `-1` is not `1`.
     """
     folded = " ".join(unicodedata.normalize("NFKC", text).replace(_MINUS, "-").casefold().split())
     folded = _APOSTROPHE.sub("'", folded)

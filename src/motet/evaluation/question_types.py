@@ -9,9 +9,8 @@ from collections.abc import Sequence
 LEAST = 0.02  # share of the questions that a kind of its own must have
 OTHER = "other"
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_UNSPACED = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff]"
-)  # Korean parts its words, so that they are read as others are
+# Without Hangul: Korean parts its words, so that they are read as others are.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _ASKING = ("为什么", "什么", "多少", "几", "哪", "谁", "怎", "是否", "有没有", "吗")
 
 
