@@ -108,6 +108,15 @@ def test_a_picture_on_two_sides_tests_and_does_not_train() -> None:
     assert notes == ("1 picture stands on several sides of split column 'split': on the last of them here",)
 
 
+def test_a_column_that_is_nearly_a_split_is_told() -> None:
+    read = table([(png(shade), "a", None) for shade in range(4)], subset=["train", "dev", "holdout", "test"])
+    schema = schema_of(read)
+    _, notes = split_pairs(read_pairs(read, schema), read, schema)
+    assert any(
+        "'subset' looks like a split but is not followed: row 2 says 'holdout'" in one for one in notes
+    )
+
+
 def test_a_split_column_that_parts_a_group_is_refused() -> None:
     rows = [(png(1), "a", None), (png(2), "b", None), (png(3), "c", None)]
     read = table(rows, split=["train", "test", "train"], family=["x", "x", "y"])

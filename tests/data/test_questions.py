@@ -55,6 +55,13 @@ def test_a_picture_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert found.number.tolist() == [-1, -1] and len(found.rows) == 0
 
 
+def test_a_column_that_is_nearly_a_split_is_told(tmp_path: Path) -> None:
+    sides = ["train", "dev", "holdout"]
+    table, schema = asked(tmp_path, subset=[sides[row % 3] for row in range(60)])
+    (note,) = (one for one in split(table, schema)[0].notes if "split" in one)
+    assert "column 'subset' looks like a split but is not followed: row 2 says 'holdout'" in note
+
+
 def test_all_questions_about_a_picture_are_on_one_side(tmp_path: Path) -> None:
     table, schema = asked(tmp_path)
     made, picture = split(table, schema)

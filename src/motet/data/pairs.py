@@ -20,6 +20,7 @@ from motet.data.splits import (
     picture_units,
     refuse_parted_groups,
     split_sides,
+    unfollowed_split,
 )
 from motet.data.table import CellIssue, Table, excerpt
 from motet.data.text_cells import TextCells
@@ -128,6 +129,8 @@ def split_pairs(
     units = _picture_units(pairs, table, schema)
     nothing = np.zeros(len(units), np.int64)  # no classes whose shares the sides should keep
     if schema.split is None:
+        unfollowed = unfollowed_split(table, schema)
+        notes += [unfollowed] if unfollowed else []
         sides = assign_sides(units, nothing, (validation_size, test_size), generator)
     else:
         of_row = split_sides(table, schema.split)[pairs.row]

@@ -21,6 +21,7 @@ from motet.data.splits import (
     picture_units,
     refuse_parted_groups,
     split_sides,
+    unfollowed_split,
 )
 from motet.data.table import Table
 from motet.data.text_cells import TextCells
@@ -81,6 +82,8 @@ def split_questions(
     classes = np.maximum(answers.common[rows], -1) + 1  # what the vocabulary lacks is one class
     generator = np.random.default_rng(seed)
     if schema.split is None:
+        unfollowed = unfollowed_split(table, schema)
+        notes += [unfollowed] if unfollowed else []
         sides = assign_sides(units, classes, (validation_size, test_size), generator)
     else:
         sides = split_sides(table, schema.split)[rows]
