@@ -108,11 +108,47 @@ def test_what_reads_pictures_alone_learns_at_their_rate() -> None:
 
 
 def test_what_is_written_opens_by_its_directory(pretrained: tuple[Path, dict[str, Any]]) -> None:
-    place, _ = pretrained
-    for modality, width in (("image", 24), ("text", 24)):
+    place, found = pretrained
+    projected = found["projected"]["width"]
+    for modality, width in (("image", projected), ("text", 24)):
         encoder = open_encoder(str(place / modality), modality)
         assert isinstance(encoder, PretrainedEncoder)
         assert (encoder.name, encoder.modality, encoder.width) == ("shapes", modality, width)
+        assert encoder.token_width == 24
+
+
+def test_pictures_have_the_features_that_words_tell_apart(tmp_path: Path) -> None:
+    """Colours and shapes are words; the words of each picture, from the tokens of its texts one by one."""
+    from motet.tasks.pretrain.words_of_picture import common_words
+    from motet.training.pretraining import shape_of
+    from motet.training.projection import _words, project_by_words
+
+    settings = replace(SETTINGS, epochs=1, terms={"words-of-picture": 1.0})
+    found = pretrain(drawn_table(), tmp_path / "made", settings, validation_size=0.0)
+    rows = drawn_table()
+    table = read_table({**rows, "also": rows["title"][::-1]})
+    cells = read_cells(table, infer_schema(table, image=["photo"], text=["title", "also"]), 0.0, settings)
+    assert found["projected"]["pictures"] == len(cells.train) == 64
+    common = common_words(shape_of(cells.rows, cells.train, settings))
+    assert found["projected"]["words"] <= 64 // 4
+    assert "that words tell apart best" in (tmp_path / "made" / "README.md").read_text()
+    pictures = cells.train[::2]
+    had = _words(cells.rows, pictures, common)
+    for at, picture in enumerate(pictures.tolist()):
+        texts = np.flatnonzero(cells.rows.picture == picture)
+        assert len(texts) == 2
+        read = [cells.rows.text.reader.read(np.array([text])).inputs["input_ids"][0] for text in texts]
+        tokens = {int(one) for ids in read for one in ids}
+        assert [bool(value) for value in had[at]] == [int(one) in tokens for one in common]
+    assert project_by_words(cells.rows, cells.train[:3], common, 0) is None  # too few to count a word
+
+
+def test_without_words_that_are_told_from_a_picture_its_features_stay(tmp_path: Path) -> None:
+    found = pretrain(
+        drawn_table(2), tmp_path / "made", replace(SETTINGS, epochs=1, terms={"contrastive": 1.0})
+    )
+    assert found["projected"] is None
+    assert open_encoder(str(tmp_path / "made" / "image"), "image").width == 24
 
 
 def test_the_graph_gives_the_networks_features(pretrained: tuple[Path, dict[str, Any]]) -> None:

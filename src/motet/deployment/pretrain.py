@@ -19,7 +19,9 @@ from motet.encoders.torch_small import write_encoder
 from motet.model import check_new_place, new_model_directory
 from motet.progress import progress
 from motet.tasks.pretrain import TERMS
-from motet.training.pretraining import Pretrained, fit_pretraining
+from motet.tasks.pretrain.words_of_picture import common_words
+from motet.training.pretraining import Pretrained, fit_pretraining, shape_of
+from motet.training.projection import project_by_words
 
 HISTORY = "history.json"
 
@@ -42,11 +44,20 @@ def build_encoders(table: Table, schema: Schema, place: Path, options: PretrainO
         made = fit_pretraining(
             cells.rows, cells.train, cells.held, settings, checkpoint=kept.of("encoders"), advance=advance
         )
+    image, text = cells.rows.networks
+    projection = None
+    if "words-of-picture" in settings.terms:
+        common = common_words(shape_of(cells.rows, cells.train, settings))
+        projection = project_by_words(cells.rows, cells.train, common, options.seed)
+        image = image if projection is None else projection.of(image)
     found = _told(table, schema, cells, made, options, time.perf_counter() - begun)
+    found["projected"] = None if projection is None else projection.to_json()
     with new_model_directory(place) as making:
-        for modality, small in (("image", cells.rows.image), ("text", cells.rows.text)):
-            written = write_encoder(small.network, small.preprocessor, making / ".made")
-            written.rename(making / modality)
+        for modality, network, small in (
+            ("image", image, cells.rows.image),
+            ("text", text, cells.rows.text),
+        ):
+            write_encoder(network, small.preprocessor, making / ".made").rename(making / modality)
         (making / ".made").rmdir()
         (making / HISTORY).write_text(
             json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"

@@ -50,6 +50,13 @@ def pretrain_card(found: Mapping[str, Any]) -> str:
             f"Mean reciprocal rank among the {held:,} validation pairs, the mean of both "
             f"directions: {best['reciprocal_rank']:.3f}.",
         ]
+    if found["projected"] is not None:
+        made = found["projected"]
+        lines += [
+            "",
+            f"The features of a picture are the {made['width']} directions that words tell apart best, "
+            f"of {made['words']:,} common words of {made['pictures']:,} pictures; its tokens are as they were learned.",
+        ]
     if found["notes"]:
         lines += ["", *(f"- {note}" for note in found["notes"])]
     return "\n".join(lines) + "\n"

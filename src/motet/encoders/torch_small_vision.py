@@ -24,12 +24,15 @@ class VisionConfig:
         `waves` of row and column, so that what is learned of one place holds for its neighbours.
     colours : features of each token, the last ones, that tell which colours are in its cell and nothing of their form;
         the others then see form by light alone. 0: each sees both.
+    projected : width of the pooled features where a linear map makes them of the mean of the tokens, which stay as they
+        are (`motet pretrain` fits it: `training/projection.py`). 0: the mean itself.
     """
 
     side: int = 96  # pixels, height and width
     widths: tuple[int, ...] = (16, 32, 64, 128, 192)
     places: bool = False
     colours: int = 0
+    projected: int = 0
     model_type: str = "motet_small_vision"
 
     def __post_init__(self) -> None:
@@ -118,9 +121,10 @@ def waves(side: int, width: int) -> Tensor:
 
 
 class SmallVision(nn.Module):
-    """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D].
+    """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, W].
 
-    Tokens are the cells of the last map, row by row, with their places where the config says so; pooled is their mean.
+    Tokens are the cells of the last map, row by row, with their places where the config says so; pooled is their mean,
+    projected where it says that: D is W else.
     Where form and colours are told apart, a red disc and a blue square teach what a red square looks like.
     """
 
@@ -136,11 +140,13 @@ class SmallVision(nn.Module):
         self.stem = nn.Conv2d(1 if config.colours else 3, widths[0], 3, stride=2, padding=1, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         self.blocks = nn.ModuleList(ResidualBlock(before, after) for before, after in pairwise(widths))
-        self.width = config.widths[-1]
+        self.token_width = config.widths[-1]
+        self.project = nn.Linear(self.token_width, config.projected) if config.projected else None
+        self.width = config.projected or self.token_width
         self.places: nn.Parameter | None = None
         if config.places:
             side = -(-config.side // 2 ** len(config.widths))  # of the last map
-            self.places = nn.Parameter(waves(side, self.width) * PLACE_RANGE)
+            self.places = nn.Parameter(waves(side, self.token_width) * PLACE_RANGE)
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled and token features."""
@@ -153,4 +159,5 @@ class SmallVision(nn.Module):
         tokens = x.flatten(2).transpose(1, 2)  # [B, D, h, w] -> [B, h * w, D]
         if self.places is not None:
             tokens = tokens + self.places
-        return tokens.mean(dim=1), tokens
+        pooled = tokens.mean(dim=1)
+        return pooled if self.project is None else self.project(pooled), tokens

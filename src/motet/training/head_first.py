@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from motet.encoders import FeatureTable
 from motet.encoders.features import ArrayRows
-from motet.encoders.torch_small import MODEL_TYPES
 from motet.fusion import Source
-from motet.progress import progress
 from motet.runtime.target import ClassTarget
 from motet.tasks import LinearClassifier, objective_of
 from motet.training.folds import Fold
 from motet.training.probe import fit_probe
-from motet.training.small import Small, pooled_rows
+from motet.training.small import Small, pooled_features
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-READ_AT_ONCE = 128
 
 
 def head_over(
@@ -33,19 +29,11 @@ def head_over(
 
     labels : [N] class numbers. weights : [classes] of the rows of each class in the loss, or None.
     """
-    network = small.network.eval()
-    modality = MODEL_TYPES[network.config.model_type]
-    features, read = [], []
-    with torch.inference_mode(), progress(f"reading {modality}:small", len(train)) as advance:
-        for begin in range(0, len(train), READ_AT_ONCE):
-            batch = small.reader.read(train[begin : begin + READ_AT_ONCE])
-            features.append(pooled_rows(network, batch).numpy())
-            read.append(batch.rows)
-            advance(len(batch.rows))
-    values, wanted = np.concatenate(features), labels[np.concatenate(read)]
+    values, read = pooled_features(small, train)
+    wanted = labels[read]
     table = FeatureTable(ArrayRows(values), np.ones(len(values), bool))
     fold = Fold(
         {"small": table}, wanted, np.arange(len(values)), weights=None if weights is None else weights[wanted]
     )
     target = ClassTarget(tuple(map(str, range(classes))))
-    return fit_probe(Source("small", modality, table.width), fold, [], objective_of(target)).module
+    return fit_probe(Source("small", small.modality, table.width), fold, [], objective_of(target)).module

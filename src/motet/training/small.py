@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from motet.data import ImageCells, TextCells
-from motet.encoders.torch_small import Network, Preprocessor, load_as
+from motet.encoders.torch_small import MODEL_TYPES, Network, Preprocessor, load_as
 from motet.encoders.torch_small_vision import SmallVision, VisionConfig
 from motet.encoders.torch_small_words import SmallWords, WordsConfig
 from motet.errors import UsageError
 from motet.preprocessing import ImagePreprocessor, WordPreprocessor
+from motet.progress import progress
 from motet.training.scratch_rows import (
     Batch,
     PictureReader,
@@ -26,6 +27,7 @@ from motet.training.scratch_rows import (
 )
 
 Rows = npt.NDArray[np.int64]
+READ_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Small:
     preprocessor: Preprocessor
     reader: PictureReader | WordReader
 
+    @property
+    def modality(self) -> str:
+        """What the network reads."""
+        return MODEL_TYPES[self.network.config.model_type]
+
     def readable(self, rows: Rows) -> Rows:
         """The rows whose cells can be read, as far as that is known."""
         return self.reader.readable(rows)
@@ -121,6 +128,19 @@ def make_small(
             network = SmallWords(replace(settings.words, vocab_size=words.tokenizer.get_vocab_size()))
         return Small(network, words, WordReader(cells, words, rows, masked=settings.masked_words))
     raise UsageError(f"`small` cannot read {cells.modality} cells as {modality}")
+
+
+def pooled_features(small: Small, rows: Rows) -> tuple[npt.NDArray[np.float32], Rows]:
+    """Pooled features [n, D] that a network gives of those of some rows that can be read, and these rows [n]."""
+    network = small.network.eval()
+    features, read = [], []
+    with torch.inference_mode(), progress(f"reading {small.modality}:small", len(rows)) as advance:
+        for begin in range(0, len(rows), READ_AT_ONCE):
+            batch = small.reader.read(rows[begin : begin + READ_AT_ONCE])
+            features.append(pooled_rows(network, batch).numpy())
+            read.append(batch.rows)
+            advance(len(batch.rows))
+    return np.concatenate(features), np.concatenate(read)
 
 
 def pooled_rows(network: Network, batch: Batch) -> Tensor:

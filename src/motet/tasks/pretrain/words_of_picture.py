@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.distributions import Beta
@@ -37,12 +38,10 @@ class WordsOfPicture(Term):
 
     def __init__(self, shape: Shape, *, dropout: float = 0.2) -> None:
         super().__init__()
-        least = min(MOST, max(LEAST, round(shape.texts / ONE_IN)))
-        common = np.flatnonzero(shape.texts_with >= least)
-        self.common = common[common > shape.masked]  # what pads and what hides is no word
+        self.common = np.sort(common_words(shape))
         if not len(self.common):
             raise UsageError(
-                f"words-of-picture: no word is in {least} texts, so there is none to tell: leave it out"
+                f"words-of-picture: no word is in {least_texts(shape)} texts, so there is none to tell: leave it out"
             )
         self.vocabulary, self.dropout = shape.vocabulary, nn.Dropout(dropout)
         self.tell = nn.Linear(shape.pictures, len(self.common))
@@ -64,6 +63,18 @@ class WordsOfPicture(Term):
             wanted = share * wanted + (1 - share) * wanted[other]
             seen, _ = shared.image(share * pixels + (1 - share) * pixels[other])
         return functional.cross_entropy(self.tell(self.dropout(seen)), wanted)
+
+
+def least_texts(shape: Shape) -> int:
+    """In how many texts a token is common."""
+    return min(MOST, max(LEAST, round(shape.texts / ONE_IN)))
+
+
+def common_words(shape: Shape) -> npt.NDArray[np.int64]:
+    """Numbers of the common tokens, the most common first; what pads and what hides is no word."""
+    common = np.flatnonzero(shape.texts_with >= least_texts(shape))
+    common = common[common > shape.masked]
+    return common[np.argsort(-shape.texts_with[common], kind="stable")]
 
 
 def mirrored(pixels: Tensor) -> Tensor:
