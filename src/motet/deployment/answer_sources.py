@@ -85,7 +85,7 @@ def ask_sources(
                     modality, cells, mine.rows[train], mine.rows[held], settings, random, start=start
                 )
             name = f"{modality}:{FROM_SCRATCH}"
-            source = Source(name, modality, small.network.token_width, read="tokens")
+            source = Source(name, modality, small.network.width, read="tokens")
             asked.append(AskedSource(source, mine.number, small=small, at=mine.rows))
         for name, table in _kept(
             modality, cells, mine, _cells_of(mine, used), split, opened, options

@@ -181,7 +181,7 @@ def _answering(table: Table, schema: Schema, options: AnswerOptions, shared: Sha
     asked = ask_sources({"text": questions}, {"text": read.distinct["text"]}, read.split, options)
     mine = read.distinct["image"]
     picture = AskedSource(
-        Source(NAME, "image", shared.small.network.token_width, read="tokens"),
+        Source(NAME, "image", shared.small.network.width, read="tokens"),
         mine.number,
         small=shared.small,
         at=mine.rows,

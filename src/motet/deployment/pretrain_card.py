@@ -54,8 +54,8 @@ def pretrain_card(found: Mapping[str, Any]) -> str:
         made = found["projected"]
         lines += [
             "",
-            f"The features of a picture are the {made['width']} directions that words tell apart best, "
-            f"of {made['words']:,} common words of {made['pictures']:,} pictures; its tokens are as they were learned.",
+            f"Features of pictures are spread as far as {made['words']:,} common words tell "
+            f"{made['pictures']:,} pictures apart along them; tokens are as they were learned.",
         ]
     if found["notes"]:
         lines += ["", *(f"- {note}" for note in found["notes"])]

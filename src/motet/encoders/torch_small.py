@@ -113,7 +113,7 @@ def write_encoder(network: Network, preprocessor: Preprocessor, folder: Path) ->
             "name": FROM_SCRATCH,
             "modality": modality,
             "width": network.width,
-            "token_width": network.token_width,
+            "token_width": network.width,
             "pooling": network.pooling,
             "max_tokens": maximum,
             "licence": "Apache-2.0",

@@ -24,15 +24,15 @@ class VisionConfig:
         `waves` of row and column, so that what is learned of one place holds for its neighbours.
     colours : features of each token, the last ones, that tell which colours are in its cell and nothing of their form;
         the others then see form by light alone. 0: each sees both.
-    projected : width of the pooled features where a linear map makes them of the mean of the tokens, which stay as they
-        are (`motet pretrain` fits it: `training/projection.py`). 0: the mean itself.
+    projected : whether pooled features are a linear map of the mean of the tokens, and not the mean itself (`motet
+        pretrain` fits it: `training/projection.py`). Tokens stay as they are.
     """
 
     side: int = 96  # pixels, height and width
     widths: tuple[int, ...] = (16, 32, 64, 128, 192)
     places: bool = False
     colours: int = 0
-    projected: int = 0
+    projected: bool = False
     model_type: str = "motet_small_vision"
 
     def __post_init__(self) -> None:
@@ -121,10 +121,10 @@ def waves(side: int, width: int) -> Tensor:
 
 
 class SmallVision(nn.Module):
-    """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, W].
+    """Picture network: pixel_values [B, 3, H, W] -> pooled [B, D], tokens [B, T, D].
 
     Tokens are the cells of the last map, row by row, with their places where the config says so; pooled is their mean,
-    projected where it says that: D is W else.
+    projected where it says that.
     Where form and colours are told apart, a red disc and a blue square teach what a red square looks like.
     """
 
@@ -140,13 +140,12 @@ class SmallVision(nn.Module):
         self.stem = nn.Conv2d(1 if config.colours else 3, widths[0], 3, stride=2, padding=1, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         self.blocks = nn.ModuleList(ResidualBlock(before, after) for before, after in pairwise(widths))
-        self.token_width = config.widths[-1]
-        self.project = nn.Linear(self.token_width, config.projected) if config.projected else None
-        self.width = config.projected or self.token_width
+        self.width = config.widths[-1]
+        self.project = nn.Linear(self.width, self.width) if config.projected else None
         self.places: nn.Parameter | None = None
         if config.places:
             side = -(-config.side // 2 ** len(config.widths))  # of the last map
-            self.places = nn.Parameter(waves(side, self.token_width) * PLACE_RANGE)
+            self.places = nn.Parameter(waves(side, self.width) * PLACE_RANGE)
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled and token features."""

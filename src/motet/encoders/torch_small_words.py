@@ -75,7 +75,7 @@ class SmallWords(nn.Module):
     def __init__(self, config: WordsConfig) -> None:
         super().__init__()
         self.config = config
-        self.width = self.token_width = config.hidden_size
+        self.width = config.hidden_size
         self.words = nn.Embedding(config.vocab_size, self.width)
         self.positions = nn.Embedding(config.max_position_embeddings, self.width)
         self.dropout = nn.Dropout(config.dropout)

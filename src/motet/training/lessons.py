@@ -119,7 +119,7 @@ class CaptionLesson:
         self.batches = -(-len(train) // settings.pictures)
         self.drawn = _endless(lambda: caption_batches(train, written, settings.pictures, self.random))
         torch.manual_seed(settings.seed)
-        self.decoder = plain_decoder(small.network.token_width, vocabulary, settings)
+        self.decoder = plain_decoder(small.network.width, vocabulary, settings)
         self.module = nn.ModuleList([small.network, self.decoder])
 
     def loss(self, step: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The last step of pretraining on words: features of pictures become the directions in which words tell them apart."""
+"""The last step of pretraining on words: features of pictures spread as far as words tell pictures apart along them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Floats = npt.NDArray[np.float64]
 MOST_PICTURES, MOST_WORDS = 20_000, 1_000
 PICTURES_A_WORD = 4  # at least, of the words that are counted: more words than that would explain chance
 RIDGE = 3.0  # pictures with average features that each word has beside its own
-LEAST = 0.5  # of what words explain in a direction, for each part that they leave: a third of the whole
+FLOOR = 0.01  # of what words explain, so that no direction is lost of which they say nothing
 TEXTS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class Projection:
-    """A linear map [K, D] with bias [K], and of how many pictures and words it was made."""
+    """A linear map [D, D] with bias [D], and of how many pictures and words it was made."""
 
     weight: Floats
     bias: Floats
@@ -32,11 +32,11 @@ class Projection:
 
     def to_json(self) -> dict[str, int]:
         """As it stands in `history.json`."""
-        return {"width": len(self.weight), "pictures": self.pictures, "words": self.words}
+        return {"pictures": self.pictures, "words": self.words}
 
     def of(self, network: SmallVision) -> SmallVision:
         """A network with the same weights, whose pooled features are projected."""
-        made = SmallVision(replace(network.config, projected=len(self.weight)))
+        made = SmallVision(replace(network.config, projected=True))
         linear = {"weight": self.weight, "bias": self.bias}
         made.load_state_dict(
             {
@@ -48,7 +48,7 @@ class Projection:
 
 
 def project_by_words(rows: PretrainRows, train: Rows, common: Rows, seed: int) -> Projection | None:
-    """The directions of the pooled features of the pictures `train` that their `common` words explain best.
+    """The map of the pooled features of the pictures `train` by what their `common` words explain of them.
 
     common : numbers of tokens, the most common first. None where there is too little to tell any.
     """
@@ -66,17 +66,19 @@ def project_by_words(rows: PretrainRows, train: Rows, common: Rows, seed: int) -
 def projection(
     features: npt.NDArray[np.floating], words: npt.NDArray[np.floating], random: np.random.Generator
 ) -> Projection | None:
-    """Fisher's discriminant directions of features [n, D], with words [n, V] (1 where a picture has one) for classes.
+    """Features [n, D] by how far words [n, V] (1 where a picture has one) tell pictures apart along each direction.
 
-    Source: reduced-rank linear discriminant analysis, Hastie, Tibshirani and Friedman, "The Elements of Statistical
-    Learning", 2nd ed., sec. 4.3.3. Pictures have several words, so class means are those of a ridge regression:
+    Discriminant analysis with words for classes (Hastie, Tibshirani and Friedman, "The Elements of Statistical
+    Learning", 2nd ed., sec. 4.3). Pictures have several words, so their means are those of a ridge regression:
 
-    X = T B + R;  b = cov(T B), w = cov(R), of which the share D / (D + n) is replaced by its mean variance (as there
-    are few pictures for many features);  b u = q w u,  u' w u = 1: what words explain in a direction, and what they
-    leave. Directions with q >= 1/2 are kept, and turned by a random rotation: what standardises each feature then
-    leaves their proportions as they are.
+    X = T B + R;  b = cov(T B), w = cov(R), of which the share D / (D + n) is replaced by its mean variance (there are
+    few pictures for many features);  b u = q w u, u' w u = 1;  a feature is sqrt(q + .01) u' (x - mean).
 
-    None where no direction is kept.
+    Where noise is the same in all directions, class means that spread as q make weights that spread as q: what
+    a ridge, which expects the same of all weights, then finds in these features is Bayes' answer, the words being its
+    prior. They are turned by a random rotation, so that what standardises each of them leaves those proportions.
+
+    None where features are all alike, or words tell nothing of them.
     """
     count, width = features.shape
     mean = features.mean(axis=0, dtype=np.float64)
@@ -85,17 +87,13 @@ def projection(
     left = x - told
     between, within = told.T @ told / count, left.T @ left / count
     usual = float(np.trace(within)) / width
-    if not usual > 0:
+    if not (usual > 0 and np.trace(between) > 0):
         return None
     shrunk = width / (width + count)
     root = np.linalg.cholesky((1 - shrunk) * within + shrunk * usual * np.eye(width))
-    half = np.linalg.solve(root, between)
-    ratios, turned = np.linalg.eigh(np.linalg.solve(root, half.T))
-    kept = int((ratios >= LEAST).sum())
-    if not kept:
-        return None
-    directions = np.linalg.solve(root.T, turned[:, ::-1][:, :kept])
-    rotation, _ = np.linalg.qr(random.standard_normal((kept, kept)))
+    explained, turned = np.linalg.eigh(np.linalg.solve(root, np.linalg.solve(root, between).T))
+    directions = np.linalg.solve(root.T, turned) * np.sqrt(explained.clip(min=0) + FLOOR)
+    rotation, _ = np.linalg.qr(random.standard_normal((width, width)))
     weight = (directions @ rotation).T
     return Projection(weight, -weight @ mean, count, words.shape[1])
 
