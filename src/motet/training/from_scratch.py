@@ -87,8 +87,8 @@ def fit_small(
     start : directory of an earlier `small` encoder to begin with, and with a linear probe over it: see `further`.
 
     The same seed on the same machine gives the same weights. Raises TrainingError where the loss of the first epoch is
-    no finite number, TableError where no training row can be
-    read, and UsageError where `cells` are of another modality.
+    no finite number, TableError where no training row can be read, and UsageError where `cells` are of another
+    modality.
     """
     settings = settings or SmallSettings()
     train, validation = (rows[cells.present[rows] & (labels[rows] >= 0)] for rows in (train, validation))
